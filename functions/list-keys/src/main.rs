@@ -1,0 +1,3 @@
+//! x
+#[tokio::main(flavor = "current_thread")]
+async fn main() {}
