@@ -5,12 +5,15 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Violation};
 use crate::keys::{KeyId, KeyName, KeyType, Status};
+use crate::operation::Operation;
 
 /// The fields of a request body by their JSON names. Every format's reader makes one; endpoints take their inputs from it.
 #[derive(Debug, Default)]
 pub struct Fields {
     values: Vec<(String, Value)>,
     violations: Vec<Violation>,
+    /// Where the request has a field, or should have it, in the request's own terms.
+    place: Option<fn(&str) -> String>,
 }
 
 /// Says that a violation has been noted: an endpoint reads all its fields before it gives up, so that the client learns of all mistakes at once.
@@ -32,6 +35,22 @@ impl Fields {
     #[must_use]
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// No fields yet, of a request whose format has its own terms for where a field is.
+    pub(super) fn placed(place: fn(&str) -> String) -> Self {
+        Self { place: Some(place), ..Self::default() }
+    }
+
+    /// Closes what a reader found. Where the endpoint has inputs, it sees the violations among them, and the client
+    /// learns of its own findings too; where it has none, it would not ask.
+    pub(super) fn found(mut self, violations: Vec<Violation>, operation: Operation) -> Result<Self, Vec<Violation>> {
+        if violations.is_empty() || !super::inputs(operation).is_empty() {
+            self.violations.extend(violations);
+            Ok(self)
+        } else {
+            Err(violations)
+        }
     }
 
     /// Adds a field; a repeated one is a violation.
@@ -76,10 +95,15 @@ impl Fields {
     ///
     /// If it is wrong; the violation is noted.
     pub fn nullable<T: FromField>(&mut self, name: &'static str) -> Result<Option<Option<T>>, Noted> {
-        let Some(index) = self.values.iter().position(|(known, _)| known == name) else { return Ok(None) };
-        match self.values.swap_remove(index).1 {
-            Value::Null => Ok(Some(None)),
-            value => match T::from_field(&value) {
+        let index = self.values.iter().position(|(known, _)| known == name);
+        let value = index.map(|index| self.values.remove(index).1);
+        if self.violations.iter().any(|violation| violation.field == name) {
+            return Err(Noted);
+        }
+        match value {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(value) => match T::from_field(&value) {
                 Ok(value) => Ok(Some(Some(value))),
                 Err((reason, message)) => Err(self.note(name, reason, message)),
             },
@@ -88,7 +112,8 @@ impl Fields {
 
     /// Notes a violation.
     pub fn note(&mut self, name: &'static str, reason: Reason, message: impl Into<String>) -> Noted {
-        self.violations.push(Violation::new(name, reason, format!("{name} {}", message.into())));
+        let violation = Violation::new(name, reason, format!("{name} {}", message.into()));
+        self.violations.push(Violation { at: self.place.map(|place| place(name)), ..violation });
         Noted
     }
 
