@@ -1,9 +1,11 @@
 //! What the formats' tests write and read.
 
 use chrono::DateTime;
+use serde_json::{Value, json};
 
-use super::{Context, Format};
+use super::{Context, Format, FromField, Incoming};
 use crate::clock::Timestamp;
+use crate::error::{Error, Reason};
 use crate::keys::{KeyId, KeyName, KeyType, KeyView, ShownKey, Status, UserId};
 use crate::operation::Operation;
 
@@ -36,4 +38,30 @@ pub(super) fn context() -> Context<'static> {
         next_url: None,
         request_format: Format::Json,
     }
+}
+
+/// Any value, as it is.
+struct Any(Value);
+
+impl FromField for Any {
+    fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
+        Ok(Self(value.clone()))
+    }
+}
+
+/// The values of the named fields, or the places and reasons of what is wrong.
+pub(super) fn values(incoming: Incoming, names: &[&'static str]) -> Result<Vec<Value>, Vec<(String, Reason)>> {
+    let read = incoming.fields.map_err(Error::Invalid).and_then(|fields| {
+        fields.read(|fields| {
+            let found: Vec<_> = names.iter().map(|name| fields.nullable::<Any>(name)).collect();
+            let json = |found: Option<Option<Any>>| {
+                found.map_or(json!("absent"), |value| value.map_or(Value::Null, |value| value.0))
+            };
+            found.into_iter().map(|found| found.map(json)).collect()
+        })
+    });
+    read.map_err(|error| {
+        let Error::Invalid(violations) = error else { panic!("{error}") };
+        violations.into_iter().map(|violation| (violation.at.unwrap_or_default(), violation.reason)).collect()
+    })
 }

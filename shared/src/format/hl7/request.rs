@@ -190,7 +190,8 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
-    use crate::format::{FromField, Sender};
+    use crate::format::Sender;
+    use crate::format::samples::values;
     use crate::keys::{KeyName, KeyType, Status};
 
     fn expected(operation: Operation) -> Expected<'static> {
@@ -217,34 +218,11 @@ mod tests {
 
     /// The values of the named fields, or the places and reasons of what is wrong.
     fn fields(operation: Operation, rest: &str, names: &[&'static str]) -> Result<Vec<Value>, Vec<(String, Reason)>> {
-        outcome(read(message(operation, rest).as_bytes(), expected(operation)), names)
-    }
-
-    fn outcome(incoming: Incoming, names: &[&'static str]) -> Result<Vec<Value>, Vec<(String, Reason)>> {
-        struct Any(Value);
-        impl FromField for Any {
-            fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
-                Ok(Self(value.clone()))
-            }
-        }
-        let read = incoming.fields.map_err(Error::Invalid).and_then(|fields| {
-            fields.read(|fields| {
-                let found: Vec<_> = names.iter().map(|name| fields.nullable::<Any>(name)).collect();
-                let json =
-                    |found: Option<Option<Any>>| found.map_or(json!("absent"), |v| v.map_or(Value::Null, |v| v.0));
-                found.into_iter().map(|found| found.map(json)).collect()
-            })
-        });
-        read.map_err(|error| match error {
-            Error::Invalid(violations) => {
-                violations.into_iter().map(|violation| (violation.at.unwrap_or_default(), violation.reason)).collect()
-            }
-            other => panic!("{other}"),
-        })
+        values(read(message(operation, rest).as_bytes(), expected(operation)), names)
     }
 
     fn refusal(body: &str) -> Vec<(String, Reason)> {
-        outcome(read(body.as_bytes(), expected(Operation::CreateKey)), &[]).expect_err("a refusal")
+        values(read(body.as_bytes(), expected(Operation::CreateKey)), &[]).expect_err("a refusal")
     }
 
     #[test]
@@ -347,7 +325,7 @@ mod tests {
         let incoming = read(&body, expected(Operation::CreateKey));
         let sender = Sender { application: "LABGW".into(), facility: "HOSP".into(), control_id: "C00001".into() };
         assert_eq!(incoming.sender, Some(sender));
-        assert_eq!(outcome(incoming, &[]), Err(vec![("MSH-18".to_owned(), Reason::Structure)]));
+        assert_eq!(values(incoming, &[]), Err(vec![("MSH-18".to_owned(), Reason::Structure)]));
     }
 
     #[test]

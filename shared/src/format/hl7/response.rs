@@ -126,7 +126,7 @@ mod tests {
 
     fn written(content: &Content, operation: Operation) -> String {
         let sender = Sender { application: "LABGW".into(), facility: "HOSP".into(), control_id: "C00001".into() };
-        let context = Context { sender: Some(&sender), operation, ..context() };
+        let about = Context { sender: Some(&sender), operation, ..context() };
         String::from_utf8(write(content, &about)).expect("UTF-8").replace('\r', "\n")
     }
 
