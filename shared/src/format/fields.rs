@@ -5,7 +5,6 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Violation};
 use crate::keys::{KeyId, KeyName, KeyType, Status};
-use crate::operation::Operation;
 
 /// The fields of a request body by their JSON names. Every format's reader makes one; endpoints take their inputs from it.
 #[derive(Debug, Default)]
@@ -42,15 +41,9 @@ impl Fields {
         Self { place: Some(place), ..Self::default() }
     }
 
-    /// Closes what a reader found. Where the endpoint has inputs, it sees the violations among them, and the client
-    /// learns of its own findings too; where it has none, it would not ask.
-    pub(super) fn found(mut self, violations: Vec<Violation>, operation: Operation) -> Result<Self, Vec<Violation>> {
-        if violations.is_empty() || !super::inputs(operation).is_empty() {
-            self.violations.extend(violations);
-            Ok(self)
-        } else {
-            Err(violations)
-        }
+    /// Notes what a reader found: the endpoint's own findings join it, so that the client learns of all mistakes at once.
+    pub(super) fn refuse(&mut self, violation: Violation) {
+        self.violations.push(violation);
     }
 
     /// Adds a field; a repeated one is a violation.

@@ -18,7 +18,7 @@ const MAX_VIOLATIONS: usize = 20;
 pub(super) struct Reading<'a> {
     pub(super) expected: Expected<'a>,
     fields: Fields,
-    violations: Vec<Violation>,
+    refused: usize,
     /// The inputs that were there, also those that could not be read.
     seen: Vec<&'static str>,
     place: fn(&str) -> String,
@@ -27,12 +27,13 @@ pub(super) struct Reading<'a> {
 impl<'a> Reading<'a> {
     pub(super) fn new(expected: Expected<'a>, place: fn(&str) -> String) -> Self {
         let fields = Fields::placed(place);
-        Self { expected, fields, violations: Vec::new(), seen: Vec::new(), place }
+        Self { expected, fields, refused: 0, seen: Vec::new(), place }
     }
 
     /// Notes what is wrong with the request at a place.
     pub(super) fn refuse(&mut self, field: &'static str, reason: Reason, message: impl Into<String>, at: &str) {
-        self.violations.push(Violation::new(field, reason, message).at(at));
+        self.fields.refuse(Violation::new(field, reason, message).at(at));
+        self.refused += 1;
     }
 
     /// Notes that a field which the key has is not one of this request.
@@ -42,7 +43,7 @@ impl<'a> Reading<'a> {
 
     /// Whether it makes no sense to look on.
     pub(super) fn is_hopeless(&self) -> bool {
-        self.violations.len() >= MAX_VIOLATIONS
+        self.refused >= MAX_VIOLATIONS
     }
 
     /// Takes the values of fields from a list of elements, which are told apart by a label.
@@ -86,8 +87,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> Result<Fields, Vec<Violation>> {
-        self.fields.found(self.violations, self.expected.operation)
+    pub(super) fn finish(self) -> Fields {
+        self.fields
     }
 }
 

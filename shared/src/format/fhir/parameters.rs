@@ -2,7 +2,7 @@
 
 use super::element::Reading;
 use super::node::Member;
-use crate::error::{Reason, Violation};
+use crate::error::Reason;
 use crate::format::{Expected, Fields};
 
 /// The fields of a key by their JSON names, those of requests and those of the server.
@@ -23,7 +23,7 @@ const FIELDS: [&str; 13] = [
 ];
 
 /// Reads the members of the resource.
-pub(super) fn read(members: &[Member<'_>], expected: Expected<'_>) -> Result<Fields, Vec<Violation>> {
+pub(super) fn read(members: &[Member<'_>], expected: Expected<'_>) -> Fields {
     let mut reading = Reading::new(expected, place);
     let mut parameters = None;
     for (name, node) in members {

@@ -104,7 +104,7 @@ fn read_segments(
     if violations.is_empty() && zak.is_none() && needs_zak {
         violations.push(body_violation("ZAK", Reason::Sequence, "a ZAK segment is required"));
     }
-    if violations.is_empty() { read_zak(zak, expected) } else { Err(violations) }
+    if violations.is_empty() { Ok(read_zak(zak, expected)) } else { Err(violations) }
 }
 
 fn is_segment_name(name: &str) -> bool {
@@ -112,9 +112,8 @@ fn is_segment_name(name: &str) -> bool {
 }
 
 /// Reads the fields of the ZAK segment.
-fn read_zak(zak: Option<Segment<'_>>, expected: Expected<'_>) -> Result<Fields, Vec<Violation>> {
+fn read_zak(zak: Option<Segment<'_>>, expected: Expected<'_>) -> Fields {
     let mut fields = Fields::placed(place);
-    let mut violations = Vec::new();
     for (index, field) in zak.iter().flat_map(Segment::fields).enumerate().filter(|(_, field)| !field.is_empty()) {
         let number = index + 1;
         let problem = match ZAK_FIELDS.get(index).copied() {
@@ -133,14 +132,14 @@ fn read_zak(zak: Option<Segment<'_>>, expected: Expected<'_>) -> Result<Fields, 
             None => Some(("body", Reason::Unknown, format!("ZAK-{number} is not a field of the ZAK segment"))),
         };
         if let Some((name, reason, message)) = problem {
-            violations.push(Violation::new(name, reason, message).at(format!("ZAK-{number}")));
+            fields.refuse(Violation::new(name, reason, message).at(format!("ZAK-{number}")));
         }
         if number > ZAK_FIELDS.len() {
             // One field too many tells it all.
             break;
         }
     }
-    fields.found(violations, expected.operation)
+    fields
 }
 
 fn place(field: &str) -> String {
