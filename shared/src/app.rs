@@ -64,13 +64,7 @@ impl App {
     /// # Errors
     ///
     /// If the settings of the JWTs cannot be used.
-    pub fn new(
-        config: Config,
-        table: Table,
-        vault: Vault,
-        clock: Clock,
-        random: Random,
-    ) -> Result<Self, &'static str> {
+    pub fn new(config: Config, table: Table, vault: Vault, clock: Clock, random: Random) -> Result<Self, &'static str> {
         let authenticator = Authenticator::new(&config.jwt)?;
         let keys = Keys::new(table.clone(), vault, &config, random.clone());
         Ok(Self(Arc::new(Parts { config, authenticator, table, keys, clock, random })))

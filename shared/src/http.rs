@@ -114,7 +114,8 @@ impl Exchange {
         let query =
             request.query_string_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let format = *request_format.as_ref().unwrap_or(&Format::Json);
-        let expected = Expected { operation, path_id: path.get("id").and_then(|id| KeyId::parse(id)) };
+        let path_id = path.get("id").and_then(|id| KeyId::parse(id));
+        let expected = Expected { operation, path_id, fhir_base: &app.config.fhir_base_url };
         let (sender, fields) = read_body(format, request.body(), expected);
         let gateway = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => Some(context),
@@ -155,7 +156,8 @@ impl Exchange {
         F: Future<Output = Result<Reply, Error>>,
     {
         let Access::User = access;
-        let authorization = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer ?"));
+        let authorization =
+            request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer ?"));
         let caller = match app.authenticator.authenticate(authorization, self.now).await {
             Ok(caller) => caller,
             Err(error) => return Outcome::refused(error),
@@ -315,7 +317,7 @@ fn format_of(headers: &HeaderMap, name: &'static str) -> Result<Format, Error> {
     })
 }
 
-fn read_body(format: Format, body: &Body, expected: Expected) -> (Option<Sender>, Result<Fields, Error>) {
+fn read_body(format: Format, body: &Body, expected: Expected<'_>) -> (Option<Sender>, Result<Fields, Error>) {
     let bytes = match body {
         Body::Text(text) => text.as_bytes(),
         Body::Binary(bytes) => bytes,

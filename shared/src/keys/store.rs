@@ -7,8 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem,
-    Update as UpdateItem,
+    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update as UpdateItem,
 };
 use futures_util::future::{join, try_join_all};
 
@@ -165,7 +164,8 @@ impl Keys {
         ready?;
         let (items, more) = items?;
         let meta = meta?;
-        let keys: Vec<Key> = items.iter().map(|item| from_item(item).map_err(|error| damaged(&error))).collect::<Result<_, _>>()?;
+        let keys: Vec<Key> =
+            items.iter().map(|item| from_item(item).map_err(|error| damaged(&error))).collect::<Result<_, _>>()?;
         let next = keys.last().filter(|_| more).map(|key| Cursor::after(key.id).encode());
         let keys = try_join_all(keys.into_iter().map(|key| self.show(call, key, meta))).await?;
         Ok(KeyPage { keys, total: meta.key_count, next })
@@ -224,10 +224,14 @@ impl Keys {
                 .condition_expression("version = :version")
                 .expression_attribute_values(":version", count_of(key.version))
                 .build();
-            let count = self.update(PrimaryKey::meta(owner)).expression_attribute_values(":minus1", AttributeValue::N("-1".to_owned()));
+            let count = self
+                .update(PrimaryKey::meta(owner))
+                .expression_attribute_values(":minus1", AttributeValue::N("-1".to_owned()));
             let count = count.expression_attribute_values(":id", count_of(id.get()));
             let count = if meta.default_id == Some(id) {
-                count.update_expression("ADD key_count :minus1 REMOVE default_id").condition_expression("default_id = :id")
+                count
+                    .update_expression("ADD key_count :minus1 REMOVE default_id")
+                    .condition_expression("default_id = :id")
             } else {
                 let condition = "attribute_not_exists(default_id) OR default_id <> :id";
                 count.update_expression("ADD key_count :minus1").condition_expression(condition)
@@ -346,8 +350,10 @@ impl Keys {
         if items.is_empty() && from_start {
             return Err(Error::NotFound);
         }
-        let entries: Vec<audit::Entry> =
-            items.iter().map(|item| audit::from_item(item).map_err(|error| damaged(&error))).collect::<Result<_, _>>()?;
+        let entries: Vec<audit::Entry> = items
+            .iter()
+            .map(|item| audit::from_item(item).map_err(|error| damaged(&error)))
+            .collect::<Result<_, _>>()?;
         let next = entries.last().filter(|_| more).map(|entry| Cursor::after(entry.id).encode());
         Ok(AuditPage { entries, next })
     }
@@ -467,9 +473,9 @@ impl Keys {
     fn point_default(&self, owner: UserId, from: Option<KeyId>, to: Option<KeyId>) -> Result<TransactWriteItem, Error> {
         let update = self.update(PrimaryKey::meta(owner));
         let update = match from {
-            Some(from) => {
-                update.condition_expression("default_id = :from").expression_attribute_values(":from", count_of(from.get()))
-            }
+            Some(from) => update
+                .condition_expression("default_id = :from")
+                .expression_attribute_values(":from", count_of(from.get())),
             None => update.condition_expression("attribute_not_exists(default_id)"),
         };
         let update = match to {
