@@ -53,7 +53,7 @@ pub struct Cursor(String);
 
 impl Cursor {
     /// The place after an element.
-    pub fn after(element: impl ToString) -> Self {
+    pub fn after(element: &impl ToString) -> Self {
         Self(element.to_string())
     }
 

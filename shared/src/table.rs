@@ -216,7 +216,7 @@ where
             let cause = Cow::Owned(format!("{code}: {message}"));
             if TRANSIENT.contains(&code) { Error::Unavailable(cause) } else { Error::Failed(cause) }
         }
-        _ => Error::Failed(Cow::Borrowed("AWS call could not be made")),
+        SdkError::ConstructionFailure(_) | _ => Error::Failed(Cow::Borrowed("AWS call could not be made")),
     }
 }
 

@@ -123,9 +123,12 @@ impl<'e, 'a> Element<'e, 'a> {
     }
 }
 
+/// Reads an element's value, given its name and the FHIR base.
+type ReadValue = fn(&str, &Node<'_>, &str) -> Option<Value>;
+
 /// The value of a field as JSON has it; the error says what would be right.
 fn read_value(field: &str, element: &Element<'_, '_>, base: &str) -> Result<Value, String> {
-    let (allowed, read): (_, fn(&str, &Node<'_>, &str) -> Option<Value>) = match field {
+    let (allowed, read): (_, ReadValue) = match field {
         "type" | "status" => ("valueCode", |name, node, _| (name == "valueCode").then(|| string(node))?),
         "expiry_at" => ("valueInstant", |name, node, _| match name {
             "valueInstant" => string(node),
