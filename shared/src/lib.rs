@@ -1,1 +1,1 @@
-//! shared
+//! The library that every endpoint of the API-key service shares.

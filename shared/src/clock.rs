@@ -1,0 +1,158 @@
+//! Time and randomness as values: the only module that may ask the system for either.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, Utc};
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+/// Where the time comes from; tests hand in a fixed or a stepped one.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
+
+impl Clock {
+    /// The system's clock.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
+    pub fn system() -> Self {
+        Self::new(Utc::now)
+    }
+
+    /// A clock that reads what `now` says.
+    pub fn new(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The time now, with whatever precision the source has.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// Where random bytes come from; tests hand in a seeded source.
+#[derive(Clone)]
+pub struct Random(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+
+impl Random {
+    /// The operating system's generator, through AWS-LC.
+    ///
+    /// # Panics
+    ///
+    /// If the generator fails, which AWS-LC treats as fatal as well: nothing safe can be done without randomness.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::new(|bytes| aws_lc_rs::rand::fill(bytes).expect("the system's random generator works"))
+    }
+
+    /// A source that fills slices as `fill` does.
+    pub fn new(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(fill))
+    }
+
+    /// `N` random bytes.
+    #[must_use]
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        (self.0)(&mut bytes);
+        bytes
+    }
+
+    /// A `UUIDv7` (RFC 9562, section 5.7) of the given time.
+    #[must_use]
+    pub fn uuid_v7(&self, at: DateTime<Utc>) -> Uuid {
+        let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
+        uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid()
+    }
+}
+
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Random")
+    }
+}
+
+/// A point in time as the API speaks of it: UTC, whole seconds, years 0 to 9999 (RFC 3339).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(DateTime<Utc>);
+
+impl Timestamp {
+    /// Reads an RFC 3339 timestamp; other offsets are converted to UTC, fractions of a second cut off.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let time = DateTime::parse_from_rfc3339(text).ok()?;
+        Self::from_time(time.with_timezone(&Utc))
+    }
+
+    /// A Unix time in seconds.
+    #[must_use]
+    pub fn from_seconds(seconds: i64) -> Option<Self> {
+        Self::from_time(DateTime::from_timestamp(seconds, 0)?)
+    }
+
+    /// Cuts off the fraction of a second; nothing outside the years 0 to 9999.
+    #[must_use]
+    pub fn from_time(time: DateTime<Utc>) -> Option<Self> {
+        (0..=9999).contains(&time.year()).then(|| Self(time.trunc_subsecs(0)))
+    }
+
+    /// Unix time in seconds.
+    #[must_use]
+    pub fn seconds(self) -> i64 {
+        self.0.timestamp()
+    }
+
+    /// As a `chrono` time.
+    #[must_use]
+    pub fn time(self) -> DateTime<Utc> {
+        self.0
+    }
+
+    /// This time and a number of seconds; nothing past the year 9999.
+    #[must_use]
+    pub fn plus_seconds(self, seconds: i64) -> Option<Self> {
+        Self::from_seconds(self.seconds().checked_add(seconds)?)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Secs, true))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_is_utc_in_whole_seconds() {
+        let parsed = |text| Timestamp::parse(text).map(|time| time.to_string());
+        assert_eq!(parsed("2026-03-01T14:00:00.987+02:00").as_deref(), Some("2026-03-01T12:00:00Z"));
+        assert_eq!(parsed("9999-12-31T23:59:59Z").as_deref(), Some("9999-12-31T23:59:59Z"));
+        assert_eq!(parsed("9999-12-31T23:59:59-01:00"), None, "the year 10000 in UTC");
+        assert_eq!(parsed("2026-02-30T00:00:00Z"), None);
+        assert_eq!(parsed("2026-03-01"), None);
+    }
+
+    #[test]
+    fn a_uuid_v7_carries_its_time() {
+        let at = Timestamp::parse("2026-03-01T12:00:00Z").unwrap().time();
+        let id = Random::new(|bytes| bytes.fill(0xff)).uuid_v7(at);
+        assert_eq!(id.get_version_num(), 7);
+        assert_eq!(id.to_string(), "019ca95e-5e00-7fff-bfff-ffffffffffff");
+    }
+}

@@ -1,0 +1,180 @@
+//! What can go wrong, and the one place where it gets a status and a public text.
+//!
+//! What the client is told ([`Problem`]) and what is logged ([`Error`]'s causes) are two things.
+
+use std::borrow::Cow;
+
+use crate::limits::Allowance;
+use crate::operation::Operation;
+
+/// Why a call was not done.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The request breaks the contract; every violation found is listed.
+    #[error("invalid request: {0:?}")]
+    Invalid(Vec<Violation>),
+    /// The body is larger than the endpoint takes.
+    #[error("request body over {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// No JWT was sent.
+    #[error("no JWT")]
+    TokenRequired,
+    /// The JWT is not accepted; the reason is for the log only.
+    #[error("JWT refused: {0}")]
+    TokenInvalid(Cow<'static, str>),
+    /// The caller may not do this.
+    #[error("access denied")]
+    AccessDenied,
+    /// There is no such key, or it is somebody else's.
+    #[error("no such key")]
+    NotFound,
+    /// The change is not possible: expired is final.
+    #[error("the key is expired")]
+    Expired,
+    /// The user has as many keys as the deployment allows.
+    #[error("key limit reached")]
+    LimitReached,
+    /// The `Idempotency-Key` belongs to a request with another body.
+    #[error("Idempotency-Key was used with a different request")]
+    IdempotencyMismatch,
+    /// The caller is over the rate limit.
+    #[error("rate limit exceeded")]
+    RateLimited(Allowance),
+    /// A service we depend on throttles, times out or cannot be reached; a later try may succeed.
+    #[error("unavailable: {0}")]
+    Unavailable(Cow<'static, str>),
+    /// Anything else; the cause is for the log only.
+    #[error("failed: {0}")]
+    Failed(Cow<'static, str>),
+}
+
+impl Error {
+    /// A single violation, as an error.
+    #[must_use]
+    pub fn invalid(field: impl Into<Cow<'static, str>>, reason: Reason, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![Violation::new(field, reason, message)])
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn problem(&self, operation: Operation) -> Problem {
+        let (status, text) = match self {
+            Self::Invalid(_) => (400, "Invalid request data"),
+            Self::TokenRequired => (401, "JWT token required"),
+            Self::TokenInvalid(_) => (401, "Invalid or expired JWT token"),
+            Self::AccessDenied => (403, "Access denied"),
+            Self::NotFound => (404, "API Key not found"),
+            Self::Expired => (409, "API Key is expired"),
+            Self::LimitReached => (409, "API Key limit reached"),
+            Self::IdempotencyMismatch => (409, "Idempotency-Key was used with a different request"),
+            Self::TooLarge { .. } => (413, "Request body too large"),
+            Self::RateLimited(_) => (429, "Rate limit exceeded"),
+            Self::Failed(_) => (500, operation.failure()),
+            Self::Unavailable(_) => (503, "Service temporarily unavailable"),
+        };
+        let violations = match self {
+            Self::Invalid(violations) => violations.clone(),
+            Self::TooLarge { limit } => {
+                vec![Violation::new("body", Reason::TooLong, format!("body must not be larger than {limit} bytes"))]
+            }
+            Self::TokenRequired
+            | Self::TokenInvalid(_)
+            | Self::AccessDenied
+            | Self::NotFound
+            | Self::Expired
+            | Self::LimitReached
+            | Self::IdempotencyMismatch
+            | Self::RateLimited(_)
+            | Self::Failed(_)
+            | Self::Unavailable(_) => Vec::new(),
+        };
+        Problem { status, text, violations }
+    }
+
+    /// Seconds after which another try makes sense, where one does.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited(allowance) => Some(allowance.retry_after()),
+            Self::Unavailable(_) => Some(1),
+            Self::Invalid(_)
+            | Self::TooLarge { .. }
+            | Self::TokenRequired
+            | Self::TokenInvalid(_)
+            | Self::AccessDenied
+            | Self::NotFound
+            | Self::Expired
+            | Self::LimitReached
+            | Self::IdempotencyMismatch
+            | Self::Failed(_) => None,
+        }
+    }
+}
+
+/// What the client is told of an [`Error`], before it is put into a format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// HTTP status, 400 to 503.
+    pub status: u16,
+    /// The documented text.
+    pub text: &'static str,
+    /// What is wrong with the request, for 400 and 413; else empty.
+    pub violations: Vec<Violation>,
+}
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The field by its JSON name, a parameter's or header's name, or `body`.
+    pub field: Cow<'static, str>,
+    /// What is wrong and what would be right, for a person.
+    pub message: String,
+    /// What kind of thing is wrong, for the formats' code tables.
+    pub reason: Reason,
+    /// The place in the request's own terms, where its format has some: `MSH-12`, or a `FHIRPath` expression.
+    pub at: Option<String>,
+}
+
+impl Violation {
+    /// A violation whose place is its field.
+    #[must_use]
+    pub fn new(field: impl Into<Cow<'static, str>>, reason: Reason, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into(), reason, at: None }
+    }
+
+    /// The same with the place in the request's own terms.
+    #[must_use]
+    pub fn at(self, place: impl Into<String>) -> Self {
+        Self { at: Some(place.into()), ..self }
+    }
+}
+
+/// The kinds of violation; HL7 table 0357 and FHIR's issue types are derived from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A required field is missing.
+    Required,
+    /// The value is of the wrong type, or not readable as its type.
+    Type,
+    /// The value is of the right type but not allowed.
+    Value,
+    /// The field is not known here.
+    Unknown,
+    /// The body, or a parameter's encoding, cannot be parsed.
+    Structure,
+    /// Larger than allowed.
+    TooLong,
+    /// HL7: segments missing, repeated or out of order.
+    Sequence,
+    /// HL7: not a message this API takes.
+    MessageType,
+    /// HL7: the event does not belong to the route.
+    EventCode,
+    /// HL7: not a production message.
+    ProcessingId,
+    /// HL7: not version 2.5.1.
+    VersionId,
+}

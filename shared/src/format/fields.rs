@@ -1,0 +1,157 @@
+//! A request's body as fields, whatever its format, and the checks every endpoint needs.
+
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Reason, Violation};
+use crate::keys::{KeyId, KeyName, KeyType, Status};
+
+/// The fields of a request body by their JSON names. Every format's reader makes one; endpoints take their inputs from it.
+#[derive(Debug, Default)]
+pub struct Fields {
+    values: Vec<(String, Value)>,
+    violations: Vec<Violation>,
+}
+
+/// Says that a violation has been noted: an endpoint reads all its fields before it gives up, so that the client learns of all mistakes at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Noted;
+
+/// A type that a field can be read as.
+pub trait FromField: Sized {
+    /// Reads the value, which is not `null`.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the value and what would be right ("must be …").
+    fn from_field(value: &Value) -> Result<Self, (Reason, String)>;
+}
+
+impl Fields {
+    /// No fields: what a request without a body has.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Adds a field; a repeated one is a violation.
+    pub fn insert(&mut self, name: impl Into<String>, value: Value) {
+        let name = name.into();
+        if self.values.iter().any(|(known, _)| *known == name) {
+            self.violations.push(Violation::new(name, Reason::Structure, "must not be repeated"));
+        } else {
+            self.values.push((name, value));
+        }
+    }
+
+    /// A field that must be there.
+    ///
+    /// # Errors
+    ///
+    /// If it is absent, `null` or wrong; the violation is noted.
+    pub fn required<T: FromField>(&mut self, name: &'static str) -> Result<T, Noted> {
+        match self.nullable(name)? {
+            Some(Some(value)) => Ok(value),
+            Some(None) => Err(self.note(name, Reason::Type, "must not be null")),
+            None => Err(self.note(name, Reason::Required, "is required")),
+        }
+    }
+
+    /// A field that may be absent, but not `null`.
+    ///
+    /// # Errors
+    ///
+    /// If it is `null` or wrong; the violation is noted.
+    pub fn optional<T: FromField>(&mut self, name: &'static str) -> Result<Option<T>, Noted> {
+        match self.nullable(name)? {
+            Some(Some(value)) => Ok(Some(value)),
+            Some(None) => Err(self.note(name, Reason::Type, "must not be null")),
+            None => Ok(None),
+        }
+    }
+
+    /// A field that may be absent (`None`) or `null` (`Some(None)`).
+    ///
+    /// # Errors
+    ///
+    /// If it is wrong; the violation is noted.
+    pub fn nullable<T: FromField>(&mut self, name: &'static str) -> Result<Option<Option<T>>, Noted> {
+        let Some(index) = self.values.iter().position(|(known, _)| known == name) else { return Ok(None) };
+        match self.values.swap_remove(index).1 {
+            Value::Null => Ok(Some(None)),
+            value => match T::from_field(&value) {
+                Ok(value) => Ok(Some(Some(value))),
+                Err((reason, message)) => Err(self.note(name, reason, message)),
+            },
+        }
+    }
+
+    /// Notes a violation.
+    pub fn note(&mut self, name: &'static str, reason: Reason, message: impl Into<String>) -> Noted {
+        self.violations.push(Violation::new(name, reason, format!("{name} {}", message.into())));
+        Noted
+    }
+
+    /// Reads an endpoint's input.
+    ///
+    /// # Errors
+    ///
+    /// Every violation that was noted, and one for each field that was not asked for.
+    pub fn read<T>(mut self, input: impl FnOnce(&mut Self) -> Result<T, Noted>) -> Result<T, Error> {
+        let read = input(&mut self);
+        let unknown = self.values.drain(..).map(|(name, _)| {
+            let message = format!("{name} is not a field of this request");
+            Violation::new(name, Reason::Unknown, message)
+        });
+        self.violations.extend(unknown);
+        match read {
+            Ok(value) if self.violations.is_empty() => Ok(value),
+            Ok(_) | Err(Noted) => Err(Error::Invalid(self.violations)),
+        }
+    }
+}
+
+impl FromField for KeyName {
+    fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
+        let text = string(value)?;
+        Self::new(text).map_err(|message| (Reason::Value, message.to_owned()))
+    }
+}
+
+impl FromField for KeyType {
+    fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
+        Self::parse(string(value)?)
+            .ok_or_else(|| (Reason::Value, format!("must be one of {}", names(Self::ALL.map(Self::as_str)))))
+    }
+}
+
+impl FromField for Status {
+    fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
+        Self::parse(string(value)?)
+            .ok_or_else(|| (Reason::Value, format!("must be one of {}", names(Self::ALL.map(Self::as_str)))))
+    }
+}
+
+impl FromField for Timestamp {
+    fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
+        Self::parse(string(value)?)
+            .ok_or_else(|| (Reason::Type, "must be an RFC 3339 timestamp, such as 2027-03-01T12:00:00Z".to_owned()))
+    }
+}
+
+impl FromField for KeyId {
+    fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
+        value
+            .as_u64()
+            .and_then(Self::new)
+            .ok_or_else(|| (Reason::Type, "must be an integer from 1 to 9007199254740991".to_owned()))
+    }
+}
+
+fn string(value: &Value) -> Result<&str, (Reason, String)> {
+    value.as_str().ok_or_else(|| (Reason::Type, "must be a string".to_owned()))
+}
+
+fn names<const N: usize>(names: [&str; N]) -> String {
+    names.map(|name| format!("\"{name}\"")).join(", ")
+}

@@ -1,0 +1,91 @@
+//! JSON, the default format.
+
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Content, Fields, Incoming};
+use crate::error::{Problem, Reason, Violation};
+
+/// Reads an object of fields.
+pub(super) fn read(body: &[u8]) -> Incoming {
+    let fields = serde_json::from_slice::<Fields>(body).map_err(|error| {
+        let message = match error.classify() {
+            serde_json::error::Category::Data => "body must be a JSON object".to_owned(),
+            serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof
+            | serde_json::error::Category::Io => {
+                format!("body must be JSON: it cannot be parsed at line {}, column {}", error.line(), error.column())
+            }
+        };
+        vec![Violation::new("body", Reason::Structure, message)]
+    });
+    Incoming { sender: None, fields }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+/// Keeps repeated names apart, which `serde_json::Map` would not.
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Fields::none();
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            fields.insert(name, value);
+        }
+        Ok(fields)
+    }
+}
+
+/// Writes a response.
+pub(super) fn write(content: &Content) -> Vec<u8> {
+    let json = match content {
+        Content::Key(key) => serde_json::to_vec(key),
+        Content::Keys(page) => serde_json::to_vec(&page.keys),
+        Content::Deleted => serde_json::to_vec(&Message { message: "API Key deleted successfully" }),
+        Content::Audit(page) => serde_json::to_vec(&page.entries),
+        Content::Problem(problem) => serde_json::to_vec(&ErrorBody::from(problem)),
+    };
+    json.expect("views have string keys and no failing serializers")
+}
+
+#[derive(Serialize)]
+struct Message {
+    message: &'static str,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<Detail<'a>>,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    field: &'a str,
+    message: &'a str,
+}
+
+impl<'a> From<&'a Problem> for ErrorBody<'a> {
+    fn from(problem: &'a Problem) -> Self {
+        let details = problem.violations.iter().map(|violation| {
+            let Violation { field, message, reason: _, at: _ } = violation;
+            Detail { field, message }
+        });
+        Self { error: problem.text, details: details.collect() }
+    }
+}

@@ -1,0 +1,400 @@
+//! The key record and its transitions: pure, given the time.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::audit::{Change, Changes};
+use crate::clock::Timestamp;
+use crate::keys::vault::Sealed;
+
+/// The largest id of a user or a key: 2^53 - 1, the largest integer every JSON reader holds exactly.
+pub const MAX_ID: u64 = (1 << 53) - 1;
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(u64);
+
+        impl $name {
+            /// An id from 1 to 2^53 - 1.
+            #[must_use]
+            pub fn new(id: u64) -> Option<Self> {
+                (1..=MAX_ID).contains(&id).then_some(Self(id))
+            }
+
+            /// Reads decimal digits without sign, space or leading zero.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                let canonical = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+                canonical.then(|| text.parse().ok()).flatten().and_then(Self::new)
+            }
+
+            /// As a number.
+            #[must_use]
+            pub const fn get(self) -> u64 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id_type! {
+    /// Names a key in the deployment; never reused.
+    KeyId
+}
+
+id_type! {
+    /// Names a user.
+    UserId
+}
+
+/// A key's name: 1 to 100 characters, trimmed, without control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct KeyName(String);
+
+impl KeyName {
+    /// The longest name, in characters (Unicode scalar values).
+    pub const MAX_CHARS: usize = 100;
+
+    /// Trims and checks a name; the error says what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// If it is empty, too long or has a control character.
+    pub fn new(name: &str) -> Result<Self, &'static str> {
+        let name = name.trim();
+        match name.chars().count() {
+            _ if name.chars().any(char::is_control) => Err("must not contain control characters"),
+            0 => Err("must not be empty"),
+            1..=Self::MAX_CHARS => Ok(Self(name.to_owned())),
+            _ => Err("must be 1 to 100 characters long"),
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a key is for. The prefix of its string is `nux_test_` when it was made as `test`, else `nux_live_`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyType {
+    /// Production.
+    Live,
+    /// Development and testing, with a daily limit.
+    Test,
+    /// The medical note product.
+    AiMedicalNote,
+    /// The T2YD product.
+    T2yd,
+}
+
+impl KeyType {
+    /// Every type.
+    pub const ALL: [Self; 4] = [Self::Live, Self::Test, Self::AiMedicalNote, Self::T2yd];
+
+    /// The type's name in every format and in the table.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+            Self::AiMedicalNote => "ai-medical-note",
+            Self::T2yd => "t2yd",
+        }
+    }
+
+    /// The type of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// Whether a key works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It does.
+    Active,
+    /// Not until it is resumed.
+    Paused,
+    /// Never again.
+    Expired,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Paused, Self::Expired];
+
+    /// The status's name in every format and in the table.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The status of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+/// Everything the table holds about a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its id.
+    pub id: KeyId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// What people call it.
+    pub name: KeyName,
+    /// What it is for.
+    pub kind: KeyType,
+    /// The status as stored; [`Key::status`] is the one that counts.
+    pub stored_status: Status,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends by itself; nothing for never.
+    pub expires_at: Option<Timestamp>,
+    /// The key string: hashed for checking, encrypted for showing.
+    pub secret: Sealed,
+    /// When it was last accepted.
+    pub last_used_at: Option<Timestamp>,
+    /// How often it was accepted.
+    pub usage_count: u64,
+    /// Counts the changes, for optimistic locking (metering a use is not a change).
+    pub version: u64,
+}
+
+/// A change that an expired key does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyExpired;
+
+/// What an update asks for; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Update {
+    /// The new name.
+    pub name: Option<KeyName>,
+    /// The new type.
+    pub kind: Option<KeyType>,
+    /// The new expiry; `Some(None)` for never.
+    pub expires_at: Option<Option<Timestamp>>,
+}
+
+impl Key {
+    /// The effective status: a key past its expiry is expired at that instant, whatever is stored.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> Status {
+        if self.expires_at.is_some_and(|expiry| expiry <= now) { Status::Expired } else { self.stored_status }
+    }
+
+    /// Fails for a key that is expired, which is final.
+    ///
+    /// # Errors
+    ///
+    /// If the effective status is `expired`.
+    pub fn ensure_not_expired(&self, now: Timestamp) -> Result<(), KeyExpired> {
+        match self.status(now) {
+            Status::Active | Status::Paused => Ok(()),
+            Status::Expired => Err(KeyExpired),
+        }
+    }
+
+    /// Stops the key from working until it is resumed; a paused key stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// If it is expired.
+    pub fn pause(&mut self, now: Timestamp) -> Result<(), KeyExpired> {
+        self.ensure_not_expired(now)?;
+        self.stored_status = Status::Paused;
+        Ok(())
+    }
+
+    /// Makes a paused key work again; an active key stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// If it is expired.
+    pub fn resume(&mut self, now: Timestamp) -> Result<(), KeyExpired> {
+        self.ensure_not_expired(now)?;
+        self.stored_status = Status::Active;
+        Ok(())
+    }
+
+    /// Applies an update. An expired key can be renamed; its type and expiry are fixed, though naming them as they are is no change.
+    ///
+    /// # Errors
+    ///
+    /// If it is expired and the type or the expiry would change.
+    pub fn update(&mut self, update: &Update, now: Timestamp) -> Result<(), KeyExpired> {
+        let kind = update.kind.unwrap_or(self.kind);
+        let expires_at = update.expires_at.unwrap_or(self.expires_at);
+        if (kind, expires_at) != (self.kind, self.expires_at) {
+            self.ensure_not_expired(now)?;
+        }
+        self.kind = kind;
+        self.expires_at = expires_at;
+        if let Some(name) = &update.name {
+            self.name = name.clone();
+        }
+        Ok(())
+    }
+
+    /// What changed from `before` to `self`, for the audit trail; empty when nothing did.
+    #[must_use]
+    pub fn changes_since(&self, before: &Self) -> Changes {
+        let before = before.audited();
+        let pairs = before.into_iter().zip(self.audited());
+        pairs
+            .filter(|((_, from), (_, to))| from != to)
+            .map(|((field, from), (_, to))| (field, Change { from, to }))
+            .collect()
+    }
+
+    /// What the trail says of a new key: each field from nothing.
+    #[must_use]
+    pub fn creation(&self) -> Changes {
+        let from = serde_json::Value::Null;
+        self.audited().into_iter().map(|(field, to)| (field, Change { from: from.clone(), to })).collect()
+    }
+
+    /// What the trail says of a deleted key: each field to nothing.
+    #[must_use]
+    pub fn deletion(&self) -> Changes {
+        let to = serde_json::Value::Null;
+        self.audited().into_iter().map(|(field, from)| (field, Change { from, to: to.clone() })).collect()
+    }
+
+    /// The fields the audit trail speaks of.
+    fn audited(&self) -> [(&'static str, serde_json::Value); 4] {
+        let Self {
+            name,
+            kind,
+            stored_status,
+            expires_at,
+            id: _,
+            user_id: _,
+            created_at: _,
+            secret: _,
+            last_used_at: _,
+            usage_count: _,
+            version: _,
+        } = self;
+        [
+            ("name", name.as_str().into()),
+            ("type", kind.as_str().into()),
+            ("status", stored_status.as_str().into()),
+            ("expiry_at", expires_at.map(|time| time.to_string()).into()),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).expect("a timestamp")
+    }
+
+    fn key(stored_status: Status, expires_at: Option<&str>) -> Key {
+        Key {
+            id: KeyId::new(42).expect("an id"),
+            user_id: UserId::new(7).expect("an id"),
+            name: KeyName::new("Lab gateway").expect("a name"),
+            kind: KeyType::Live,
+            stored_status,
+            created_at: at("2026-03-01T12:00:00Z"),
+            expires_at: expires_at.map(at),
+            secret: Sealed { hash: [0; 32], data_key: 1, ciphertext: Vec::new() },
+            last_used_at: None,
+            usage_count: 0,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn a_key_is_expired_at_the_instant_of_its_expiry() {
+        let key = key(Status::Paused, Some("2026-03-02T00:00:00Z"));
+        assert_eq!(key.status(at("2026-03-01T23:59:59Z")), Status::Paused);
+        assert_eq!(key.status(at("2026-03-02T00:00:00Z")), Status::Expired);
+    }
+
+    #[test]
+    fn pausing_and_resuming_change_the_status_only() {
+        let now = at("2026-03-01T13:00:00Z");
+        let before = key(Status::Active, None);
+        let mut paused = before.clone();
+        paused.pause(now).expect("not expired");
+        let changes = paused.changes_since(&before);
+        assert_eq!(changes.keys().copied().collect::<Vec<_>>(), ["status"]);
+        assert_eq!((&changes["status"].from, &changes["status"].to), (&"active".into(), &"paused".into()));
+
+        let mut again = paused.clone();
+        again.pause(now).expect("not expired");
+        assert!(again.changes_since(&paused).is_empty(), "repeating it is no change");
+
+        again.resume(now).expect("not expired");
+        assert_eq!(again, before);
+    }
+
+    #[test]
+    fn expired_is_final_but_for_the_name() {
+        let now = at("2026-03-03T00:00:00Z");
+        for mut key in [key(Status::Expired, None), key(Status::Active, Some("2026-03-02T00:00:00Z"))] {
+            let before = key.clone();
+            assert_eq!(key.pause(now), Err(KeyExpired));
+            assert_eq!(key.resume(now), Err(KeyExpired));
+            let longer = Update { expires_at: Some(Some(at("2030-01-01T00:00:00Z"))), ..Update::default() };
+            assert_eq!(key.update(&longer, now), Err(KeyExpired));
+            let other_type = Update { kind: Some(KeyType::Test), ..Update::default() };
+            assert_eq!(key.update(&other_type, now), Err(KeyExpired));
+            assert_eq!(key, before, "a refused change leaves the key alone");
+
+            let renamed = KeyName::new("Old lab gateway").expect("a name");
+            let update = Update { name: Some(renamed.clone()), kind: Some(KeyType::Live), ..Update::default() };
+            assert_eq!(key.update(&update, now), Ok(()));
+            assert_eq!(key, Key { name: renamed, ..before });
+        }
+    }
+
+    #[test]
+    fn names_are_trimmed_and_bounded() {
+        let name = |text: &str| KeyName::new(text).map(|name| name.0);
+        assert_eq!(name("  Lab gateway\t").as_deref(), Ok("Lab gateway"));
+        assert_eq!(name(&"é".repeat(100)).as_deref(), Ok("é".repeat(100).as_str()));
+        assert!(name(&"é".repeat(101)).is_err());
+        assert!(name(" \u{a0}").is_err());
+        assert!(name("a\u{7}b").is_err());
+        assert!(name("a\u{85}b").is_err(), "C1 controls too");
+    }
+
+    #[test]
+    fn ids_are_canonical_positive_integers_below_2_to_the_53() {
+        let id = |text| KeyId::parse(text).map(KeyId::get);
+        assert_eq!(id("1"), Some(1));
+        assert_eq!(id("9007199254740991"), Some(MAX_ID));
+        for bad in ["0", "-1", "+1", "01", "1.0", " 1", "", "9007199254740992", "99999999999999999999", "١"] {
+            assert_eq!(id(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Key strings: how they are made, read back and kept from sight.
+//!
+//! ```text
+//! nux_live_ 000000007 00000000g 5Tq…(32) 0xY3aB
+//! prefix    user id   key id    secret   checksum
+//! ```
+//!
+//! The ids are base62, nine digits each (62^9 > 2^53), and say where the record is. The secret is 32 random base62
+//! digits (190 bits). The checksum is the CRC-32 of all before it, six base62 digits: typos and noise are refused
+//! without a read, and secret scanners get few false alarms. A key matches `^nux_(live|test)_[0-9A-Za-z]{56}$`.
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+
+use crate::clock::Random;
+use crate::keys::{KeyId, KeyType, UserId};
+
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const ID_DIGITS: usize = 9;
+const SECRET_DIGITS: usize = 32;
+const CHECKSUM_DIGITS: usize = 6;
+const PREFIX_LEN: usize = Prefix::Live.as_str().len();
+const KEY_LEN: usize = PREFIX_LEN + 2 * ID_DIGITS + SECRET_DIGITS + CHECKSUM_DIGITS;
+
+/// The first characters of a key: they say whether it was made for production or for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefix {
+    /// `nux_live_`
+    Live,
+    /// `nux_test_`
+    Test,
+}
+
+impl Prefix {
+    /// The prefix of a key made with the given type.
+    #[must_use]
+    pub const fn of(kind: KeyType) -> Self {
+        match kind {
+            KeyType::Test => Self::Test,
+            KeyType::Live | KeyType::AiMedicalNote | KeyType::T2yd => Self::Live,
+        }
+    }
+
+    /// The prefix as written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "nux_live_",
+            Self::Test => "nux_test_",
+        }
+    }
+}
+
+/// A whole key string in the clear. It has no `Display`, its `Debug` is redacted, and it leaves the process only
+/// through [`PlainKey::reveal`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct PlainKey(String);
+
+/// Where a key's record is, as the key itself says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Locator {
+    /// Whose key it claims to be.
+    pub user_id: UserId,
+    /// Which key it claims to be.
+    pub key_id: KeyId,
+}
+
+impl PlainKey {
+    /// Makes a new key string.
+    #[must_use]
+    pub fn generate(prefix: Prefix, locator: Locator, random: &Random) -> Self {
+        Self::assemble(prefix, locator, &random_digits(random))
+    }
+
+    fn assemble(prefix: Prefix, locator: Locator, secret: &str) -> Self {
+        let mut key = String::with_capacity(KEY_LEN);
+        key.push_str(prefix.as_str());
+        push_base62(&mut key, locator.user_id.get(), ID_DIGITS);
+        push_base62(&mut key, locator.key_id.get(), ID_DIGITS);
+        key.push_str(secret);
+        let checksum = crc32fast::hash(key.as_bytes());
+        push_base62(&mut key, checksum.into(), CHECKSUM_DIGITS);
+        Self(key)
+    }
+
+    /// Reads a presented key: nothing if it cannot be one of ours. Needs no database.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<(Self, Locator)> {
+        let known_prefix = [Prefix::Live, Prefix::Test].iter().any(|prefix| text.starts_with(prefix.as_str()));
+        if text.len() != KEY_LEN || !known_prefix || !text.is_ascii() {
+            return None;
+        }
+        let (checked, checksum) = text.split_at(KEY_LEN - CHECKSUM_DIGITS);
+        let (user_id, rest) = checked[PREFIX_LEN..].split_at(ID_DIGITS);
+        let (key_id, secret) = rest.split_at(ID_DIGITS);
+        let secret_is_base62 = secret.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !secret_is_base62 || parse_base62(checksum)? != u64::from(crc32fast::hash(checked.as_bytes())) {
+            return None;
+        }
+        let locator =
+            Locator { user_id: UserId::new(parse_base62(user_id)?)?, key_id: KeyId::new(parse_base62(key_id)?)? };
+        Some((Self(text.to_owned()), locator))
+    }
+
+    /// The key in the clear, for a response to somebody who may see it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Prefix, `…` and the last four characters, for somebody who may only recognise it.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        format!("{}…{}", &self.0[..PREFIX_LEN], &self.0[KEY_LEN - 4..])
+    }
+
+    /// SHA-256 of the key: enough, at 190 random bits.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        let digest = digest::digest(&digest::SHA256, self.0.as_bytes());
+        digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+
+    /// What is encrypted: the prefix's kind and the secret; the rest follows from the record.
+    #[must_use]
+    pub(super) fn secret_part(&self) -> String {
+        let kind = &self.0["nux_".len()..="nux_".len()];
+        format!("{kind}{}", &self.0[PREFIX_LEN + 2 * ID_DIGITS..KEY_LEN - CHECKSUM_DIGITS])
+    }
+
+    /// The key again, from what was encrypted.
+    #[must_use]
+    pub(super) fn from_secret_part(part: &str, locator: Locator) -> Option<Self> {
+        let prefix = [Prefix::Live, Prefix::Test].into_iter().find(|prefix| prefix.as_str()[4..5] == part[..1])?;
+        (part.len() == 1 + SECRET_DIGITS).then(|| Self::assemble(prefix, locator, &part[1..]))
+    }
+}
+
+impl fmt::Debug for PlainKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PlainKey(redacted)")
+    }
+}
+
+/// Uniform digits: bytes of 248 (4 * 62) and more are thrown away.
+fn random_digits(random: &Random) -> String {
+    let mut digits = String::with_capacity(SECRET_DIGITS);
+    while digits.len() < SECRET_DIGITS {
+        let fair = random.bytes::<64>().into_iter().filter(|byte| *byte < 248);
+        digits.extend(fair.take(SECRET_DIGITS - digits.len()).map(|byte| char::from(DIGITS[usize::from(byte % 62)])));
+    }
+    digits
+}
+
+fn push_base62(text: &mut String, mut number: u64, digits: usize) {
+    let mut reversed = [b'0'; ID_DIGITS];
+    for digit in &mut reversed[..digits] {
+        *digit = DIGITS[usize::try_from(number % 62).expect("below 62")];
+        number /= 62;
+    }
+    text.extend(reversed[..digits].iter().rev().map(|digit| char::from(*digit)));
+}
+
+fn parse_base62(text: &str) -> Option<u64> {
+    text.bytes().try_fold(0_u64, |number, byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'A'..=b'Z' => byte - b'A' + 10,
+            b'a'..=b'z' => byte - b'a' + 36,
+            _ => return None,
+        };
+        Some(number * 62 + u64::from(digit))
+    })
+}

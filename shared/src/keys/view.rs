@@ -1,0 +1,105 @@
+//! A key as the client sees it.
+
+use serde::{Serialize, Serializer};
+
+use crate::clock::Timestamp;
+use crate::keys::{Key, KeyId, KeyName, KeyType, PlainKey, Status, UserId};
+
+/// The key object of the documentation, in its order, and what is known of its use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyView {
+    /// The key's id.
+    pub id: KeyId,
+    /// The key string, whole or masked.
+    pub key: ShownKey,
+    /// What people call it.
+    pub name: KeyName,
+    /// What it is for.
+    #[serde(rename = "type")]
+    pub kind: KeyType,
+    /// The effective status.
+    pub status: Status,
+    /// Whether it is its user's default.
+    pub is_default: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends; `null` for never.
+    pub expiry_at: Option<Timestamp>,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it was last accepted; `null` for never.
+    pub last_used_at: Option<Timestamp>,
+    /// How often it was accepted.
+    pub usage_count: u64,
+}
+
+impl KeyView {
+    /// The view of a record at a time.
+    #[must_use]
+    pub fn new(key: Key, shown: ShownKey, is_default: bool, now: Timestamp) -> Self {
+        let status = key.status(now);
+        let Key {
+            id,
+            user_id,
+            name,
+            kind,
+            stored_status: _,
+            created_at,
+            expires_at,
+            secret: _,
+            last_used_at,
+            usage_count,
+            version: _,
+        } = key;
+        Self {
+            id,
+            key: shown,
+            name,
+            kind,
+            status,
+            is_default,
+            created_at,
+            expiry_at: expires_at,
+            user_id,
+            last_used_at,
+            usage_count,
+        }
+    }
+}
+
+/// The key string in a response: whole for its owner, else masked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShownKey {
+    /// All of it.
+    Whole(PlainKey),
+    /// Prefix, `…` and the last four characters.
+    Masked(String),
+}
+
+impl ShownKey {
+    /// The text of the response.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Whole(key) => key.reveal(),
+            Self::Masked(text) => text,
+        }
+    }
+}
+
+impl Serialize for ShownKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// A page of a user's keys, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPage {
+    /// The keys.
+    pub keys: Vec<KeyView>,
+    /// How many keys the user has in all.
+    pub total: u64,
+    /// Where the next page starts.
+    pub next: Option<String>,
+}
