@@ -4,7 +4,9 @@ Started by local_aws.py, which also sets its environment. It ends when its stand
 cannot outlive whoever started it.
 """
 
+import json
 import os
+import re
 import signal
 import socketserver
 import sys
@@ -12,7 +14,7 @@ import threading
 from urllib.parse import quote
 
 from ministack import app
-from ministack.core import lambda_runtime
+from ministack.core import iam_actions, lambda_runtime
 from ministack.services import apigateway_v1
 
 
@@ -66,6 +68,43 @@ def import_whole_apis():
     apigateway_v1._import_rest_api = import_rest_api
 
 
+def supply_condition_keys():
+    """MiniStack holds the functions to their IAM statements (AUTH), but does not know what our conditions ask for."""
+    dynamodb_context = iam_actions.dynamodb_service_context
+    any_context = iam_actions.request_tag_context
+
+    def with_leading_keys(body):
+        return dynamodb_context(body) | {"dynamodb:LeadingKeys": list(partition_keys(json.loads(body)))}
+
+    def with_encryption_context(service, action, body, parameters):
+        context = any_context(service, action, body, parameters)
+        if service == "kms":
+            pairs = json.loads(body).get("EncryptionContext", {})
+            context |= {f"kms:EncryptionContext:{name}": value for name, value in pairs.items()}
+        return context
+
+    iam_actions.dynamodb_service_context = with_leading_keys
+    iam_actions.request_tag_context = with_encryption_context
+
+
+def partition_keys(request):
+    """The partition keys that a DynamoDB request names, in its keys and items or in the condition of a query."""
+    match request:
+        case {"PK": {"S": key}}:
+            yield key
+        case {"KeyConditionExpression": condition, "ExpressionAttributeValues": values, **rest}:
+            names = rest.get("ExpressionAttributeNames", {})
+            for name, value in re.findall(r"(\S+)\s*=\s*(:\w+)", condition):
+                if names.get(name, name) == "PK":
+                    yield values[value]["S"]
+        case dict():
+            for part in request.values():
+                yield from partition_keys(part)
+        case list():
+            for part in request:
+                yield from partition_keys(part)
+
+
 def serve_stages():
     """Serves the API below /<stage>/ as AWS does below its own host name, so that `Location` and `Link` lead back here."""
     serve = app.app
@@ -91,6 +130,7 @@ if __name__ == "__main__":
     log_functions_to(os.environ["FUNCTION_LOG"])
     answer_fast()
     import_whole_apis()
+    supply_condition_keys()
     serve_stages()
     threading.Thread(target=stop_with_parent, daemon=True).start()
     try:

@@ -48,13 +48,13 @@ def main():
             sys.exit(f"A local AWS is already running on {DIR}: stop it first, or choose another LOCAL_DIR.")
         match sys.argv[1:]:
             case ["up"]:
-                with emulator() as (process, endpoint):
-                    print(banner(deploy(endpoint)), flush=True)
+                with emulator() as process:
+                    print(banner(deploy()), flush=True)
                     process.wait()
                     sys.exit(f"The local AWS ended by itself: see {DIR / 'ministack.log'}")
             case ["run", *command] if command:
-                with emulator() as (_, endpoint):
-                    sys.exit(subprocess.run(command, env=os.environ | deploy(endpoint)).returncode)
+                with emulator():
+                    sys.exit(subprocess.run(command, env=os.environ | deploy()).returncode)
             case ["reset"]:
                 shutil.rmtree(STATE, ignore_errors=True)
                 print("The local AWS will start empty.")
@@ -64,15 +64,17 @@ def main():
 
 @contextmanager
 def emulator():
-    """MiniStack as a child process: yields it and its URL when it answers; stops it, state saved, in the end."""
+    """MiniStack as a child process: yields it when it answers, and in the end stops it, which saves its state."""
     port = free_port(int(os.environ.get("PORT", "4566")))
-    endpoint = f"http://127.0.0.1:{port}"
+    use_local_aws(f"http://127.0.0.1:{port}")
     # A run ends with a log of its own.
     (DIR / "functions.log").write_bytes(b"")
     (STATE / "tmp").mkdir(parents=True, exist_ok=True)
-    environment = os.environ | aws_environment(endpoint) | {
+    environment = os.environ | {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
+        # The functions may do what their IAM statements say and no more.
+        "AUTH": "true",
         "IOT_MTLS_ENABLED": "0",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(STATE / "services"),
@@ -81,7 +83,7 @@ def emulator():
         "TMPDIR": str(STATE / "tmp"),
         "FUNCTION_LOG": str(DIR / "functions.log"),
     }
-    with progress(f"Starting the local AWS on {endpoint}"), (DIR / "ministack.log").open("wb") as log:
+    with progress(f"Starting the local AWS on port {port}"), (DIR / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, ROOT / "local/emulator.py"],
             env=environment,
@@ -91,9 +93,9 @@ def emulator():
             # Ctrl-C reaches this process alone, which then stops the other in its turn.
             start_new_session=True,
         )
-        wait_until_ready(process, endpoint)
+        wait_until_ready(process)
     try:
-        yield process, endpoint
+        yield process
     finally:
         # The state is lost if a second Ctrl-C interrupts this.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -112,10 +114,23 @@ def free_port(port):
         return probe.getsockname()[1]
 
 
-def wait_until_ready(process, endpoint):
+def use_local_aws(endpoint):
+    """Points this process and all it starts to the local AWS, whatever profile the developer has chosen."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": CONFIG["region"],
+        "AWS_DEFAULT_REGION": CONFIG["region"],
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+
+def wait_until_ready(process):
     for _ in range(300):
         try:
-            urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=5).close()
+            urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_ministack/health", timeout=5).close()
             return
         except OSError:
             if process.poll() is not None:
@@ -134,36 +149,26 @@ def stop(process):
         process.wait()
 
 
-def aws_environment(endpoint):
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_REGION": CONFIG["region"],
-        "AWS_DEFAULT_REGION": CONFIG["region"],
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }
-
-
-def deploy(endpoint):
+def deploy():
     """Deploys the built template unless that very build is deployed; writes and returns the stack's variables."""
-    session = boto3.Session("test", "test", region_name=CONFIG["region"])
-    secret = jwt_secret(session.client("secretsmanager", endpoint_url=endpoint))
-    cloudformation = session.client("cloudformation", endpoint_url=endpoint)
+    secret = jwt_secret(boto3.client("secretsmanager"))
+    cloudformation = boto3.client("cloudformation")
     overrides = [*CONFIG["parameter_overrides"], f"JwtSecretId={JWT_SECRET_ID}", f"Architecture={architecture()}"]
     build = fingerprint(overrides)
     stack = describe(cloudformation)
     if {"Key": "build", "Value": build} not in stack.get("Tags", []):
-        session.client("s3", endpoint_url=endpoint).create_bucket(Bucket=CONFIG["s3_bucket"])
+        boto3.client("s3").create_bucket(Bucket=CONFIG["s3_bucket"])
         with progress("Deploying template.yaml"):
-            sam_deploy(endpoint, overrides, build)
+            sam_deploy(overrides, build)
         stack = describe(cloudformation)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    variables = aws_environment(endpoint) | {
+    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    variables = {
         "API_URL": f"{endpoint}/{outputs['ApiUrl'].rsplit('/', 1)[1]}",
         "JWT_SECRET": secret,
         "TABLE_NAME": outputs["TableName"],
         "LOG_FILE": str(DIR / "functions.log"),
-    }
+    } | {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     stack_env = DIR / "stack.env"
     stack_env.touch(mode=0o600)
     stack_env.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
@@ -198,11 +203,11 @@ def describe(cloudformation):
         return {}
 
 
-def sam_deploy(endpoint, overrides, build):
+def sam_deploy(overrides, build):
     command = ["sam", "deploy", "--config-file", ROOT / "samconfig.toml", "--config-env", "local"]
     command += ["--template-file", BUILD / "template.yaml"]
     command += ["--parameter-overrides", *overrides, "--tags", f"build={build}"]
-    environment = os.environ | aws_environment(endpoint) | {"SAM_CLI_POLL_DELAY": "0.5"}
+    environment = os.environ | {"SAM_CLI_POLL_DELAY": "0.5"}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     (DIR / "deploy.log").write_text(result.stdout + result.stderr)
     if result.returncode:
