@@ -10,7 +10,7 @@ BUILD := .local/build/template.yaml
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
-.PHONY: local local-reset token test deploy
+.PHONY: local local-reset token test deploy check-format check-lints check-template test-in-process test-deployed
 
 local: $(BUILD)
 	@exec python local/local_aws.py up
@@ -21,8 +21,35 @@ local-reset: $(VENV)
 token: $(VENV)
 	@python local/tokens.py $${LOCAL_DIR:-.local}/stack.env "$(USER_ID)" $(ROLE)
 
-test: $(BUILD)
-	@exec python local/run_tests.py
+# Every check is a target of its own, so a failing one can be repeated alone.
+CHECKS := check-format check-lints check-template test-in-process test-deployed
+
+test: $(VENV)
+	@for check in $(CHECKS); do \
+		echo "== $$check"; start=$$(date +%s); \
+		$(MAKE) --no-print-directory $$check || { echo "== $$check FAILED. Repeat it alone with: make $$check" >&2; exit 1; }; \
+		echo "== $$check passed in $$(( $$(date +%s) - start )) s"; \
+	done
+
+check-format:
+	cargo fmt --all --check
+
+check-lints:
+	cargo clippy --workspace --all-targets -- -D warnings
+
+check-template: $(VENV)
+	AWS_REGION=us-east-1 sam validate --lint
+
+# --workspace everywhere, so that cargo compiles the dependencies with one set of features, once.
+test-in-process: $(VENV)
+	python local/dynamodb_local.py cargo test --workspace --lib --test in_process
+
+# Against a local AWS of its own: a free port, and a state that starts empty.
+test-deployed: export LOCAL_DIR := .local/test
+test-deployed: export PORT := 0
+test-deployed: $(BUILD)
+	@python local/local_aws.py reset
+	python local/local_aws.py run cargo test --workspace --test deployed
 
 deploy: $(VENV)
 	@test -n "$(ENV)" || { echo "Which environment? make deploy ENV=staging" >&2; exit 2; }

@@ -167,6 +167,7 @@ def deploy():
         "API_URL": f"{endpoint}/{outputs['ApiUrl'].rsplit('/', 1)[1]}",
         "JWT_SECRET": secret,
         "TABLE_NAME": outputs["TableName"],
+        "KMS_KEY_ID": outputs["KmsKeyArn"],
         "LOG_FILE": str(DIR / "functions.log"),
     } | {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     stack_env = DIR / "stack.env"
