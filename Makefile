@@ -58,7 +58,9 @@ deploy: $(VENV)
 
 $(VENV): local/requirements.txt
 	@echo "Installing the tools (SAM CLI, cargo-lambda, MiniStack) into .local/venv ..."
-	@python3 -m venv --clear .local/venv
+	@rm -rf .local/venv
+	@python3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed.")'
+	@python3 -m venv .local/venv
 	@pip install --quiet --disable-pip-version-check -r local/requirements.txt
 	@touch $@
 

@@ -228,7 +228,7 @@ def banner(stack):
 The API is at {stack["API_URL"]}. Ctrl-C stops it; the data stay until `make local-reset`.
 What the functions log goes to {os.path.relpath(stack["LOG_FILE"])}, and {os.path.relpath(DIR / "stack.env")} has this for scripts.
 
-Try it as user 123, from another terminal:
+Try it as user 123, from another terminal (with the id that the first call returns in place of 1):
 
   export API_URL={stack["API_URL"]}
   export TOKEN={tokens.sign(stack["JWT_SECRET"], 123)}
