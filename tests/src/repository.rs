@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// The root of the repository.
+///
+/// # Panics
+///
+/// Never: `tests/` is in it.
 #[must_use]
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()

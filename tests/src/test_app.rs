@@ -201,8 +201,9 @@ impl TestCall<'_> {
 
     /// For the key of an id, or of what is in its place.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids and literals alike are passed as they are")]
     pub fn id(self, id: impl ToString) -> Self {
-        self.path_parameter("id", id)
+        self.path_parameter("id", &id.to_string())
     }
 
     /// With a parameter in its path.
@@ -211,12 +212,11 @@ impl TestCall<'_> {
     ///
     /// If the event's route has no such parameter.
     #[must_use]
-    pub fn path_parameter(mut self, name: &str, value: impl ToString) -> Self {
-        let value = value.to_string();
+    pub fn path_parameter(mut self, name: &str, value: &str) -> Self {
         let resource = self.event["resource"].as_str().expect("a resource").to_owned();
         let pattern = format!("{{{name}}}");
         assert!(resource.contains(&pattern), "{resource} has no {name}");
-        let path = resource.replace(&pattern, &value);
+        let path = resource.replace(&pattern, value);
         let stage = self.event["requestContext"]["stage"].as_str().expect("a stage");
         self.event["requestContext"]["path"] = format!("/{stage}{path}").into();
         self.event["path"] = path.into();
@@ -260,10 +260,7 @@ impl TestCall<'_> {
     pub async fn send(self) -> Answer {
         let request = lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway");
         let (parts, body) = self.test.serve(self.operation, request).await.into_parts();
-        let text = match body {
-            Body::Text(text) => text,
-            body => panic!("not a text: {body:?}"),
-        };
+        let Body::Text(text) = body else { panic!("not a text: {body:?}") };
         let headers = parts
             .headers
             .iter()
