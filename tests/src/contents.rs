@@ -110,7 +110,7 @@ impl Contents {
                 assert!(self.key(user_id, default_id).is_some(), "user {user}'s default {default_id} is a key");
             }
             for key in keys {
-                let trail = format!("AUDIT#{user}#{}", integer(key, "id").expect("an id"));
+                let trail = format!("AUDIT#{user}#{}", parsed(text(key, "SK").trim_start_matches("KEY#")));
                 assert!(!self.partition(&trail).is_empty(), "{trail} is there");
             }
         }
@@ -122,7 +122,8 @@ impl Contents {
 
     fn assert_trail_agrees(&self, trail: &str, user_id: u64, id: u64) {
         let entries = self.partition(&format!("AUDIT#{trail}"));
-        let count = |actions: &[&str]| entries.iter().filter(|entry| actions.contains(&&*text(entry, "action"))).count();
+        let count =
+            |actions: &[&str]| entries.iter().filter(|entry| actions.contains(&&*text(entry, "action"))).count();
         let record = self.key(user_id, id);
         assert_eq!(count(&["create"]), 1, "creations in trail {trail}");
         assert_eq!(count(&["delete"]), usize::from(record.is_none()), "deletions in trail {trail}");
@@ -142,7 +143,7 @@ impl Contents {
         if let Some(record) = record {
             assert_eq!(
                 integer(record, "version"),
-                Some(1 + count(&["update", "pause", "resume"]) as u64),
+                Some(1 + count(&["update", "pause", "resume", "rotate"]) as u64),
                 "version by trail {trail}"
             );
             let expires_at = record.get("expires_at").and_then(number).and_then(Timestamp::from_seconds);
