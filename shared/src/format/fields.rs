@@ -7,7 +7,7 @@ use crate::error::{Error, Reason, Violation};
 use crate::keys::{KeyId, KeyName, KeyType, Status};
 
 /// The fields of a request body by their JSON names. Every format's reader makes one; endpoints take their inputs from it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Fields {
     values: Vec<(String, Value)>,
     violations: Vec<Violation>,
@@ -50,7 +50,8 @@ impl Fields {
     pub fn insert(&mut self, name: impl Into<String>, value: Value) {
         let name = name.into();
         if self.values.iter().any(|(known, _)| *known == name) {
-            self.violations.push(Violation::new(name, Reason::Structure, "must not be repeated"));
+            let message = format!("{name} must not be repeated");
+            self.violations.push(Violation::new(name, Reason::Structure, message));
         } else {
             self.values.push((name, value));
         }

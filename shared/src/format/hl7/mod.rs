@@ -11,7 +11,7 @@ mod response;
 mod time;
 mod writer;
 
-pub(super) use self::request::read;
+pub(super) use self::request::{read, sender};
 pub(super) use self::response::write;
 use crate::operation::Operation;
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::message::{Field, Given, MAX_CONTROL_ID, Message, Segment};
 use super::{ZAK, ZAK_FIELDS, event, position, time};
 use crate::error::{Reason, Violation};
-use crate::format::{Expected, Fields, Incoming, inputs};
+use crate::format::{Expected, Fields, Incoming, Sender, inputs};
 use crate::keys::KeyId;
 use crate::operation::Operation;
 
@@ -22,6 +22,11 @@ pub(in crate::format) fn read(body: &[u8], expected: Expected<'_>) -> Incoming {
         }
         Err(violation) => Incoming { sender: None, fields: Err(vec![violation]) },
     }
+}
+
+/// Reads who sent a message.
+pub(in crate::format) fn sender(body: &[u8]) -> Option<Sender> {
+    Message::parse(&String::from_utf8_lossy(body)).ok().map(|message| message.sender())
 }
 
 const NOT_UTF8: &str = "body must be UTF-8";
@@ -189,7 +194,6 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
-    use crate::format::Sender;
     use crate::format::samples::values;
     use crate::keys::{KeyName, KeyType, Status};
 
@@ -323,7 +327,9 @@ mod tests {
         body.push(0xe9);
         let incoming = read(&body, expected(Operation::CreateKey));
         let sender = Sender { application: "LABGW".into(), facility: "HOSP".into(), control_id: "C00001".into() };
-        assert_eq!(incoming.sender, Some(sender));
+        assert_eq!(incoming.sender, Some(sender.clone()));
+        assert_eq!(super::sender(&body), Some(sender));
+        assert_eq!(super::sender(b"{}"), None);
         assert_eq!(values(incoming, &[]), Err(vec![("MSH-18".to_owned(), Reason::Structure)]));
     }
 
