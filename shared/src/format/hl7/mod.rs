@@ -6,6 +6,8 @@
 mod error;
 mod escape;
 mod message;
+#[cfg(test)]
+mod properties;
 mod request;
 mod response;
 mod time;
