@@ -50,17 +50,9 @@ impl Action {
     /// The action of a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [
-            Self::Create,
-            Self::Update,
-            Self::Delete,
-            Self::Pause,
-            Self::Resume,
-            Self::SetDefault,
-            Self::RemoveDefault,
-        ]
-        .into_iter()
-        .find(|action| action.as_str() == name)
+        [Self::Create, Self::Update, Self::Delete, Self::Pause, Self::Resume, Self::SetDefault, Self::RemoveDefault]
+            .into_iter()
+            .find(|action| action.as_str() == name)
     }
 }
 
@@ -126,8 +118,17 @@ pub struct Damaged(&'static str);
 
 /// The item of an entry.
 pub(crate) fn to_item(entry: &Entry) -> Item {
-    let Entry { id, at, action, key_id, user_id, actor: Actor { user_id: actor, role }, source_ip, request_id, changes } =
-        entry;
+    let Entry {
+        id,
+        at,
+        action,
+        key_id,
+        user_id,
+        actor: Actor { user_id: actor, role },
+        source_ip,
+        request_id,
+        changes,
+    } = entry;
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let mut item = Item::from(PrimaryKey::audit(*user_id, *key_id, *id));
     let attributes = [

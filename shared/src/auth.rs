@@ -252,7 +252,7 @@ fn pin(jwk: &Jwk) -> Option<PinnedKey> {
         AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
             (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
         }
-        _ => return None,
+        AlgorithmParameters::EllipticCurve(_) | AlgorithmParameters::OctetKeyPair(_) | _ => return None,
     };
     let for_signatures = matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature));
     let fitting = jwk.common.key_algorithm.is_none_or(|named| named == stated);
@@ -289,11 +289,11 @@ impl Claims {
 
     /// Roles that are not known here give no rights; of several, the one that may do most here counts.
     fn role(&self) -> Role {
-        let named = [&self.role, &self.roles].into_iter().flatten().flat_map(|claim| match claim {
+        let claims = [&self.role, &self.roles].into_iter().flatten().flat_map(|claim| match claim {
             Value::Array(names) => names.iter().collect::<Vec<_>>(),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => vec![claim],
         });
-        let names: Vec<&str> = named.filter_map(Value::as_str).collect();
+        let names: Vec<&str> = claims.filter_map(Value::as_str).collect();
         [Role::Admin, Role::Service].into_iter().find(|role| names.contains(&role.as_str())).unwrap_or(Role::User)
     }
 }

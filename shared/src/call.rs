@@ -53,7 +53,7 @@ pub struct Cursor(String);
 
 impl Cursor {
     /// The place after an element.
-    pub fn after(element: impl ToString) -> Self {
+    pub fn after(element: &impl ToString) -> Self {
         Self(element.to_string())
     }
 
@@ -111,7 +111,11 @@ impl Call {
 
     fn path_id<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Error> {
         self.path.get(name).and_then(|text| parse(text)).ok_or_else(|| {
-            Error::invalid(name, Reason::Type, format!("{name} in the path must be an integer from 1 to 9007199254740991"))
+            Error::invalid(
+                name,
+                Reason::Type,
+                format!("{name} in the path must be an integer from 1 to 9007199254740991"),
+            )
         })
     }
 

@@ -121,11 +121,11 @@ impl Config {
                     return Err(ConfigError { variable: "KEY_REVEAL", problem });
                 }
             },
-            default_key_lifetime_days: number(&text, "DEFAULT_KEY_LIFETIME_DAYS", 365)?,
-            max_keys_per_user: number(&text, "MAX_KEYS_PER_USER", 1_000)?,
+            default_key_lifetime_days: number(text, "DEFAULT_KEY_LIFETIME_DAYS", 365)?,
+            max_keys_per_user: number(text, "MAX_KEYS_PER_USER", 1_000)?,
             rate_limits: RateLimits {
-                per_minute: number(&text, "RATE_LIMIT_PER_MINUTE", 100)?,
-                per_hour: number(&text, "RATE_LIMIT_PER_HOUR", 1_000)?,
+                per_minute: number(text, "RATE_LIMIT_PER_MINUTE", 100)?,
+                per_hour: number(text, "RATE_LIMIT_PER_HOUR", 1_000)?,
             },
             cors: match text("CORS_ORIGINS").as_deref() {
                 None | Some("*") => Cors::Any,

@@ -65,7 +65,7 @@ where
     let exchange = Exchange::new(app, operation, now, &request);
     let outcome = match &exchange.formats {
         Err(error) => Outcome::refused(error.clone()),
-        Ok(_) => exchange.answer(app, access, handle, &request).await,
+        Ok(()) => exchange.answer(app, access, handle, &request).await,
     };
     exchange.log(app, &outcome);
     exchange.respond(app, outcome)
@@ -156,7 +156,8 @@ impl Exchange {
         F: Future<Output = Result<Reply, Error>>,
     {
         let Access::User = access;
-        let authorization = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer ?"));
+        let authorization =
+            request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer ?"));
         let caller = match app.authenticator.authenticate(authorization, self.now).await {
             Ok(caller) => caller,
             Err(error) => return Outcome::refused(error),
@@ -228,7 +229,7 @@ impl Exchange {
                 (problem.status, Content::Problem(problem))
             }
         };
-        let context = Context {
+        let about = Context {
             operation: self.operation,
             request_id: &self.request_id,
             now: self.now,
@@ -238,7 +239,7 @@ impl Exchange {
             next_url: next_url.as_deref(),
             request_format: self.request_format,
         };
-        let body = format::write(self.response_format, &content, &context);
+        let body = format::write(self.response_format, &content, &about);
         // Text, so that API Gateway does not take it for base64.
         let body = String::from_utf8(body).map_or_else(|error| Body::Binary(error.into_bytes()), Body::Text);
         let mut response = Response::new(body);
@@ -320,7 +321,7 @@ fn read_body(format: Format, body: &Body, expected: Expected<'_>) -> (Option<Sen
     let bytes = match body {
         Body::Text(text) => text.as_bytes(),
         Body::Binary(bytes) => bytes,
-        _ => &[],
+        Body::Empty | _ => &[],
     };
     match bytes.len() {
         0 if expected.operation.takes_body() => {

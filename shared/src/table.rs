@@ -187,7 +187,10 @@ const TRANSIENT: [&str; 9] = [
 fn cancellation_failure<'a>(codes: impl Iterator<Item = &'a str>) -> Error {
     let codes: Vec<&str> = codes.filter(|code| *code != "None").collect();
     let cause = Cow::Owned(format!("transaction cancelled: {}", codes.join(", ")));
-    if codes.iter().all(|code| TRANSIENT.contains(code) || matches!(*code, "ConditionalCheckFailed" | "TransactionConflict")) {
+    if codes
+        .iter()
+        .all(|code| TRANSIENT.contains(code) || matches!(*code, "ConditionalCheckFailed" | "TransactionConflict"))
+    {
         Error::Unavailable(cause)
     } else {
         Error::Failed(cause)
@@ -213,7 +216,7 @@ where
             let cause = Cow::Owned(format!("{code}: {message}"));
             if TRANSIENT.contains(&code) { Error::Unavailable(cause) } else { Error::Failed(cause) }
         }
-        _ => Error::Failed(Cow::Borrowed("AWS call could not be made")),
+        SdkError::ConstructionFailure(_) | _ => Error::Failed(Cow::Borrowed("AWS call could not be made")),
     }
 }
 

@@ -50,8 +50,7 @@ impl Fields {
     pub fn insert(&mut self, name: impl Into<String>, value: Value) {
         let name = name.into();
         if self.values.iter().any(|(known, _)| *known == name) {
-            let message = format!("{name} must not be repeated");
-            self.violations.push(Violation::new(name, Reason::Structure, message));
+            self.violations.push(Violation::new(name, Reason::Structure, "must not be repeated"));
         } else {
             self.values.push((name, value));
         }
@@ -101,6 +100,18 @@ impl Fields {
                 Ok(value) => Ok(Some(Some(value))),
                 Err((reason, message)) => Err(self.note(name, reason, message)),
             },
+        }
+    }
+
+    /// `expiry_at`: absent (`None`), for never (`Some(None)`), or after `now`.
+    ///
+    /// # Errors
+    ///
+    /// If it is wrong or not in the future; the violation is noted.
+    pub fn expiry(&mut self, now: Timestamp) -> Result<Option<Option<Timestamp>>, Noted> {
+        match self.nullable("expiry_at")? {
+            Some(Some(expiry)) if expiry <= now => Err(self.note("expiry_at", Reason::Value, "must lie in the future")),
+            expiry => Ok(expiry),
         }
     }
 

@@ -7,8 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem,
-    Update as UpdateItem,
+    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update as UpdateItem,
 };
 use futures_util::future::{join, try_join_all};
 
@@ -66,10 +65,25 @@ impl From<&Item> for Meta {
     }
 }
 
-/// Whether a change has to be started again.
-enum Outcome<T> {
-    Done(T),
-    Conflict,
+/// The attempts of a change that others may be in the way of.
+struct Attempts<'a> {
+    keys: &'a Keys,
+    made: u32,
+}
+
+impl Attempts<'_> {
+    /// Waits before the next attempt; fails when there should be none.
+    async fn again(&mut self, cancelled: Cancelled) -> Result<(), Error> {
+        if let Cancelled::Other(error) = cancelled {
+            return Err(error);
+        }
+        self.made += 1;
+        if self.made == MAX_ATTEMPTS {
+            return Err(Error::Unavailable(Cow::Borrowed("too many changes of the same records at once")));
+        }
+        self.keys.back_off(self.made).await;
+        Ok(())
+    }
 }
 
 impl Keys {
@@ -118,14 +132,15 @@ impl Keys {
             TransactWriteItem::builder().update(built(count)?).build(),
             self.entry(call, key.id, Action::Create, key.creation())?,
         ];
-        self.retrying(async || match self.table.commit(writes.clone()).await {
-            Ok(()) => Ok(Outcome::Done(())),
-            Err(Cancelled::Conflict(conflicts)) if matches!(conflicts.get(1), Some(Conflict::Condition(_))) => {
-                Err(Error::LimitReached)
+        let mut attempts = self.attempts();
+        while let Err(cancelled) = self.table.commit(writes.clone()).await {
+            if let Cancelled::Conflict(conflicts) = &cancelled
+                && matches!(conflicts.get(1), Some(Conflict::Condition(_)))
+            {
+                return Err(Error::LimitReached);
             }
-            Err(cancelled) => conflict(cancelled),
-        })
-        .await?;
+            attempts.again(cancelled).await?;
+        }
         Ok(KeyView::new(key, ShownKey::Whole(plain), false, call.timestamp()))
     }
 
@@ -135,10 +150,8 @@ impl Keys {
     ///
     /// [`Error::NotFound`] for an unknown id and for somebody else's.
     pub async fn get(&self, call: &Call, id: KeyId) -> Result<KeyView, Error> {
-        let (ready, read) = join(self.vault.ready(), self.read(call.caller.user_id, &[id])).await;
-        ready?;
-        let (mut keys, meta) = read?;
-        self.show(call, keys.pop().flatten().ok_or(Error::NotFound)?, meta).await
+        let (key, meta) = self.read_one(call, id).await?;
+        self.show(call, key, meta).await
     }
 
     /// A page of a user's keys, oldest first.
@@ -165,8 +178,9 @@ impl Keys {
         ready?;
         let (items, more) = items?;
         let meta = meta?;
-        let keys: Vec<Key> = items.iter().map(|item| from_item(item).map_err(|error| damaged(&error))).collect::<Result<_, _>>()?;
-        let next = keys.last().filter(|_| more).map(|key| Cursor::after(key.id).encode());
+        let keys: Vec<Key> =
+            items.iter().map(|item| from_item(item).map_err(|error| damaged(&error))).collect::<Result<_, _>>()?;
+        let next = keys.last().filter(|_| more).map(|key| Cursor::after(&key.id).encode());
         let keys = try_join_all(keys.into_iter().map(|key| self.show(call, key, meta))).await?;
         Ok(KeyPage { keys, total: meta.key_count, next })
     }
@@ -183,28 +197,22 @@ impl Keys {
         action: Action,
         transition: impl Fn(&mut Key, Timestamp) -> Result<(), KeyExpired>,
     ) -> Result<KeyView, Error> {
-        let owner = call.caller.user_id;
-        let (key, meta) = self
-            .retrying(async || {
-                let (ready, read) = join(self.vault.ready(), self.read(owner, &[id])).await;
-                ready?;
-                let (mut keys, meta) = read?;
-                let before = keys.pop().flatten().ok_or(Error::NotFound)?;
-                let mut key = before.clone();
-                transition(&mut key, call.timestamp()).map_err(|KeyExpired| Error::Expired)?;
-                let changes = key.changes_since(&before);
-                if changes.is_empty() {
-                    return Ok(Outcome::Done((key, meta)));
-                }
-                call.admission.granted().await?;
-                let writes = vec![self.replace(&before, &key)?, self.entry(call, id, action, changes)?];
-                match self.table.commit(writes).await {
-                    Ok(()) => Ok(Outcome::Done((key, meta))),
-                    Err(cancelled) => conflict(cancelled),
-                }
-            })
-            .await?;
-        self.show(call, key, meta).await
+        let mut attempts = self.attempts();
+        loop {
+            let (before, meta) = self.read_one(call, id).await?;
+            let mut key = before.clone();
+            transition(&mut key, call.timestamp()).map_err(|KeyExpired| Error::Expired)?;
+            let changes = key.changes_since(&before);
+            if changes.is_empty() {
+                return self.show(call, key, meta).await;
+            }
+            call.admission.granted().await?;
+            let writes = vec![self.replace(&before, &key)?, self.entry(call, id, action, changes)?];
+            match self.table.commit(writes).await {
+                Ok(()) => return self.show(call, key, meta).await,
+                Err(cancelled) => attempts.again(cancelled).await?,
+            }
+        }
     }
 
     /// Deletes one of the caller's keys; deleting the default leaves no default.
@@ -214,7 +222,8 @@ impl Keys {
     /// [`Error::NotFound`].
     pub async fn delete(&self, call: &Call, id: KeyId) -> Result<(), Error> {
         let owner = call.caller.user_id;
-        self.retrying(async || {
+        let mut attempts = self.attempts();
+        loop {
             let (mut keys, meta) = self.read(owner, &[id]).await?;
             let key = keys.pop().flatten().ok_or(Error::NotFound)?;
             call.admission.granted().await?;
@@ -224,10 +233,13 @@ impl Keys {
                 .condition_expression("version = :version")
                 .expression_attribute_values(":version", count_of(key.version))
                 .build();
-            let count = self.update(PrimaryKey::meta(owner)).expression_attribute_values(":minus1", AttributeValue::N("-1".to_owned()));
-            let count = count.expression_attribute_values(":id", count_of(id.get()));
+            let count = self
+                .update(PrimaryKey::meta(owner))
+                .expression_attribute_values(":minus1", AttributeValue::N("-1".to_owned()))
+                .expression_attribute_values(":id", count_of(id.get()));
             let count = if meta.default_id == Some(id) {
-                count.update_expression("ADD key_count :minus1 REMOVE default_id").condition_expression("default_id = :id")
+                let expression = "ADD key_count :minus1 REMOVE default_id";
+                count.update_expression(expression).condition_expression("default_id = :id")
             } else {
                 let condition = "attribute_not_exists(default_id) OR default_id <> :id";
                 count.update_expression("ADD key_count :minus1").condition_expression(condition)
@@ -238,11 +250,10 @@ impl Keys {
                 self.entry(call, id, Action::Delete, key.deletion())?,
             ];
             match self.table.commit(writes).await {
-                Ok(()) => Ok(Outcome::Done(())),
-                Err(cancelled) => conflict(cancelled),
+                Ok(()) => return Ok(()),
+                Err(cancelled) => attempts.again(cancelled).await?,
             }
-        })
-        .await
+        }
     }
 
     /// Makes one of the caller's keys the default, the only one.
@@ -253,40 +264,38 @@ impl Keys {
     pub async fn set_default(&self, call: &Call, id: KeyId, old_id: Option<KeyId>) -> Result<KeyView, Error> {
         let owner = call.caller.user_id;
         let ids: Vec<KeyId> = [id].into_iter().chain(old_id.filter(|old_id| *old_id != id)).collect();
-        let (key, meta) = self
-            .retrying(async || {
-                let (ready, read) = join(self.vault.ready(), self.read(owner, &ids)).await;
-                ready?;
-                let (keys, meta) = read?;
-                let keys: Vec<Key> = keys.into_iter().collect::<Option<_>>().ok_or(Error::NotFound)?;
-                let key = keys.into_iter().next().ok_or(Error::NotFound)?;
-                key.ensure_not_expired(call.timestamp()).map_err(|KeyExpired| Error::Expired)?;
-                if meta.default_id == Some(id) {
-                    return Ok(Outcome::Done((key, meta)));
-                }
-                call.admission.granted().await?;
-                // The key must still be there, unexpired, when the pointer to it is set.
-                let unchanged = ConditionCheck::builder()
-                    .table_name(self.table.name())
-                    .set_key(Some(PrimaryKey::key(owner, id).into()))
-                    .condition_expression("version = :version")
-                    .expression_attribute_values(":version", count_of(key.version))
-                    .build();
-                let mut writes = vec![
-                    TransactWriteItem::builder().condition_check(built(unchanged)?).build(),
-                    self.point_default(owner, meta.default_id, Some(id))?,
-                    self.entry(call, id, Action::SetDefault, default_change(true))?,
-                ];
-                if let Some(displaced) = meta.default_id {
-                    writes.push(self.entry(call, displaced, Action::RemoveDefault, default_change(false))?);
-                }
-                match self.table.commit(writes).await {
-                    Ok(()) => Ok(Outcome::Done((key, Meta { default_id: Some(id), ..meta }))),
-                    Err(cancelled) => conflict(cancelled),
-                }
-            })
-            .await?;
-        self.show(call, key, meta).await
+        let mut attempts = self.attempts();
+        loop {
+            let (ready, read) = join(self.vault.ready(), self.read(owner, &ids)).await;
+            ready?;
+            let (keys, meta) = read?;
+            let keys: Vec<Key> = keys.into_iter().collect::<Option<_>>().ok_or(Error::NotFound)?;
+            let key = keys.into_iter().next().ok_or(Error::NotFound)?;
+            key.ensure_not_expired(call.timestamp()).map_err(|KeyExpired| Error::Expired)?;
+            if meta.default_id == Some(id) {
+                return self.show(call, key, meta).await;
+            }
+            call.admission.granted().await?;
+            // The key must still be there, unexpired, when the pointer to it is set.
+            let unchanged = ConditionCheck::builder()
+                .table_name(self.table.name())
+                .set_key(Some(PrimaryKey::key(owner, id).into()))
+                .condition_expression("version = :version")
+                .expression_attribute_values(":version", count_of(key.version))
+                .build();
+            let mut writes = vec![
+                TransactWriteItem::builder().condition_check(built(unchanged)?).build(),
+                self.point_default(owner, meta.default_id, Some(id))?,
+                self.entry(call, id, Action::SetDefault, default_change(true))?,
+            ];
+            if let Some(displaced) = meta.default_id {
+                writes.push(self.entry(call, displaced, Action::RemoveDefault, default_change(false))?);
+            }
+            match self.table.commit(writes).await {
+                Ok(()) => return self.show(call, key, Meta { default_id: Some(id), ..meta }).await,
+                Err(cancelled) => attempts.again(cancelled).await?,
+            }
+        }
     }
 
     /// Makes one of the caller's keys no longer the default; nothing changes if it is not.
@@ -295,28 +304,22 @@ impl Keys {
     ///
     /// [`Error::NotFound`].
     pub async fn remove_default(&self, call: &Call, id: KeyId) -> Result<KeyView, Error> {
-        let owner = call.caller.user_id;
-        let (key, meta) = self
-            .retrying(async || {
-                let (ready, read) = join(self.vault.ready(), self.read(owner, &[id])).await;
-                ready?;
-                let (mut keys, meta) = read?;
-                let key = keys.pop().flatten().ok_or(Error::NotFound)?;
-                if meta.default_id != Some(id) {
-                    return Ok(Outcome::Done((key, meta)));
-                }
-                call.admission.granted().await?;
-                let writes = vec![
-                    self.point_default(owner, Some(id), None)?,
-                    self.entry(call, id, Action::RemoveDefault, default_change(false))?,
-                ];
-                match self.table.commit(writes).await {
-                    Ok(()) => Ok(Outcome::Done((key, Meta { default_id: None, ..meta }))),
-                    Err(cancelled) => conflict(cancelled),
-                }
-            })
-            .await?;
-        self.show(call, key, meta).await
+        let mut attempts = self.attempts();
+        loop {
+            let (key, meta) = self.read_one(call, id).await?;
+            if meta.default_id != Some(id) {
+                return self.show(call, key, meta).await;
+            }
+            call.admission.granted().await?;
+            let writes = vec![
+                self.point_default(call.caller.user_id, Some(id), None)?,
+                self.entry(call, id, Action::RemoveDefault, default_change(false))?,
+            ];
+            match self.table.commit(writes).await {
+                Ok(()) => return self.show(call, key, Meta { default_id: None, ..meta }).await,
+                Err(cancelled) => attempts.again(cancelled).await?,
+            }
+        }
     }
 
     /// A page of the audit trail of one of the caller's keys, newest first; still there after the key's deletion.
@@ -346,10 +349,20 @@ impl Keys {
         if items.is_empty() && from_start {
             return Err(Error::NotFound);
         }
-        let entries: Vec<audit::Entry> =
-            items.iter().map(|item| audit::from_item(item).map_err(|error| damaged(&error))).collect::<Result<_, _>>()?;
-        let next = entries.last().filter(|_| more).map(|entry| Cursor::after(entry.id).encode());
+        let entries: Vec<audit::Entry> = items
+            .iter()
+            .map(|item| audit::from_item(item).map_err(|error| damaged(&error)))
+            .collect::<Result<_, _>>()?;
+        let next = entries.last().filter(|_| more).map(|entry| Cursor::after(&entry.id).encode());
         Ok(AuditPage { entries, next })
+    }
+
+    /// Reads one of the caller's keys, to be shown.
+    async fn read_one(&self, call: &Call, id: KeyId) -> Result<(Key, Meta), Error> {
+        let (ready, read) = join(self.vault.ready(), self.read(call.caller.user_id, &[id])).await;
+        ready?;
+        let (mut keys, meta) = read?;
+        Ok((keys.pop().flatten().ok_or(Error::NotFound)?, meta))
     }
 
     /// Reads keys of a user, in the order of the ids, and the user's meta item, all at once.
@@ -357,7 +370,7 @@ impl Keys {
         let wanted = ids.iter().map(|id| PrimaryKey::key(owner, *id)).chain([PrimaryKey::meta(owner)]);
         let mut missing: Vec<Item> = wanted.map(Item::from).collect();
         let mut items: Vec<Item> = Vec::with_capacity(missing.len());
-        for attempt in 0.. {
+        for attempt in 1.. {
             let keys = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(missing)).build();
             let batch = self.table.client().batch_get_item().request_items(self.table.name(), built(keys)?);
             let output = batch.send().await.map_err(|error| failure(&error))?;
@@ -368,7 +381,7 @@ impl Keys {
             if missing.is_empty() {
                 break;
             }
-            if attempt == 3 {
+            if attempt == 4 {
                 return Err(Error::Unavailable(Cow::Borrowed("BatchGetItem left keys unprocessed")));
             }
             self.back_off(attempt).await;
@@ -467,9 +480,9 @@ impl Keys {
     fn point_default(&self, owner: UserId, from: Option<KeyId>, to: Option<KeyId>) -> Result<TransactWriteItem, Error> {
         let update = self.update(PrimaryKey::meta(owner));
         let update = match from {
-            Some(from) => {
-                update.condition_expression("default_id = :from").expression_attribute_values(":from", count_of(from.get()))
-            }
+            Some(from) => update
+                .condition_expression("default_id = :from")
+                .expression_attribute_values(":from", count_of(from.get())),
             None => update.condition_expression("attribute_not_exists(default_id)"),
         };
         let update = match to {
@@ -502,30 +515,15 @@ impl Keys {
         UpdateItem::builder().table_name(self.table.name()).set_key(Some(key.into()))
     }
 
-    /// Tries until it is done, or others have been in the way too often.
-    async fn retrying<T>(&self, attempt: impl AsyncFn() -> Result<Outcome<T>, Error>) -> Result<T, Error> {
-        for tried in 0..MAX_ATTEMPTS {
-            match attempt().await? {
-                Outcome::Done(value) => return Ok(value),
-                Outcome::Conflict => self.back_off(tried).await,
-            }
-        }
-        Err(Error::Unavailable(Cow::Borrowed("too many changes of the same records at once")))
+    fn attempts(&self) -> Attempts<'_> {
+        Attempts { keys: self, made: 0 }
     }
 
-    /// Waits a random time of up to 20 ms, and up to twice as much after each try, 1 s at most.
-    async fn back_off(&self, tried: u32) {
-        let longest = (20_u64 << tried.min(6)).min(1_000);
+    /// Waits a random time: up to 20 ms before the first new attempt, then up to twice as much each time, 1 s at most.
+    async fn back_off(&self, made: u32) {
+        let longest = (10_u64 << made.min(7)).min(1_000);
         let random = u64::from(u16::from_be_bytes(self.random.bytes()));
         tokio::time::sleep(Duration::from_millis(random * longest / u64::from(u16::MAX))).await;
-    }
-}
-
-/// Conflicts start a change again; what else cancels a transaction ends it.
-fn conflict<T>(cancelled: Cancelled) -> Result<Outcome<T>, Error> {
-    match cancelled {
-        Cancelled::Conflict(_) => Ok(Outcome::Conflict),
-        Cancelled::Other(error) => Err(error),
     }
 }
 

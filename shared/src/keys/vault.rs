@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use aws_config::SdkConfig;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
@@ -189,7 +190,8 @@ impl Vault {
     async fn unwrap(&self, item: &Item) -> Result<(u32, Arc<DataKey>), Error> {
         let damaged = || Error::Failed(Cow::Borrowed("a data key's item is damaged"));
         let version: u32 = item.get("version").and_then(number).ok_or_else(damaged)?;
-        let created_at = item.get("created_at").and_then(number).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        let created_at =
+            item.get("created_at").and_then(number).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
         let wrapped = item.get("wrapped").and_then(|wrapped| wrapped.as_b().ok()).ok_or_else(damaged)?;
         let decrypt = self
             .kms()
@@ -214,11 +216,11 @@ impl Vault {
         let mut item = Item::from(PrimaryKey::data_key(version));
         item.insert("version".to_owned(), AttributeValue::N(version.to_string()));
         item.insert("created_at".to_owned(), AttributeValue::N(now.timestamp().to_string()));
-        item.insert("wrapped".to_owned(), AttributeValue::B(aws_sdk_dynamodb::primitives::Blob::new(wrapped)));
+        item.insert("wrapped".to_owned(), AttributeValue::B(Blob::new(wrapped)));
         let put = self.table.client().put_item().table_name(self.table.name()).set_item(Some(item));
         match put.condition_expression("attribute_not_exists(PK)").send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) => {
+            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
                 Ok(())
             }
             Err(error) => Err(failure(&error)),

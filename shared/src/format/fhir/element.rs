@@ -123,12 +123,12 @@ impl<'e, 'a> Element<'e, 'a> {
     }
 }
 
-/// Reads a `value[x]`, given its name, the value and the base of our URLs; nothing if it is not of the kind.
-type Reader = fn(&str, &Node<'_>, &str) -> Option<Value>;
+/// Reads an element's value, given its name and the FHIR base.
+type ReadValue = fn(&str, &Node<'_>, &str) -> Option<Value>;
 
 /// The value of a field as JSON has it; the error says what would be right.
 fn read_value(field: &str, element: &Element<'_, '_>, base: &str) -> Result<Value, String> {
-    let (allowed, read): (_, Reader) = match field {
+    let (allowed, read): (_, ReadValue) = match field {
         "type" | "status" => ("valueCode", |name, node, _| (name == "valueCode").then(|| string(node))?),
         "expiry_at" => ("valueInstant", |name, node, _| match name {
             "valueInstant" => string(node),

@@ -1,0 +1,71 @@
+# make local    builds everything and runs it on this machine, until Ctrl-C
+# make test     runs all checks and tests
+# make deploy   deploys to AWS: make deploy ENV=staging
+
+export PATH := $(CURDIR)/.local/venv/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+
+VENV := .local/venv/installed
+BUILD := .local/build/template.yaml
+ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
+
+.PHONY: local local-reset token test deploy check-format check-lints check-template test-in-process test-deployed
+
+local: $(BUILD)
+	@exec python local/local_aws.py up
+
+local-reset: $(VENV)
+	@python local/local_aws.py reset
+
+token: $(VENV)
+	@python local/tokens.py $${LOCAL_DIR:-.local}/stack.env "$(USER_ID)" $(ROLE)
+
+# Every check is a target of its own, so a failing one can be repeated alone.
+CHECKS := check-format check-lints check-template test-in-process test-deployed
+
+test: $(VENV)
+	@for check in $(CHECKS); do \
+		echo "== $$check"; start=$$(date +%s); \
+		$(MAKE) --no-print-directory $$check || { echo "== $$check FAILED. Repeat it alone with: make $$check" >&2; exit 1; }; \
+		echo "== $$check passed in $$(( $$(date +%s) - start )) s"; \
+	done
+
+check-format:
+	cargo fmt --all --check
+
+check-lints:
+	cargo clippy --workspace --all-targets -- -D warnings
+
+check-template: $(VENV)
+	AWS_REGION=us-east-1 sam validate --lint
+
+# --workspace everywhere, so that cargo compiles the dependencies with one set of features, once.
+test-in-process: $(VENV)
+	python local/dynamodb_local.py cargo test --workspace --lib --test in_process
+
+# Against a local AWS of its own: a free port, and a state that starts empty.
+test-deployed: export LOCAL_DIR := .local/test
+test-deployed: export PORT := 0
+test-deployed: $(BUILD)
+	@python local/local_aws.py reset
+	python local/local_aws.py run cargo test --workspace --test deployed
+
+deploy: $(VENV)
+	@test -n "$(ENV)" || { echo "Which environment? make deploy ENV=staging" >&2; exit 2; }
+	sam build
+	sam deploy --config-env $(ENV)
+
+$(VENV): local/requirements.txt
+	@echo "Installing the tools (SAM CLI, cargo-lambda, MiniStack) into .local/venv ..."
+	@rm -rf .local/venv
+	@python3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed.")'
+	@python3 -m venv .local/venv
+	@pip install --quiet --disable-pip-version-check -r local/requirements.txt
+	@touch $@
+
+# cargo-lambda compiles everything at once and shows its progress; sam then takes what it needs from there.
+$(BUILD): $(VENV) $(SOURCES)
+	cargo lambda build --release --workspace --exclude tests $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
+	@echo "Packaging the functions ..."
+	@sam build --parameter-overrides Architecture=$(ARCHITECTURE) --build-dir .local/build >.local/build.log 2>&1 || { cat .local/build.log; exit 1; }

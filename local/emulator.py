@@ -1,0 +1,140 @@
+"""MiniStack, the local AWS, with what our template needs and MiniStack leaves out.
+
+Started by local_aws.py, which also sets its environment. It ends when its standard input closes, so that it
+cannot outlive whoever started it.
+"""
+
+import json
+import os
+import re
+import signal
+import socketserver
+import sys
+import threading
+from urllib.parse import quote
+
+from ministack import app
+from ministack.core import iam_actions, lambda_runtime
+from ministack.services import apigateway_v1
+
+
+class Tee:
+    """The output of a function: what MiniStack reads of it also goes to the log file, at once and completely."""
+
+    def __init__(self, stream, log):
+        self.stream, self.log = stream, log
+
+    def readline(self):
+        line = self.stream.readline()
+        self.log.write(line)
+        return line
+
+    def close(self):
+        self.stream.close()
+
+
+def log_functions_to(path):
+    """MiniStack hands on only what a function had written by the end of a call."""
+    log = open(path, "ab", buffering=0)
+    pump = lambda_runtime.ProvidedWorker._pump_output
+
+    def pump_and_log(worker, stream, lines):
+        pump(worker, Tee(stream, log), lines)
+
+    lambda_runtime.ProvidedWorker._pump_output = pump_and_log
+
+
+def answer_fast():
+    """Every answer of the Lambda runtime API would wait 40 ms for an acknowledgement of its headers."""
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+
+
+def import_whole_apis():
+    """MiniStack imports an API's routes, but neither its gateway responses nor the answers of its preflights."""
+    import_routes = apigateway_v1._import_rest_api
+
+    def import_rest_api(spec, data=None):
+        api_id = import_routes(spec, data)
+        for kind, response in spec.get("x-amazon-apigateway-gateway-responses", {}).items():
+            apigateway_v1._put_gateway_response(api_id, kind, response)
+        for resource in apigateway_v1._resources[api_id].values():
+            preflight = spec["paths"].get(resource["path"], {}).get("options")
+            if preflight:
+                answers = preflight["x-amazon-apigateway-integration"]["responses"].values()
+                integration = resource["resourceMethods"]["OPTIONS"]["methodIntegration"]
+                integration["integrationResponses"] = {answer["statusCode"]: answer for answer in answers}
+        return api_id
+
+    apigateway_v1._import_rest_api = import_rest_api
+
+
+def supply_condition_keys():
+    """MiniStack holds the functions to their IAM statements (AUTH), but does not know what our conditions ask for."""
+    dynamodb_context = iam_actions.dynamodb_service_context
+    any_context = iam_actions.request_tag_context
+
+    def with_leading_keys(body):
+        return dynamodb_context(body) | {"dynamodb:LeadingKeys": list(partition_keys(json.loads(body)))}
+
+    def with_encryption_context(service, action, body, parameters):
+        context = any_context(service, action, body, parameters)
+        if service == "kms":
+            pairs = json.loads(body).get("EncryptionContext", {})
+            context |= {f"kms:EncryptionContext:{name}": value for name, value in pairs.items()}
+        return context
+
+    iam_actions.dynamodb_service_context = with_leading_keys
+    iam_actions.request_tag_context = with_encryption_context
+
+
+def partition_keys(request):
+    """The partition keys that a DynamoDB request names, in its keys and items or in the condition of a query."""
+    match request:
+        case {"PK": {"S": key}}:
+            yield key
+        case {"KeyConditionExpression": condition, "ExpressionAttributeValues": values, **rest}:
+            names = rest.get("ExpressionAttributeNames", {})
+            for name, value in re.findall(r"(\S+)\s*=\s*(:\w+)", condition):
+                if names.get(name, name) == "PK":
+                    yield values[value]["S"]
+        case dict():
+            for part in request.values():
+                yield from partition_keys(part)
+        case list():
+            for part in request:
+                yield from partition_keys(part)
+
+
+def serve_stages():
+    """Serves the API below /<stage>/ as AWS does below its own host name, so that `Location` and `Link` lead back here."""
+    serve = app.app
+
+    async def serve_stage(scope, receive, send):
+        if scope["type"] == "http":
+            stage = scope["path"].split("/")[1]
+            for (_account, _region, api_id), stages in apigateway_v1._stages_v1.all_items():
+                if stage in stages:
+                    path = f"/restapis/{api_id}/{stage}/_user_request_" + scope["path"].removeprefix(f"/{stage}")
+                    scope = scope | {"path": path, "raw_path": quote(path).encode()}
+        await serve(scope, receive, send)
+
+    app.app = serve_stage
+
+
+def stop_with_parent():
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    log_functions_to(os.environ["FUNCTION_LOG"])
+    answer_fast()
+    import_whole_apis()
+    supply_condition_keys()
+    serve_stages()
+    threading.Thread(target=stop_with_parent, daemon=True).start()
+    try:
+        app.main()
+    finally:
+        # The functions' processes, which would otherwise look for their runtime API in vain.
+        lambda_runtime.reset()

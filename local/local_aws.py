@@ -1,0 +1,248 @@
+"""The local AWS: starts MiniStack, deploys the built template to it, and stops it again.
+
+    local_aws.py up                until Ctrl-C
+    local_aws.py run COMMAND...    while COMMAND runs, which finds the stack's variables in its environment
+    local_aws.py reset             forgets all state
+
+PORT is where it listens, on the loopback interface only; 0 takes any free one. LOCAL_DIR holds stack.env, logs and
+state: another PORT and LOCAL_DIR make another, independent local AWS.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+
+import tokens
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / ".local/build"
+DIR = Path(os.environ.get("LOCAL_DIR", ROOT / ".local")).absolute()
+STATE = DIR / "state"
+CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())["local"]["deploy"]["parameters"]
+STACK = CONFIG["stack_name"]
+JWT_SECRET_ID = "nuxera/jwt"
+
+
+def main():
+    # A stop from outside then unwinds like Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    DIR.mkdir(parents=True, exist_ok=True)
+    with (DIR / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"A local AWS is already running on {DIR}: stop it first, or choose another LOCAL_DIR.")
+        match sys.argv[1:]:
+            case ["up"]:
+                with emulator() as process:
+                    print(banner(deploy()), flush=True)
+                    process.wait()
+                    sys.exit(f"The local AWS ended by itself: see {DIR / 'ministack.log'}")
+            case ["run", *command] if command:
+                with emulator():
+                    sys.exit(subprocess.run(command, env=os.environ | deploy()).returncode)
+            case ["reset"]:
+                shutil.rmtree(STATE, ignore_errors=True)
+                print("The local AWS will start empty.")
+            case _:
+                sys.exit(__doc__)
+
+
+@contextmanager
+def emulator():
+    """MiniStack as a child process: yields it when it answers, and in the end stops it, which saves its state."""
+    port = free_port(int(os.environ.get("PORT", "4566")))
+    use_local_aws(f"http://127.0.0.1:{port}")
+    # A run ends with a log of its own.
+    (DIR / "functions.log").write_bytes(b"")
+    (STATE / "tmp").mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        # The functions may do what their IAM statements say and no more.
+        "AUTH": "true",
+        "IOT_MTLS_ENABLED": "0",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(STATE / "services"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(STATE / "s3"),
+        "TMPDIR": str(STATE / "tmp"),
+        "FUNCTION_LOG": str(DIR / "functions.log"),
+    }
+    with progress(f"Starting the local AWS on port {port}"), (DIR / "ministack.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, ROOT / "local/emulator.py"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C reaches this process alone, which then stops the other in its turn.
+            start_new_session=True,
+        )
+        wait_until_ready(process)
+    try:
+        yield process
+    finally:
+        # The state is lost if a second Ctrl-C interrupts this.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        with progress("Stopping the local AWS"):
+            stop(process)
+
+
+def free_port(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            sys.exit(f"Port {port} is in use: stop what listens there, or choose another one, as in PORT={port + 1}.")
+        return probe.getsockname()[1]
+
+
+def use_local_aws(endpoint):
+    """Points this process and all it starts to the local AWS, whatever profile the developer has chosen."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": CONFIG["region"],
+        "AWS_DEFAULT_REGION": CONFIG["region"],
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+
+def wait_until_ready(process):
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_ministack/health", timeout=5).close()
+            return
+        except OSError:
+            if process.poll() is not None:
+                sys.exit((DIR / "ministack.log").read_text() + "\nThe local AWS did not start.")
+            time.sleep(0.1)
+    stop(process)
+    sys.exit(f"The local AWS did not answer within 30 seconds: see {DIR / 'ministack.log'}")
+
+
+def stop(process):
+    process.stdin.close()
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def deploy():
+    """Deploys the built template unless that very build is deployed; writes and returns the stack's variables."""
+    secret = jwt_secret(boto3.client("secretsmanager"))
+    cloudformation = boto3.client("cloudformation")
+    overrides = [*CONFIG["parameter_overrides"], f"JwtSecretId={JWT_SECRET_ID}", f"Architecture={architecture()}"]
+    build = fingerprint(overrides)
+    stack = describe(cloudformation)
+    if {"Key": "build", "Value": build} not in stack.get("Tags", []):
+        boto3.client("s3").create_bucket(Bucket=CONFIG["s3_bucket"])
+        with progress("Deploying template.yaml"):
+            sam_deploy(overrides, build)
+        stack = describe(cloudformation)
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    variables = {
+        "API_URL": f"{endpoint}/{outputs['ApiUrl'].rsplit('/', 1)[1]}",
+        "JWT_SECRET": secret,
+        "TABLE_NAME": outputs["TableName"],
+        "KMS_KEY_ID": outputs["KmsKeyArn"],
+        "LOG_FILE": str(DIR / "functions.log"),
+    } | {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    stack_env = DIR / "stack.env"
+    stack_env.touch(mode=0o600)
+    stack_env.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+    return variables
+
+
+def jwt_secret(secretsmanager):
+    try:
+        return secretsmanager.get_secret_value(SecretId=JWT_SECRET_ID)["SecretString"]
+    except secretsmanager.exceptions.ResourceNotFoundException:
+        secret = secrets.token_hex(32)
+        secretsmanager.create_secret(Name=JWT_SECRET_ID, SecretString=secret)
+        return secret
+
+
+def architecture():
+    return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+
+
+def fingerprint(overrides):
+    """What a deployment depends on. The stack is tagged with it, so it is forgotten with the stack."""
+    digest = hashlib.sha256(" ".join(overrides).encode())
+    for path in sorted(path for path in BUILD.rglob("*") if path.is_file()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def describe(cloudformation):
+    try:
+        return cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+    except cloudformation.exceptions.ClientError:
+        return {}
+
+
+def sam_deploy(overrides, build):
+    command = ["sam", "deploy", "--config-file", ROOT / "samconfig.toml", "--config-env", "local"]
+    command += ["--template-file", BUILD / "template.yaml"]
+    command += ["--parameter-overrides", *overrides, "--tags", f"build={build}"]
+    environment = os.environ | {"SAM_CLI_POLL_DELAY": "0.5"}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    (DIR / "deploy.log").write_text(result.stdout + result.stderr)
+    if result.returncode:
+        sys.exit(f"{result.stdout}{result.stderr}\nThe deployment failed. `make local-reset` starts from nothing.")
+
+
+@contextmanager
+def progress(step):
+    print(f"{step} ... ", end="", flush=True)
+    start = time.monotonic()
+    yield
+    print(f"{time.monotonic() - start:.1f} s", flush=True)
+
+
+def banner(stack):
+    return f"""
+The API is at {stack["API_URL"]}. Ctrl-C stops it; the data stay until `make local-reset`.
+What the functions log goes to {os.path.relpath(stack["LOG_FILE"])}, and {os.path.relpath(DIR / "stack.env")} has this for scripts.
+
+Try it as user 123, from another terminal (with the id that the first call returns in place of 1):
+
+  export API_URL={stack["API_URL"]}
+  export TOKEN={tokens.sign(stack["JWT_SECRET"], 123)}
+
+  curl -X POST "$API_URL/api/apiKeys" -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
+       -d '{{"name": "My first key", "type": "live", "status": "active"}}'
+  curl "$API_URL/api/apiKeys" -H "Authorization: Bearer $TOKEN"
+  curl -X PATCH "$API_URL/api/apiKeys/1/pause" -H "Authorization: Bearer $TOKEN"
+"""
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        # The usual way to end it.
+        pass
