@@ -332,6 +332,9 @@ fn read_body(format: Format, body: &Body, expected: Expected<'_>) -> (Option<Sen
             let Incoming { sender, fields } = format::read(format, bytes, expected);
             (sender, fields.map_err(Error::Invalid))
         }
-        _ => (None, Err(Error::TooLarge { limit: MAX_BODY_BYTES })),
+        _ => {
+            let sender = format::sender(format, bytes.get(..MAX_BODY_BYTES).unwrap_or_default());
+            (sender, Err(Error::TooLarge { limit: MAX_BODY_BYTES }))
+        }
     }
 }

@@ -134,6 +134,15 @@ pub fn read(format: Format, body: &[u8], expected: Expected<'_>) -> Incoming {
     }
 }
 
+/// Reads no more than who sent a body: the beginning of one that is too large to be read is enough.
+#[must_use]
+pub fn sender(format: Format, body: &[u8]) -> Option<Sender> {
+    match format {
+        Format::Json | Format::Fhir => None,
+        Format::Hl7 => hl7::sender(body),
+    }
+}
+
 /// Writes a response body.
 #[must_use]
 pub fn write(format: Format, content: &Content, about: &Context<'_>) -> Vec<u8> {

@@ -10,6 +10,8 @@ mod element;
 mod node;
 mod outcome;
 mod parameters;
+#[cfg(test)]
+mod properties;
 mod request;
 mod resource;
 mod response;

@@ -6,12 +6,14 @@
 mod error;
 mod escape;
 mod message;
+#[cfg(test)]
+mod properties;
 mod request;
 mod response;
 mod time;
 mod writer;
 
-pub(super) use self::request::read;
+pub(super) use self::request::{read, sender};
 pub(super) use self::response::write;
 use crate::operation::Operation;
 

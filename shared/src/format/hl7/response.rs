@@ -54,9 +54,10 @@ fn write_header(writer: &mut Writer, about: &Context<'_>) {
     writer.text(control_id(about)).encoded("P").encoded("2.5.1").empty(5).encoded("UNICODE UTF-8").end();
 }
 
-/// MSA (section 2.15.8).
+/// MSA (section 2.15.8). Without a control id to answer to, the field, which is required, repeats that of the response.
 fn write_acknowledgement(writer: &mut Writer, code: &str, about: &Context<'_>) {
-    let answered = about.sender.map_or_else(|| control_id(about), |sender| &sender.control_id);
+    let answered = about.sender.map(|sender| sender.control_id.as_str()).filter(|id| !id.is_empty());
+    let answered = answered.unwrap_or_else(|| control_id(about));
     writer.segment("MSA").encoded(code).text(first_chars(answered)).end();
 }
 
@@ -175,10 +176,13 @@ ERR||MSH^1^12|203^Unsupported version id^HL70357|E|400^Bad Request^L|||MSH-12 (v
     }
 
     #[test]
-    fn without_a_sender_the_request_id_is_answered() {
-        let text = String::from_utf8(write(&Content::Deleted, &context())).expect("UTF-8");
-        assert!(text.starts_with(r"MSH|^~\&|NUXERA|APIKEYS|||20260303090000"), "{text}");
-        assert!(text.ends_with("\rMSA|AA|8f14e45f-ceea-467f-a\r"), "{text}");
+    fn without_a_control_id_the_request_id_is_answered() {
+        for sender in [None, Some(&Sender::default())] {
+            let about = Context { sender, ..context() };
+            let text = String::from_utf8(write(&Content::Deleted, &about)).expect("UTF-8");
+            assert!(text.starts_with(r"MSH|^~\&|NUXERA|APIKEYS|||20260303090000"), "{text}");
+            assert!(text.ends_with("\rMSA|AA|8f14e45f-ceea-467f-a\r"), "{text}");
+        }
     }
 
     #[test]
