@@ -95,10 +95,9 @@ impl Error {
             Self::KeyUnknown => (401, "Invalid API key"),
             Self::KeyPaused => (403, "API key is paused"),
             Self::KeyExpired => (403, "API key is expired"),
-            Self::KeyLimit { .. } => (429, "Rate limit exceeded"),
             Self::IdempotencyMismatch => (409, "Idempotency-Key was used with a different request"),
             Self::TooLarge { .. } => (413, "Request body too large"),
-            Self::RateLimited(_) => (429, "Rate limit exceeded"),
+            Self::RateLimited(_) | Self::KeyLimit { .. } => (429, "Rate limit exceeded"),
             Self::Failed(_) => (500, operation.failure()),
             Self::Unavailable(_) => (503, "Service temporarily unavailable"),
         };

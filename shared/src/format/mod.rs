@@ -13,8 +13,9 @@ use chrono::{DateTime, Utc};
 pub use self::fields::{Fields, FromField, Noted};
 use crate::audit::Entry;
 use crate::error::{Problem, Violation};
-use crate::keys::{KeyId, KeyPage, KeyView};
+use crate::keys::{KeyId, KeyPage, KeyView, Verification};
 use crate::operation::Operation;
+use crate::usage::UsageView;
 
 /// The formats of requests and responses, by the headers `x-request-format` and `x-response-format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,10 @@ pub enum Content {
     Deleted,
     /// A page of a key's audit trail.
     Audit(AuditPage),
+    /// How a key is used.
+    Usage(UsageView),
+    /// What a check of a key found.
+    Verification(Verification),
     /// What went wrong.
     Problem(Problem),
 }
@@ -161,12 +166,15 @@ const fn inputs(operation: Operation) -> &'static [&'static str] {
         Operation::UpdateKey => &["name", "type", "expiry_at"],
         Operation::SetDefault => &["id", "old_id"],
         Operation::RemoveDefault => &["id"],
+        Operation::RotateKey => &["grace_period_seconds"],
+        Operation::VerifyKey => &["key"],
         Operation::ListKeys
         | Operation::GetKey
         | Operation::DeleteKey
         | Operation::PauseKey
         | Operation::ResumeKey
         | Operation::ListUserKeys
-        | Operation::ListAudit => &[],
+        | Operation::ListAudit
+        | Operation::GetUsage => &[],
     }
 }

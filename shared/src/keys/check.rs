@@ -4,6 +4,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -33,6 +35,59 @@ pub enum Refusal {
     Expired,
     /// It is of type `test`, and has been used as often today as such a key may be.
     Limit,
+}
+
+/// What a service is told about a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// The key works, and the use is counted.
+    Valid {
+        /// Whose key it is.
+        user_id: UserId,
+        /// Which key it is.
+        id: KeyId,
+        /// What it is for.
+        kind: KeyType,
+        /// Its status.
+        status: Status,
+    },
+    /// It does not.
+    Invalid(Refusal),
+}
+
+impl Verification {
+    /// What is told of a check at a time.
+    #[must_use]
+    pub fn new(checked: &Checked, now: Timestamp) -> Self {
+        match checked {
+            Checked::Accepted(key) => {
+                Self::Valid { user_id: key.user_id, id: key.id, kind: key.kind, status: key.status(now) }
+            }
+            Checked::Refused(refusal) => Self::Invalid(*refusal),
+        }
+    }
+}
+
+impl Serialize for Verification {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Valid { user_id, id, kind, status } => {
+                let mut object = serializer.serialize_struct("Verification", 5)?;
+                object.serialize_field("valid", &true)?;
+                object.serialize_field("user_id", user_id)?;
+                object.serialize_field("id", id)?;
+                object.serialize_field("type", kind)?;
+                object.serialize_field("status", status)?;
+                object.end()
+            }
+            Self::Invalid(refusal) => {
+                let mut object = serializer.serialize_struct("Verification", 2)?;
+                object.serialize_field("valid", &false)?;
+                object.serialize_field("reason", refusal.as_str())?;
+                object.end()
+            }
+        }
+    }
 }
 
 impl Refusal {
@@ -99,7 +154,9 @@ impl Keys {
             .update_item()
             .table_name(self.table.name())
             .set_key(Some(PrimaryKey::key(owner, id).into()))
-            .update_expression("SET uses = uses + :1, used_at = :now, #days.#today = if_not_exists(#days.#today, :0) + :1")
+            .update_expression(
+                "SET uses = uses + :1, used_at = :now, #days.#today = if_not_exists(#days.#today, :0) + :1",
+            )
             .expression_attribute_names("#days", "days")
             .expression_attribute_names("#today", today.attribute())
             .expression_attribute_names("#status", "status")

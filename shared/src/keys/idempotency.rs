@@ -59,7 +59,7 @@ impl Keys {
     pub(super) async fn replay(
         &self,
         call: &Call,
-        idempotency: &Option<Idempotency<'_>>,
+        idempotency: Option<&Idempotency<'_>>,
     ) -> Result<Option<Made>, Error> {
         let Some(Idempotency { key, fingerprint }) = idempotency else { return Ok(None) };
         let get = self
@@ -75,7 +75,9 @@ impl Keys {
         if until <= call.timestamp().seconds() {
             return Ok(None);
         }
-        if item.get("fingerprint").and_then(|known| known.as_b().ok()).map(AsRef::as_ref) != Some(fingerprint.as_slice()) {
+        if item.get("fingerprint").and_then(|known| known.as_b().ok()).map(AsRef::as_ref)
+            != Some(fingerprint.as_slice())
+        {
             return Err(Error::IdempotencyMismatch);
         }
         self.outcome(&item).await.map(Some)
@@ -95,7 +97,7 @@ impl Keys {
     pub(super) fn remember(
         &self,
         call: &Call,
-        idempotency: &Option<Idempotency<'_>>,
+        idempotency: Option<&Idempotency<'_>>,
         key: &Key,
         is_default: bool,
     ) -> Result<Option<TransactWriteItem>, Error> {

@@ -200,6 +200,21 @@ impl fmt::Debug for Previous {
     }
 }
 
+/// How long the old string of a rotated key still works: 0 seconds to 30 days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GracePeriod(u32);
+
+impl GracePeriod {
+    /// What a number of seconds must be.
+    pub const EXPECTED: &str = "must be a whole number of seconds from 0 to 2592000";
+
+    /// A number of seconds.
+    #[must_use]
+    pub fn new(seconds: u64) -> Option<Self> {
+        u32::try_from(seconds).ok().filter(|seconds| *seconds <= 2_592_000).map(Self)
+    }
+}
+
 /// A change that an expired key does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyExpired;
@@ -275,17 +290,17 @@ impl Key {
         Ok(())
     }
 
-    /// Gives the key a new string; the old one works until `grace_seconds` are over, and never longer than the key.
+    /// Gives the key a new string; the old one works until the grace is over, and never longer than the key.
     ///
     /// # Errors
     ///
     /// If it is expired.
-    pub fn rotate(&mut self, secret: Sealed, grace_seconds: u32, now: Timestamp) -> Result<(), KeyExpired> {
+    pub fn rotate(&mut self, secret: Sealed, grace: GracePeriod, now: Timestamp) -> Result<(), KeyExpired> {
         self.ensure_not_expired(now)?;
-        let until = now.plus_seconds(grace_seconds.into()).unwrap_or(now);
+        let until = now.plus_seconds(grace.0.into()).unwrap_or(now);
         let until = self.expires_at.map_or(until, |expiry| expiry.min(until));
         let hash = std::mem::replace(&mut self.secret, secret).hash;
-        self.previous = (grace_seconds > 0).then_some(Previous { hash, until });
+        self.previous = (until > now).then_some(Previous { hash, until });
         Ok(())
     }
 

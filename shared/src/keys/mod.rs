@@ -9,9 +9,9 @@ mod store;
 mod vault;
 mod view;
 
-pub use self::check::{Checked, Refusal};
+pub use self::check::{Checked, Refusal, Verification};
 pub use self::idempotency::Made;
-pub use self::key::{Key, KeyExpired, KeyId, KeyName, KeyType, MAX_ID, Previous, Status, Update, UserId};
+pub use self::key::{GracePeriod, Key, KeyExpired, KeyId, KeyName, KeyType, MAX_ID, Previous, Status, Update, UserId};
 pub use self::secret::{Locator, PlainKey, Prefix};
 pub use self::store::{Keys, NewKey};
 pub use self::vault::{DataKey, Sealed, Vault};

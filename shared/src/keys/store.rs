@@ -20,8 +20,8 @@ use crate::format::AuditPage;
 use crate::keys::idempotency::{Idempotency, Made};
 use crate::keys::record::{CHANGEABLE, from_item, to_item};
 use crate::keys::{
-    Key, KeyExpired, KeyId, KeyName, KeyPage, KeyType, KeyView, Locator, PlainKey, Prefix, ShownKey, Status, UserId,
-    Vault,
+    GracePeriod, Key, KeyExpired, KeyId, KeyName, KeyPage, KeyType, KeyView, Locator, PlainKey, Prefix, ShownKey,
+    Status, UserId, Vault,
 };
 use crate::table::{Cancelled, Conflict, Item, KEY_PREFIX, PrimaryKey, Table, failure, number};
 use crate::usage::{Usage, UsageView};
@@ -107,8 +107,11 @@ impl Keys {
     /// [`Error::LimitReached`] when the caller has as many keys as allowed; [`Error::IdempotencyMismatch`].
     pub async fn create(&self, call: &Call, new: NewKey) -> Result<Made, Error> {
         let idempotency = Idempotency::of(call, || format!("{new:?}"))?;
-        let (first_round, replayed) =
-            join(join3(self.vault.ready(), self.next_id(), call.admission.granted()), self.replay(call, &idempotency)).await;
+        let (first_round, replayed) = join(
+            join3(self.vault.ready(), self.next_id(), call.admission.granted()),
+            self.replay(call, idempotency.as_ref()),
+        )
+        .await;
         // An id that is taken but not used, because the call is refused or repeated, is a gap: ids need not be dense.
         let (ready, id, admitted) = first_round;
         admitted?;
@@ -147,7 +150,7 @@ impl Keys {
             TransactWriteItem::builder().update(built(count)?).build(),
             self.entry(call, key.id, Action::Create, key.creation())?,
         ];
-        writes.extend(self.remember(call, &idempotency, &key, false)?);
+        writes.extend(self.remember(call, idempotency.as_ref(), &key, false)?);
         let mut attempts = self.attempts();
         while let Err(cancelled) = self.table.commit(writes.clone()).await {
             if let Cancelled::Conflict(conflicts) = &cancelled
@@ -157,7 +160,7 @@ impl Keys {
             }
             attempts.again(cancelled).await?;
             // The conflict may have been with the same request.
-            if let Some(made) = self.replay(call, &idempotency).await? {
+            if let Some(made) = self.replay(call, idempotency.as_ref()).await? {
                 return Ok(made);
             }
         }
@@ -169,12 +172,12 @@ impl Keys {
     /// # Errors
     ///
     /// [`Error::NotFound`]; [`Error::Expired`]; [`Error::IdempotencyMismatch`].
-    pub async fn rotate(&self, call: &Call, id: KeyId, grace_seconds: u32) -> Result<Made, Error> {
-        let idempotency = Idempotency::of(call, || format!("{id} {grace_seconds}"))?;
+    pub async fn rotate(&self, call: &Call, id: KeyId, grace: GracePeriod) -> Result<Made, Error> {
+        let idempotency = Idempotency::of(call, || format!("{id} {grace:?}"))?;
         let locator = Locator { user_id: call.caller.user_id, key_id: id };
         let mut attempts = self.attempts();
         loop {
-            let (read, replayed) = join(self.read_one(call, id), self.replay(call, &idempotency)).await;
+            let (read, replayed) = join(self.read_one(call, id), self.replay(call, idempotency.as_ref())).await;
             if let Some(made) = replayed? {
                 call.admission.granted().await?;
                 return Ok(made);
@@ -185,13 +188,11 @@ impl Keys {
             let plain = PlainKey::generate(Prefix::of(before.kind), locator, &self.random);
             let sealed = self.vault.seal(&plain, locator, &self.random, call.now).await?;
             let mut key = before.clone();
-            key.rotate(sealed, grace_seconds, call.timestamp()).map_err(|KeyExpired| Error::Expired)?;
+            key.rotate(sealed, grace, call.timestamp()).map_err(|KeyExpired| Error::Expired)?;
             let is_default = meta.default_id == Some(id);
-            let mut writes = vec![
-                self.replace(&before, &key)?,
-                self.entry(call, id, Action::Rotate, key.changes_since(&before))?,
-            ];
-            writes.extend(self.remember(call, &idempotency, &key, is_default)?);
+            let mut writes =
+                vec![self.replace(&before, &key)?, self.entry(call, id, Action::Rotate, key.changes_since(&before))?];
+            writes.extend(self.remember(call, idempotency.as_ref(), &key, is_default)?);
             match self.table.commit(writes).await {
                 Ok(()) => {
                     return Ok(Made::new(KeyView::new(key, ShownKey::Whole(plain), is_default, call.timestamp())));

@@ -3,8 +3,8 @@
 use serde::{Serialize, Serializer};
 
 use crate::clock::Timestamp;
-use crate::usage::Usage;
 use crate::keys::{Key, KeyId, KeyName, KeyType, PlainKey, Status, UserId};
+use crate::usage::Usage;
 
 /// The key object of the documentation, in its order, and what is known of its use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -15,6 +15,7 @@ mod properties;
 mod request;
 mod resource;
 mod response;
+mod result;
 
 pub(super) use self::request::read;
 pub(super) use self::response::write;

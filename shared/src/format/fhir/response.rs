@@ -6,6 +6,7 @@ use super::audit_event::AuditEntry;
 use super::bundle::Bundle;
 use super::outcome::OperationOutcome;
 use super::resource::{ApiKey, Urls};
+use super::result::Parameters;
 use crate::format::{Content, Context};
 
 /// About what an entry of a list takes with the usual base: one allocation for a list.
@@ -30,6 +31,8 @@ pub(in crate::format) fn write(content: &Content, about: &Context<'_>) -> Vec<u8
             // The trail is read page by page; nobody counts it.
             to_json(&Bundle::new(None, events, about), KEY_BYTES * (1 + page.entries.len()))
         }
+        Content::Usage(usage) => to_json(&Parameters::usage(usage), KEY_BYTES),
+        Content::Verification(verification) => to_json(&Parameters::verification(verification), OUTCOME_BYTES),
         Content::Problem(problem) => to_json(&OperationOutcome::problem(problem, about), OUTCOME_BYTES),
     }
 }

@@ -56,6 +56,9 @@ const fn event(operation: Operation) -> &'static str {
         Operation::SetDefault => "Z08",
         Operation::RemoveDefault => "Z09",
         Operation::ListUserKeys => "Z10",
+        Operation::RotateKey => "Z11",
+        Operation::GetUsage => "Z12",
         Operation::ListAudit => "Z13",
+        Operation::VerifyKey => "Z14",
     }
 }

@@ -103,7 +103,10 @@ fn read_segments(
         | Operation::ResumeKey
         | Operation::SetDefault
         | Operation::RemoveDefault
-        | Operation::ListAudit => true,
+        | Operation::ListAudit
+        | Operation::RotateKey
+        | Operation::GetUsage
+        | Operation::VerifyKey => true,
     };
     if violations.is_empty() && zak.is_none() && needs_zak {
         violations.push(body_violation("ZAK", Reason::Sequence, "a ZAK segment is required"));
@@ -175,6 +178,10 @@ fn read_value(name: &str, field: Field<'_>) -> Result<Value, String> {
             Some(id) => Ok(id.get().into()),
             None => Err("must be an integer from 1 to 9007199254740991".to_owned()),
         },
+        "grace_period_seconds" => match text.parse::<u32>() {
+            Ok(seconds) => Ok(seconds.into()),
+            Err(_) => Err("must be a whole number".to_owned()),
+        },
         "expiry_at" => match time::parse(&text) {
             Some(time) => Ok(time.to_string().into()),
             None => Err(time::EXPECTED.to_owned()),
@@ -203,12 +210,15 @@ mod tests {
             | Operation::DeleteKey
             | Operation::PauseKey
             | Operation::ResumeKey
-            | Operation::ListAudit => KeyId::new(42),
+            | Operation::ListAudit
+            | Operation::RotateKey
+            | Operation::GetUsage => KeyId::new(42),
             Operation::CreateKey
             | Operation::ListKeys
             | Operation::ListUserKeys
             | Operation::SetDefault
-            | Operation::RemoveDefault => None,
+            | Operation::RemoveDefault
+            | Operation::VerifyKey => None,
         };
         Expected { operation, path_id, fhir_base: "https://nuxera.cloud/fhir" }
     }
@@ -250,6 +260,9 @@ mod tests {
         assert_eq!(fields(Operation::PauseKey, "ZAK|1|42", &[]), Ok(vec![]));
         assert_eq!(fields(Operation::PauseKey, "ZAK|1", &[]), Ok(vec![]), "the path says it");
         assert_eq!(fields(Operation::ListKeys, "", &[]), Ok(vec![]));
+        let grace = "ZAK|1|42||||||||||||3600";
+        assert_eq!(fields(Operation::RotateKey, grace, &["grace_period_seconds"]), Ok(vec![json!(3_600)]));
+        assert_eq!(fields(Operation::VerifyKey, "ZAK|1||nux_live_x", &["key"]), Ok(vec![json!("nux_live_x")]));
         assert_eq!(fields(Operation::ListUserKeys, "ZAK|1", &[]), Ok(vec![]));
     }
 
