@@ -39,7 +39,9 @@ impl fmt::Debug for Clock {
 
 /// Where random bytes come from; tests hand in a seeded source.
 #[derive(Clone)]
-pub struct Random(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Random(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Random {
     /// The operating system's generator, through AWS-LC.
@@ -48,6 +50,7 @@ impl Random {
     ///
     /// If the generator fails, which AWS-LC treats as fatal as well: nothing safe can be done without randomness.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
     pub fn system() -> Self {
         Self::new(|bytes| aws_lc_rs::rand::fill(bytes).expect("the system's random generator works"))
     }

@@ -1,1 +1,34 @@
 //! The library that every endpoint of the API-key service shares.
+//!
+//! A call goes through [`http`] (request → format, caller, limit), its endpoint (a crate under `functions/`), and
+//! [`keys`] (read, decide, commit), and comes back as a [`Reply`].
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`app`], [`config`], [`clock`] | the surroundings: built once per container; time, randomness, environment as values |
+//! | [`http`], [`call`], [`format`] | the way in and out: HTTP, what endpoints see of it, and JSON, HL7 v2 and FHIR |
+//! | [`auth`], [`limits`] | who is calling, and how often they may |
+//! | [`keys`], [`audit`], [`table`] | the keys, their audit trail, and the one table both are in |
+//! | [`operation`], [`error`], [`log`] | what a call does, what can go wrong, what is written down |
+
+pub mod app;
+pub mod audit;
+pub mod auth;
+pub mod call;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod format;
+pub mod http;
+pub mod keys;
+pub mod limits;
+pub mod log;
+pub mod operation;
+pub mod table;
+
+pub use self::app::App;
+pub use self::call::{Access, Call, Reply};
+pub use self::error::Error;
+pub use self::http::{run, serve};
+pub use self::operation::Operation;
+pub use lambda_http::Error as LambdaError;

@@ -77,4 +77,19 @@ impl Operation {
             Self::ListAudit => "Failed to fetch API Key audit trail",
         }
     }
+
+    /// Whether a request needs a body; where it does not, a body must not say anything that the path does not.
+    #[must_use]
+    pub const fn takes_body(self) -> bool {
+        match self {
+            Self::CreateKey | Self::UpdateKey | Self::SetDefault | Self::RemoveDefault => true,
+            Self::ListKeys
+            | Self::GetKey
+            | Self::DeleteKey
+            | Self::PauseKey
+            | Self::ResumeKey
+            | Self::ListUserKeys
+            | Self::ListAudit => false,
+        }
+    }
 }

@@ -1,1 +1,36 @@
-//! x
+//! `POST /api/apiKeys`
+
+use shared::clock::Timestamp;
+use shared::keys::NewKey;
+use shared::{Access, App, Call, Error, Operation, Reply};
+
+/// What this endpoint does.
+pub const OPERATION: Operation = Operation::CreateKey;
+/// Who may call it.
+pub const ACCESS: Access = Access::User;
+
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// Makes a key; without `expiry_at` it lives as long as the deployment says. 409 when the caller has too many keys.
+///
+/// # Errors
+///
+/// As above, if a field is wrong, or when the table or KMS fails.
+pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
+    let now = call.timestamp();
+    let new = call.read(|fields| {
+        let name = fields.required("name");
+        let kind = fields.required("type");
+        let status = fields.required("status");
+        let expires_at = fields.expiry(now);
+        let expires_at = expires_at?.unwrap_or_else(|| default_expiry(now, app.config.default_key_lifetime_days));
+        Ok(NewKey { name: name?, kind: kind?, status: status?, expires_at })
+    })?;
+    let key = app.keys.create(&call, new).await?;
+    Ok(Reply::created(key))
+}
+
+/// Nothing for a lifetime of 0 days, which means for ever.
+fn default_expiry(now: Timestamp, lifetime_days: u32) -> Option<Timestamp> {
+    (lifetime_days > 0).then(|| now.plus_seconds(i64::from(lifetime_days) * SECONDS_PER_DAY)).flatten()
+}

@@ -1,1 +1,24 @@
-//! x
+//! `PATCH /api/apiKeys/setDefault`
+
+use shared::{Access, App, Call, Error, Operation, Reply};
+
+/// What this endpoint does.
+pub const OPERATION: Operation = Operation::SetDefault;
+/// Who may call it.
+pub const ACCESS: Access = Access::User;
+
+/// Makes a key the caller's only default, whatever `old_id` says. 404 when either id is not the caller's, 409 when
+/// `id` is expired.
+///
+/// # Errors
+///
+/// As above, if a field is wrong, or when the table fails.
+pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
+    let (id, old_id) = call.read(|fields| {
+        let id = fields.required("id");
+        let old_id = fields.nullable("old_id");
+        Ok((id?, old_id?.flatten()))
+    })?;
+    let key = app.keys.set_default(&call, id, old_id).await?;
+    Ok(Reply::key(key))
+}

@@ -1,1 +1,32 @@
-//! x
+//! `PUT /api/apiKeys/{id}`
+
+use shared::audit::Action;
+use shared::error::Reason;
+use shared::keys::Update;
+use shared::{Access, App, Call, Error, Operation, Reply};
+
+/// What this endpoint does.
+pub const OPERATION: Operation = Operation::UpdateKey;
+/// Who may call it.
+pub const ACCESS: Access = Access::User;
+
+/// Changes name, type or expiry, at least one. 404 unknown, 409 when type or expiry of an expired key would change.
+///
+/// # Errors
+///
+/// As above, if a field is wrong, or when the table fails.
+pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
+    let id = call.key_id()?;
+    let update = call.read(|fields| {
+        let name = fields.optional("name");
+        let kind = fields.optional("type");
+        let expires_at = fields.expiry(call.timestamp());
+        let update = Update { name: name?, kind: kind?, expires_at: expires_at? };
+        if update == Update::default() {
+            return Err(fields.note("body", Reason::Required, "must have at least one of name, type and expiry_at"));
+        }
+        Ok(update)
+    })?;
+    let key = app.keys.change(&call, id, Action::Update, |key, now| key.update(&update, now)).await?;
+    Ok(Reply::key(key))
+}

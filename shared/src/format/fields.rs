@@ -7,10 +7,12 @@ use crate::error::{Error, Reason, Violation};
 use crate::keys::{KeyId, KeyName, KeyType, Status};
 
 /// The fields of a request body by their JSON names. Every format's reader makes one; endpoints take their inputs from it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Fields {
     values: Vec<(String, Value)>,
     violations: Vec<Violation>,
+    /// Where the request has a field, or should have it, in the request's own terms.
+    place: Option<fn(&str) -> String>,
 }
 
 /// Says that a violation has been noted: an endpoint reads all its fields before it gives up, so that the client learns of all mistakes at once.
@@ -32,6 +34,16 @@ impl Fields {
     #[must_use]
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// No fields yet, of a request whose format has its own terms for where a field is.
+    pub(super) fn placed(place: fn(&str) -> String) -> Self {
+        Self { place: Some(place), ..Self::default() }
+    }
+
+    /// Notes what a reader found: the endpoint's own findings join it, so that the client learns of all mistakes at once.
+    pub(super) fn refuse(&mut self, violation: Violation) {
+        self.violations.push(violation);
     }
 
     /// Adds a field; a repeated one is a violation.
@@ -76,19 +88,37 @@ impl Fields {
     ///
     /// If it is wrong; the violation is noted.
     pub fn nullable<T: FromField>(&mut self, name: &'static str) -> Result<Option<Option<T>>, Noted> {
-        let Some(index) = self.values.iter().position(|(known, _)| known == name) else { return Ok(None) };
-        match self.values.swap_remove(index).1 {
-            Value::Null => Ok(Some(None)),
-            value => match T::from_field(&value) {
+        let index = self.values.iter().position(|(known, _)| known == name);
+        let value = index.map(|index| self.values.remove(index).1);
+        if self.violations.iter().any(|violation| violation.field == name) {
+            return Err(Noted);
+        }
+        match value {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(value) => match T::from_field(&value) {
                 Ok(value) => Ok(Some(Some(value))),
                 Err((reason, message)) => Err(self.note(name, reason, message)),
             },
         }
     }
 
+    /// `expiry_at`: absent (`None`), for never (`Some(None)`), or after `now`.
+    ///
+    /// # Errors
+    ///
+    /// If it is wrong or not in the future; the violation is noted.
+    pub fn expiry(&mut self, now: Timestamp) -> Result<Option<Option<Timestamp>>, Noted> {
+        match self.nullable("expiry_at")? {
+            Some(Some(expiry)) if expiry <= now => Err(self.note("expiry_at", Reason::Value, "must lie in the future")),
+            expiry => Ok(expiry),
+        }
+    }
+
     /// Notes a violation.
     pub fn note(&mut self, name: &'static str, reason: Reason, message: impl Into<String>) -> Noted {
-        self.violations.push(Violation::new(name, reason, format!("{name} {}", message.into())));
+        let violation = Violation::new(name, reason, format!("{name} {}", message.into()));
+        self.violations.push(Violation { at: self.place.map(|place| place(name)), ..violation });
         Noted
     }
 

@@ -1,9 +1,12 @@
 //! What is exchanged with clients, and the formats it is exchanged in. Endpoints never know which one is in use.
 
-mod fields;
+mod digits;
 mod fhir;
+mod fields;
 mod hl7;
 mod json;
+#[cfg(test)]
+mod samples;
 
 use chrono::{DateTime, Utc};
 
@@ -70,23 +73,25 @@ pub struct AuditPage {
 }
 
 /// The sender of a request in a format whose responses speak to the sender (HL7 v2: MSH-3, MSH-4 and MSH-10).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sender {
-    /// Sending application.
+    /// Sending application, with its components (HD) in the encoding of responses.
     pub application: String,
-    /// Sending facility.
+    /// Sending facility, likewise.
     pub facility: String,
-    /// The message's control id.
+    /// The message's control id, without encoding; at most 20 characters.
     pub control_id: String,
 }
 
 /// What a body is read for.
 #[derive(Clone, Copy, Debug)]
-pub struct Expected {
+pub struct Expected<'a> {
     /// The operation of the route.
     pub operation: Operation,
     /// The key's id in the route's path, where it has one.
     pub path_id: Option<KeyId>,
+    /// The URL under which the FHIR definitions are published, without a slash at its end.
+    pub fhir_base: &'a str,
 }
 
 /// A body that was read.
@@ -121,7 +126,7 @@ pub struct Context<'a> {
 
 /// Reads a request body.
 #[must_use]
-pub fn read(format: Format, body: &[u8], expected: Expected) -> Incoming {
+pub fn read(format: Format, body: &[u8], expected: Expected<'_>) -> Incoming {
     match format {
         Format::Json => json::read(body),
         Format::Hl7 => hl7::read(body, expected),
@@ -131,10 +136,28 @@ pub fn read(format: Format, body: &[u8], expected: Expected) -> Incoming {
 
 /// Writes a response body.
 #[must_use]
-pub fn write(format: Format, content: &Content, context: &Context<'_>) -> Vec<u8> {
+pub fn write(format: Format, content: &Content, about: &Context<'_>) -> Vec<u8> {
     match format {
         Format::Json => json::write(content),
-        Format::Hl7 => hl7::write(content, context),
-        Format::Fhir => fhir::write(content, context),
+        Format::Hl7 => hl7::write(content, about),
+        Format::Fhir => fhir::write(content, about),
+    }
+}
+
+/// The fields of an operation's request body, by their JSON names. The readers of formats with one shape for every
+/// operation refuse the others by it; JSON's leaves that to the endpoints.
+const fn inputs(operation: Operation) -> &'static [&'static str] {
+    match operation {
+        Operation::CreateKey => &["name", "type", "status", "expiry_at"],
+        Operation::UpdateKey => &["name", "type", "expiry_at"],
+        Operation::SetDefault => &["id", "old_id"],
+        Operation::RemoveDefault => &["id"],
+        Operation::ListKeys
+        | Operation::GetKey
+        | Operation::DeleteKey
+        | Operation::PauseKey
+        | Operation::ResumeKey
+        | Operation::ListUserKeys
+        | Operation::ListAudit => &[],
     }
 }

@@ -116,6 +116,10 @@ impl PlainKey {
     }
 
     /// SHA-256 of the key: enough, at 190 random bits.
+    ///
+    /// # Panics
+    ///
+    /// Never: SHA-256 has 32 bytes.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
         let digest = digest::digest(&digest::SHA256, self.0.as_bytes());

@@ -1,0 +1,103 @@
+//! What every endpoint works with: built once per container, cheap to clone.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+
+use crate::auth::Authenticator;
+use crate::clock::{Clock, Random};
+use crate::config::Config;
+use crate::keys::{Keys, Vault};
+use crate::table::Table;
+
+/// The endpoints' surroundings.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// The deployment's settings.
+    pub config: Config,
+    /// Checks JWTs.
+    pub authenticator: Authenticator,
+    /// The table.
+    pub table: Table,
+    /// The keys in it.
+    pub keys: Keys,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// The app of a Lambda function, from its environment.
+    ///
+    /// # Errors
+    ///
+    /// If the settings cannot be used; the function does not start then.
+    pub async fn from_env() -> Result<Self, lambda_http::Error> {
+        let config = Config::from_env()?;
+        let sdk = sdk_config().await?;
+        let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), &config.table_name);
+        let vault = Vault::new(table.clone(), sdk, config.kms_key_id.clone());
+        Ok(Self::new(config, table, vault, Clock::system(), Random::system())?)
+    }
+
+    /// An app of given parts.
+    ///
+    /// # Errors
+    ///
+    /// If the settings of the JWTs cannot be used.
+    pub fn new(config: Config, table: Table, vault: Vault, clock: Clock, random: Random) -> Result<Self, &'static str> {
+        let authenticator = Authenticator::new(&config.jwt)?;
+        let keys = Keys::new(table.clone(), vault, &config, random.clone());
+        Ok(Self(Arc::new(Parts { config, authenticator, table, keys, clock, random })))
+    }
+}
+
+/// The configuration of the AWS clients.
+///
+/// Credentials and region come from the environment, where Lambda puts them; the other links of the SDK's default
+/// chains would only cost start-up time.
+async fn sdk_config() -> Result<SdkConfig, lambda_http::Error> {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(5))
+        .build();
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        .region(EnvironmentVariableRegionProvider::new())
+        .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50)))
+        .timeout_config(timeouts)
+        .http_client(http_client()?);
+    Ok(loader.load().await)
+}
+
+/// A client that trusts Amazon's certificate authorities only: AWS needs no others, and parsing a system's whole set
+/// takes half of a function's start-up.
+fn http_client() -> Result<aws_smithy_runtime_api::client::http::SharedHttpClient, lambda_http::Error> {
+    let roots = include_bytes!("amazon-trust-services.pem").as_slice();
+    let trust_store = TrustStore::empty().with_native_roots(false).with_pem_certificate(roots);
+    let context = TlsContext::builder().with_trust_store(trust_store).build()?;
+    Ok(aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(context)
+        .build_https())
+}

@@ -1,0 +1,193 @@
+//! A call as an endpoint sees it: typed, authenticated, and free of HTTP and formats.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+
+use crate::auth::Caller;
+use crate::clock::Timestamp;
+use crate::error::{Error, Reason};
+use crate::format::{Content, Fields, Noted};
+use crate::keys::{KeyId, KeyPage, KeyView, UserId};
+use crate::limits::Admission;
+
+/// Who may call an endpoint; `serve` demands one, so no endpoint can forget it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody with a valid JWT.
+    User,
+}
+
+/// A call that passed authentication.
+#[derive(Clone)]
+pub struct Call {
+    /// Who is calling.
+    pub caller: Caller,
+    /// When the call began.
+    pub now: DateTime<Utc>,
+    /// The id that the response carries as `x-request-id`.
+    pub request_id: String,
+    /// The caller's address.
+    pub source_ip: Option<String>,
+    /// Whether the call is within the caller's rate limits; every write waits for it.
+    pub admission: Admission,
+    pub(crate) path: HashMap<String, String>,
+    pub(crate) query: HashMap<String, String>,
+    pub(crate) fields: Fields,
+}
+
+/// The part of a list that is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageRequest {
+    /// At most so many, 1 to 1,000; all without it.
+    pub limit: Option<u32>,
+    /// Only what follows this.
+    pub cursor: Option<Cursor>,
+}
+
+/// A place in a list. Its text is opaque to clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// The place after an element.
+    pub fn after(element: &impl ToString) -> Self {
+        Self(element.to_string())
+    }
+
+    /// The element's name.
+    #[must_use]
+    pub fn element(&self) -> &str {
+        &self.0
+    }
+
+    /// The text for clients.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.0)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok().map(Self)
+    }
+
+    /// What a client is told whose cursor is not one of ours.
+    #[must_use]
+    pub fn invalid() -> Error {
+        Error::invalid("cursor", Reason::Value, "cursor must be one that a Link header gave")
+    }
+}
+
+impl Call {
+    /// The time of the call, in whole seconds.
+    ///
+    /// # Panics
+    ///
+    /// After the year 9999.
+    #[must_use]
+    pub fn timestamp(&self) -> Timestamp {
+        Timestamp::from_time(self.now).expect("the clock is before the year 10000")
+    }
+
+    /// The key's id in the path.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a positive integer below 2^53.
+    pub fn key_id(&self) -> Result<KeyId, Error> {
+        self.path_id("id", KeyId::parse)
+    }
+
+    /// The user's id in the path.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a positive integer below 2^53.
+    pub fn user_id(&self) -> Result<UserId, Error> {
+        self.path_id("user_id", UserId::parse)
+    }
+
+    fn path_id<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Error> {
+        self.path.get(name).and_then(|text| parse(text)).ok_or_else(|| {
+            Error::invalid(
+                name,
+                Reason::Type,
+                format!("{name} in the path must be an integer from 1 to 9007199254740991"),
+            )
+        })
+    }
+
+    /// The page asked for by `limit` and `cursor`.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is wrong.
+    pub fn page(&self) -> Result<PageRequest, Error> {
+        let limit = match self.query.get("limit") {
+            None => None,
+            Some(text) => {
+                let limit = text.parse().ok().filter(|limit| (1..=1_000).contains(limit));
+                let invalid = || Error::invalid("limit", Reason::Value, "limit must be an integer from 1 to 1000");
+                Some(limit.ok_or_else(invalid)?)
+            }
+        };
+        let cursor = self.query.get("cursor").map(|text| Cursor::decode(text).ok_or_else(Cursor::invalid));
+        Ok(PageRequest { limit, cursor: cursor.transpose()? })
+    }
+
+    /// Reads the endpoint's input from the body.
+    ///
+    /// # Errors
+    ///
+    /// If a field is missing, wrong or unknown; all such fields are named.
+    pub fn read<T>(&self, input: impl FnOnce(&mut Fields) -> Result<T, Noted>) -> Result<T, Error> {
+        self.fields.clone().read(input)
+    }
+}
+
+/// What an endpoint answers when it succeeds.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub(crate) status: u16,
+    pub(crate) content: Content,
+    pub(crate) created: Option<KeyId>,
+    pub(crate) next: Option<String>,
+}
+
+impl Reply {
+    fn new(status: u16, content: Content) -> Self {
+        Self { status, content, created: None, next: None }
+    }
+
+    /// 200 with a key.
+    #[must_use]
+    pub fn key(key: KeyView) -> Self {
+        Self::new(200, Content::Key(Box::new(key)))
+    }
+
+    /// 201 with a key and its place.
+    #[must_use]
+    pub fn created(key: KeyView) -> Self {
+        Self { created: Some(key.id), ..Self::new(201, Content::Key(Box::new(key))) }
+    }
+
+    /// 200 with a page of keys.
+    #[must_use]
+    pub fn keys(page: KeyPage) -> Self {
+        Self { next: page.next.clone(), ..Self::new(200, Content::Keys(page)) }
+    }
+
+    /// 200 for a deleted key.
+    #[must_use]
+    pub fn deleted() -> Self {
+        Self::new(200, Content::Deleted)
+    }
+
+    /// 200 with a page of audit entries.
+    #[must_use]
+    pub fn audit(page: crate::format::AuditPage) -> Self {
+        Self { next: page.next.clone(), ..Self::new(200, Content::Audit(page)) }
+    }
+}

@@ -1,0 +1,182 @@
+//! The deployment's settings: every environment variable, read once, typed. Nothing else asks for the environment.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What a deployment sets. An empty variable counts as absent.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `TABLE_NAME`: the DynamoDB table.
+    pub table_name: String,
+    /// `KMS_KEY_ID`: the KMS key under which the data keys are wrapped.
+    pub kms_key_id: String,
+    /// How JWTs are checked.
+    pub jwt: JwtConfig,
+    /// `KEY_REVEAL`: who sees whole keys, and when.
+    pub key_reveal: KeyReveal,
+    /// `DEFAULT_KEY_LIFETIME_DAYS`: how long a key lives that is created without `expiry_at`; 0 for ever. Default 365.
+    pub default_key_lifetime_days: u32,
+    /// `MAX_KEYS_PER_USER`: default 1,000.
+    pub max_keys_per_user: u32,
+    /// Management calls a user may make.
+    pub rate_limits: RateLimits,
+    /// Which web origins may read responses.
+    pub cors: Cors,
+    /// `FHIR_BASE_URL`: where the FHIR definitions are published; default `https://nuxera.cloud/fhir`.
+    pub fhir_base_url: String,
+}
+
+/// How JWTs are checked: by a shared secret, by public keys, or both.
+#[derive(Clone, Default)]
+pub struct JwtConfig {
+    /// `JWT_SECRET`: the secret of HS256 tokens, at least 32 bytes (RFC 7518, section 3.2).
+    pub secret: Option<String>,
+    /// `JWT_JWKS`: a JSON Web Key Set (RFC 7517), inline.
+    pub jwks: Option<String>,
+    /// `JWT_JWKS_URL`: where a JSON Web Key Set is fetched.
+    pub jwks_url: Option<String>,
+    /// `JWT_ISSUER`: the required `iss`.
+    pub issuer: Option<String>,
+    /// `JWT_AUDIENCE`: the required `aud`.
+    pub audience: Option<String>,
+}
+
+impl fmt::Debug for JwtConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JwtConfig(redacted)")
+    }
+}
+
+/// Who sees whole keys, and when. Admins never see those of other users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyReveal {
+    /// The owner, whenever the key is read.
+    Always,
+    /// The owner, when the key is made.
+    Once,
+}
+
+/// Management calls per user; the windows are the clock's minutes and hours in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimits {
+    /// `RATE_LIMIT_PER_MINUTE`: default 100.
+    pub per_minute: u32,
+    /// `RATE_LIMIT_PER_HOUR`: default 1,000.
+    pub per_hour: u32,
+}
+
+/// `CORS_ORIGINS`: which web origins may read responses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cors {
+    /// `*`, the default: responses depend on a token that no browser sends by itself.
+    Any,
+    /// These, separated by commas.
+    Origins(Vec<String>),
+}
+
+/// A setting that cannot be used; the function does not start.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable} {problem}")]
+pub struct ConfigError {
+    variable: &'static str,
+    problem: String,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    ///
+    /// If a variable is missing or unreadable: the message names it and never holds its value.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    /// Reads variables from anywhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::from_env`].
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let text = |name: &'static str| variable(name).filter(|value| !value.is_empty());
+        let required =
+            |name: &'static str| text(name).ok_or(ConfigError { variable: name, problem: "must be set".to_owned() });
+        let jwt = JwtConfig {
+            secret: text("JWT_SECRET"),
+            jwks: text("JWT_JWKS"),
+            jwks_url: text("JWT_JWKS_URL"),
+            issuer: text("JWT_ISSUER"),
+            audience: text("JWT_AUDIENCE"),
+        };
+        Ok(Self {
+            table_name: required("TABLE_NAME")?,
+            kms_key_id: required("KMS_KEY_ID")?,
+            jwt,
+            key_reveal: match text("KEY_REVEAL").as_deref() {
+                None | Some("always") => KeyReveal::Always,
+                Some("once") => KeyReveal::Once,
+                Some(_) => {
+                    let problem = "must be \"always\" or \"once\"".to_owned();
+                    return Err(ConfigError { variable: "KEY_REVEAL", problem });
+                }
+            },
+            default_key_lifetime_days: number(text, "DEFAULT_KEY_LIFETIME_DAYS", 365)?,
+            max_keys_per_user: number(text, "MAX_KEYS_PER_USER", 1_000)?,
+            rate_limits: RateLimits {
+                per_minute: number(text, "RATE_LIMIT_PER_MINUTE", 100)?,
+                per_hour: number(text, "RATE_LIMIT_PER_HOUR", 1_000)?,
+            },
+            cors: match text("CORS_ORIGINS").as_deref() {
+                None | Some("*") => Cors::Any,
+                Some(origins) => Cors::Origins(origins.split(',').map(|origin| origin.trim().to_owned()).collect()),
+            },
+            fhir_base_url: text("FHIR_BASE_URL")
+                .unwrap_or_else(|| "https://nuxera.cloud/fhir".to_owned())
+                .trim_end_matches('/')
+                .to_owned(),
+        })
+    }
+}
+
+fn number<T: FromStr>(
+    text: impl Fn(&'static str) -> Option<String>,
+    variable: &'static str,
+    default: T,
+) -> Result<T, ConfigError> {
+    let Some(value) = text(variable) else { return Ok(default) };
+    value.parse().map_err(|_| ConfigError { variable, problem: "must be a whole number".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let required = [("TABLE_NAME", "keys"), ("KMS_KEY_ID", "alias/keys")];
+        Config::from_variables(|name| {
+            let found = variables.iter().chain(&required).find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn absent_and_empty_variables_have_the_documented_defaults() {
+        let config = config(&[("KEY_REVEAL", ""), ("MAX_KEYS_PER_USER", "")]).expect("complete");
+        assert_eq!(config.key_reveal, KeyReveal::Always);
+        assert_eq!((config.default_key_lifetime_days, config.max_keys_per_user), (365, 1_000));
+        assert_eq!(config.rate_limits, RateLimits { per_minute: 100, per_hour: 1_000 });
+        assert_eq!(config.cors, Cors::Any);
+        assert_eq!(config.fhir_base_url, "https://nuxera.cloud/fhir");
+    }
+
+    #[test]
+    fn errors_name_the_variable_and_keep_its_value() {
+        let error = config(&[("TABLE_NAME", "")]).expect_err("missing").to_string();
+        assert_eq!(error, "TABLE_NAME must be set");
+        let error = config(&[("MAX_KEYS_PER_USER", "many")]).expect_err("unreadable").to_string();
+        assert_eq!(error, "MAX_KEYS_PER_USER must be a whole number");
+        let error = config(&[("KEY_REVEAL", "never")]).expect_err("unknown").to_string();
+        assert_eq!(error, "KEY_REVEAL must be \"always\" or \"once\"");
+    }
+}

@@ -1,0 +1,214 @@
+//! A key as a `Basic` resource, and the data types that our resources share (R4, Data Types and References).
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use super::{API_KEY, EXTENSIONS};
+use crate::clock::Timestamp;
+use crate::format::digits::{decimal, push_padded};
+use crate::keys::{KeyView, UserId};
+
+/// The URLs of our definitions, put together once for a response.
+pub(super) struct Urls {
+    profile: String,
+    extensions: [String; EXTENSIONS.len()],
+    key_id: String,
+    user_id: String,
+    resource_type: String,
+    pub(super) action: String,
+}
+
+impl Urls {
+    pub(super) fn new(base: &str) -> Self {
+        Self {
+            profile: format!("{base}/StructureDefinition/{API_KEY}"),
+            extensions: EXTENSIONS.map(|(_, extension)| format!("{base}/StructureDefinition/{extension}")),
+            key_id: format!("{base}/sid/api-key-id"),
+            user_id: format!("{base}/sid/user-id"),
+            resource_type: format!("{base}/CodeSystem/resource-type"),
+            action: format!("{base}/CodeSystem/api-key-action"),
+        }
+    }
+
+    /// The identifier of a key.
+    pub(super) fn key<'a>(&'a self, id: &'a str) -> Identifier<'a> {
+        Identifier { system: &self.key_id, value: id }
+    }
+
+    /// The reference to a user: there is no resource to point to, only an identifier.
+    pub(super) fn user<'a>(&'a self, id: &'a str) -> Reference<'a> {
+        let identifier = Identifier { system: &self.user_id, value: id };
+        Reference { kind: Some("Person"), identifier: Some(identifier), ..Reference::default() }
+    }
+}
+
+/// A key and what it takes to write it as a `Basic`.
+pub(super) struct ApiKey<'a> {
+    pub(super) view: &'a KeyView,
+    pub(super) urls: &'a Urls,
+}
+
+impl Serialize for ApiKey<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let KeyView {
+            id,
+            key,
+            name,
+            kind,
+            status,
+            is_default,
+            created_at,
+            expiry_at,
+            user_id,
+            last_used_at,
+            usage_count,
+        } = self.view;
+        let id = decimal(id.get());
+        let user = user_text(*user_id);
+        let usage = decimal(*usage_count);
+        let created = instant(created_at.time());
+        let when = |time: &Option<Timestamp>| time.map(|time| instant(time.time()));
+        let (expiry, last_used) = (when(expiry_at), when(last_used_at));
+        // In the order of EXTENSIONS.
+        let values = [
+            Some(Value::String(key.as_str())),
+            Some(Value::String(name.as_str())),
+            Some(Value::Code(kind.as_str())),
+            Some(Value::Code(status.as_str())),
+            Some(Value::Boolean(*is_default)),
+            Some(Value::Instant(&created)),
+            expiry.as_deref().map(Value::Instant),
+            last_used.as_deref().map(Value::Instant),
+            Some(Value::String(&usage)),
+        ];
+        let basic = Basic {
+            resource_type: "Basic",
+            id: &id,
+            meta: Meta { profile: [&self.urls.profile] },
+            extension: Extensions { urls: &self.urls.extensions, values },
+            identifier: [self.urls.key(&id)],
+            code: Concept {
+                coding: Some([Coding { system: &self.urls.resource_type, code: API_KEY, display: Some("API key") }]),
+                text: None,
+            },
+            subject: self.urls.user(&user),
+            created: created.split_once('T').map_or(&*created, |(date, _)| date),
+        };
+        basic.serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Basic<'a> {
+    resource_type: &'static str,
+    id: &'a str,
+    meta: Meta<'a>,
+    extension: Extensions<'a>,
+    identifier: [Identifier<'a>; 1],
+    code: Concept<'a>,
+    subject: Reference<'a>,
+    created: &'a str,
+}
+
+#[derive(Serialize)]
+struct Meta<'a> {
+    profile: [&'a str; 1],
+}
+
+struct Extensions<'a> {
+    urls: &'a [String; EXTENSIONS.len()],
+    values: [Option<Value<'a>>; EXTENSIONS.len()],
+}
+
+impl Serialize for Extensions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let present = self.urls.iter().zip(&self.values).filter_map(|(url, value)| Some((url, value.as_ref()?)));
+        serializer.collect_seq(present.map(|(url, value)| Extension { url, value }))
+    }
+}
+
+struct Extension<'a> {
+    url: &'a str,
+    value: &'a Value<'a>,
+}
+
+/// A `value[x]`.
+enum Value<'a> {
+    String(&'a str),
+    Code(&'a str),
+    Instant(&'a str),
+    Boolean(bool),
+}
+
+impl Serialize for Extension<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut extension = serializer.serialize_struct("Extension", 2)?;
+        extension.serialize_field("url", self.url)?;
+        match self.value {
+            Value::String(text) => extension.serialize_field("valueString", text)?,
+            Value::Code(code) => extension.serialize_field("valueCode", code)?,
+            Value::Instant(instant) => extension.serialize_field("valueInstant", instant)?,
+            Value::Boolean(boolean) => extension.serialize_field("valueBoolean", boolean)?,
+        }
+        extension.end()
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Identifier<'a> {
+    pub(super) system: &'a str,
+    pub(super) value: &'a str,
+}
+
+/// A `CodeableConcept`.
+#[derive(Default, Serialize)]
+pub(super) struct Concept<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) coding: Option<[Coding<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Coding<'a> {
+    pub(super) system: &'a str,
+    pub(super) code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) display: Option<&'a str>,
+}
+
+#[derive(Default, Serialize)]
+pub(super) struct Reference<'a> {
+    #[serde(rename = "reference", skip_serializing_if = "Option::is_none")]
+    pub(super) literal: Option<&'a str>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) identifier: Option<Identifier<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) display: Option<&'a str>,
+}
+
+/// The text of a user's id.
+pub(super) fn user_text(id: UserId) -> String {
+    decimal(id.get())
+}
+
+/// An instant (R4, Data Types): UTC, with milliseconds.
+pub(super) fn instant(time: DateTime<Utc>) -> String {
+    let time = time.naive_utc();
+    let mut text = String::with_capacity(24);
+    push_padded(&mut text, time.year().unsigned_abs(), 4);
+    for (before, part) in
+        [('-', time.month()), ('-', time.day()), ('T', time.hour()), (':', time.minute()), (':', time.second())]
+    {
+        text.push(before);
+        push_padded(&mut text, part, 2);
+    }
+    text.push('.');
+    push_padded(&mut text, (time.nanosecond() / 1_000_000).min(999), 3);
+    text.push('Z');
+    text
+}

@@ -1,0 +1,228 @@
+//! A response → an `ACK^Znn^ACK` message.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::message::MAX_CONTROL_ID;
+use super::writer::Writer;
+use super::{ZAK, error, event};
+use crate::audit::{Actor, Entry};
+use crate::format::{Content, Context};
+use crate::keys::KeyView;
+
+/// About what a segment of a key takes, and the segments before it.
+const KEY_BYTES: usize = 256;
+
+/// Writes a response.
+pub(in crate::format) fn write(content: &Content, about: &Context<'_>) -> Vec<u8> {
+    let segments = match content {
+        Content::Key(_) | Content::Deleted | Content::Problem(_) => 1,
+        Content::Keys(page) => page.keys.len(),
+        Content::Audit(page) => page.entries.len(),
+    };
+    let mut writer = Writer::with_capacity(KEY_BYTES * (1 + segments));
+    write_header(&mut writer, about);
+    match content {
+        Content::Key(key) => {
+            write_acknowledgement(&mut writer, "AA", about);
+            write_key(&mut writer, 1, key);
+        }
+        Content::Keys(page) => {
+            write_acknowledgement(&mut writer, "AA", about);
+            (1..).zip(&page.keys).for_each(|(set_id, key)| write_key(&mut writer, set_id, key));
+        }
+        Content::Deleted => write_acknowledgement(&mut writer, "AA", about),
+        Content::Audit(page) => {
+            write_acknowledgement(&mut writer, "AA", about);
+            (1..).zip(&page.entries).for_each(|(set_id, entry)| write_entry(&mut writer, set_id, entry));
+        }
+        Content::Problem(problem) => {
+            write_acknowledgement(&mut writer, error::acknowledgement(problem), about);
+            error::write(&mut writer, problem);
+        }
+    }
+    writer.into_bytes()
+}
+
+/// MSH (section 2.15.9).
+fn write_header(writer: &mut Writer, about: &Context<'_>) {
+    let (application, facility) =
+        about.sender.map_or(("", ""), |sender| (sender.application.as_str(), sender.facility.as_str()));
+    writer.segment("MSH").encoded("^~\\&").encoded("NUXERA").encoded("APIKEYS").foreign(application).foreign(facility);
+    writer.time(about.now).empty(1).encoded("ACK^").append(event(about.operation)).append("^ACK");
+    writer.text(control_id(about)).encoded("P").encoded("2.5.1").empty(5).encoded("UNICODE UTF-8").end();
+}
+
+/// MSA (section 2.15.8).
+fn write_acknowledgement(writer: &mut Writer, code: &str, about: &Context<'_>) {
+    let answered = about.sender.map_or_else(|| control_id(about), |sender| &sender.control_id);
+    writer.segment("MSA").encoded(code).text(first_chars(answered)).end();
+}
+
+/// The control id of the response: what MSH-10 takes of the request id.
+fn control_id<'a>(about: &Context<'a>) -> &'a str {
+    first_chars(about.request_id)
+}
+
+fn first_chars(text: &str) -> &str {
+    let end = text.char_indices().nth(MAX_CONTROL_ID).map(|(index, _)| index);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+fn write_key(writer: &mut Writer, set_id: u64, view: &KeyView) {
+    let KeyView { id, key, name, kind, status, is_default, created_at, expiry_at, user_id, last_used_at, usage_count } =
+        view;
+    writer.segment(ZAK).number(set_id).number(id.get()).text(key.as_str()).text(name.as_str());
+    writer.encoded(kind.as_str()).encoded(status.as_str()).encoded(if *is_default { "Y" } else { "N" });
+    writer.time(created_at.time()).time_or_null(*expiry_at).number(user_id.get());
+    // ZAK-11, the old default, is for requests only.
+    writer.empty(1).time_or_null(*last_used_at).number(*usage_count).end();
+}
+
+/// ZAU. ZAU-9 repeats for each field that changed: its name, the value before and the value after.
+fn write_entry(writer: &mut Writer, set_id: u64, entry: &Entry) {
+    let Entry {
+        id: _,
+        at,
+        action,
+        key_id,
+        user_id: _,
+        actor: Actor { user_id: actor, role },
+        source_ip,
+        request_id,
+        changes,
+    } = entry;
+    writer.segment("ZAU").number(set_id).time(*at).encoded(action.as_str()).number(key_id.get());
+    match actor {
+        Some(actor) => writer.number(actor.get()),
+        None => writer.text_or_null(None),
+    };
+    writer.encoded(role.as_str()).text_or_null(source_ip.as_deref()).text(request_id);
+    let changes = changes.iter().map(|(field, change)| [Some(field.into()), value(&change.from), value(&change.to)]);
+    writer.repetitions(changes).end();
+}
+
+fn value(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.into()),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Some(value.to_string().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::audit::{Action, Change};
+    use crate::auth::Role;
+    use crate::error::{Problem, Reason, Violation};
+    use crate::format::samples::{context, key};
+    use crate::format::{AuditPage, Sender};
+    use crate::keys::{KeyId, KeyPage, UserId};
+    use crate::operation::Operation;
+
+    fn written(content: &Content, operation: Operation) -> String {
+        let sender = Sender { application: "LABGW".into(), facility: "HOSP".into(), control_id: "C00001".into() };
+        let about = Context { sender: Some(&sender), operation, ..context() };
+        String::from_utf8(write(content, &about)).expect("UTF-8").replace('\r', "\n")
+    }
+
+    #[test]
+    fn a_key_is_one_zak() {
+        let expected = r#"MSH|^~\&|NUXERA|APIKEYS|LABGW|HOSP|20260303090000.045+0000||ACK^Z03^ACK|8f14e45f-ceea-467f-a|P|2.5.1||||||UNICODE UTF-8
+MSA|AA|C00001
+ZAK|1|42|nux_live_…bm4k|Lab gateway|live|active|Y|20260301120000.000+0000|""|7||""|0
+"#;
+        assert_eq!(written(&Content::Key(Box::new(key())), Operation::GetKey), expected);
+    }
+
+    #[test]
+    fn a_list_numbers_its_keys_and_may_be_empty() {
+        let second = KeyView { id: KeyId::new(43).expect("an id"), ..key() };
+        let page = KeyPage { keys: vec![key(), second], total: 2, next: None };
+        let text = written(&Content::Keys(page), Operation::ListKeys);
+        let lines: Vec<_> = text.lines().skip(1).collect();
+        assert!(
+            matches!(lines[..], ["MSA|AA|C00001", one, two] if one.starts_with("ZAK|1|42|") && two.starts_with("ZAK|2|43|"))
+        );
+        let empty = KeyPage { keys: vec![], total: 0, next: None };
+        assert!(written(&Content::Keys(empty), Operation::ListKeys).ends_with("\nMSA|AA|C00001\n"));
+    }
+
+    #[test]
+    fn a_deletion_is_acknowledged_and_no_more() {
+        let text = written(&Content::Deleted, Operation::DeleteKey);
+        assert!(text.contains("|ACK^Z05^ACK|"));
+        assert!(text.ends_with("|UNICODE UTF-8\nMSA|AA|C00001\n"));
+    }
+
+    #[test]
+    fn a_problem_is_acknowledged_with_errors() {
+        let violations = vec![
+            Violation::new("name", Reason::Required, "name is required"),
+            Violation::new("body", Reason::VersionId, "MSH-12 (version) must be 2.5.1").at("MSH-12"),
+        ];
+        let problem = Problem { status: 400, text: "Invalid request data", violations };
+        let text = written(&Content::Problem(problem), Operation::CreateKey);
+        let expected = r"MSA|AR|C00001
+ERR||ZAK^1^4|101^Required field missing^HL70357|E|400^Bad Request^L|||name is required
+ERR||MSH^1^12|203^Unsupported version id^HL70357|E|400^Bad Request^L|||MSH-12 (version) must be 2.5.1
+";
+        assert!(text.ends_with(expected), "{text}");
+    }
+
+    #[test]
+    fn without_a_sender_the_request_id_is_answered() {
+        let text = String::from_utf8(write(&Content::Deleted, &context())).expect("UTF-8");
+        assert!(text.starts_with(r"MSH|^~\&|NUXERA|APIKEYS|||20260303090000"), "{text}");
+        assert!(text.ends_with("\rMSA|AA|8f14e45f-ceea-467f-a\r"), "{text}");
+    }
+
+    #[test]
+    fn a_sender_stays_in_its_fields() {
+        let sender = Sender {
+            application: "LAB^1.2^ISO".into(),
+            facility: "a|b\rERR|".into(),
+            control_id: "1|2\r34567890123456789012".into(),
+        };
+        let about = Context { sender: Some(&sender), ..context() };
+        let text = String::from_utf8(write(&Content::Deleted, &about)).expect("UTF-8");
+        assert!(text.contains(r"|LAB^1.2^ISO|a\F\b\X0D\ERR\F\|2026"), "{text}");
+        assert!(text.ends_with("\rMSA|AA|1\\F\\2\\X0D\\3456789012345678\r"), "{text}");
+    }
+
+    #[test]
+    fn an_audit_entry_is_one_zau() {
+        let entry = Entry {
+            id: uuid::Uuid::from_u128(7),
+            at: DateTime::from_timestamp_millis(1_772_528_400_045).expect("a time"),
+            action: Action::Update,
+            key_id: KeyId::new(42).expect("an id"),
+            user_id: UserId::new(7).expect("an id"),
+            actor: Actor { user_id: UserId::new(7), role: Role::User },
+            source_ip: Some("2001:db8::1".into()),
+            request_id: "r-1".into(),
+            changes: [
+                ("expiry_at".into(), Change { from: "2027-03-01T12:00:00Z".into(), to: Value::Null }),
+                ("name".into(), Change { from: "a^b".into(), to: "\"\"".into() }),
+            ]
+            .into(),
+        };
+        let system = Entry {
+            actor: Actor { user_id: None, role: Role::System },
+            source_ip: None,
+            changes: [].into(),
+            ..entry.clone()
+        };
+        let page = AuditPage { entries: vec![entry, system], next: None };
+        let expected = r#"
+ZAU|1|20260303090000.045+0000|update|42|7|user|2001:db8::1|r-1|expiry_at^2027-03-01T12:00:00Z^""~name^a\S\b^\X2222\
+ZAU|2|20260303090000.045+0000|update|42|""|system|""|r-1|
+"#;
+        let text = written(&Content::Audit(page), Operation::ListAudit);
+        assert!(text.ends_with(expected), "{text}");
+    }
+}

@@ -1,0 +1,107 @@
+//! Times as HL7 writes them (v2.5.1, section 2.A.22, DTM): `YYYYMMDDHHMMSS[.S[S[S[S]]]]+/-ZZZZ`.
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+
+use crate::clock::Timestamp;
+use crate::format::digits::push_padded;
+
+/// What a time must look like. The zone is not optional here as it is in the standard: a time that every reader
+/// places by its own clock must not decide when a key ends.
+pub(super) const EXPECTED: &str = "must be a time with its zone, YYYYMMDDHHMMSS+ZZZZ, such as 20270301120000+0000";
+
+/// Reads a time of at least seconds and a zone.
+pub(super) fn parse(text: &str) -> Option<Timestamp> {
+    let (digits, rest) = text.split_at_checked(14)?;
+    let zone = match rest.strip_prefix('.') {
+        Some(rest) => {
+            let zone = rest.trim_start_matches(|char: char| char.is_ascii_digit());
+            (1..=4).contains(&(rest.len() - zone.len())).then_some(zone)?
+        }
+        None => rest,
+    };
+    if zone.len() != 5 || !zone.starts_with(['+', '-']) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let part = |start: usize, end: usize| digits.get(start..end);
+    // The fraction is left out: the service keeps whole seconds.
+    Timestamp::parse(&format!(
+        "{}-{}-{}T{}:{}:{}{}:{}",
+        part(0, 4)?,
+        part(4, 6)?,
+        part(6, 8)?,
+        part(8, 10)?,
+        part(10, 12)?,
+        part(12, 14)?,
+        zone.get(..3)?,
+        zone.get(3..)?
+    ))
+}
+
+/// Appends a time in UTC with milliseconds.
+pub(super) fn push(out: &mut String, time: DateTime<Utc>) {
+    let time = time.naive_utc();
+    push_padded(out, time.year().unsigned_abs(), 4);
+    for part in [time.month(), time.day(), time.hour(), time.minute(), time.second()] {
+        push_padded(out, part, 2);
+    }
+    out.push('.');
+    push_padded(out, (time.nanosecond() / 1_000_000).min(999), 3);
+    out.push_str("+0000");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Option<String> {
+        parse(text).map(|time| time.to_string())
+    }
+
+    #[test]
+    fn times_are_converted_to_utc_and_cut_to_seconds() {
+        assert_eq!(parsed("20270301120000+0000").as_deref(), Some("2027-03-01T12:00:00Z"));
+        assert_eq!(parsed("20270301120000.9999-0530").as_deref(), Some("2027-03-01T17:30:00Z"));
+        assert_eq!(parsed("20270301120000.5+0100").as_deref(), Some("2027-03-01T11:00:00Z"));
+    }
+
+    #[test]
+    fn a_time_without_a_zone_or_seconds_is_refused() {
+        for bad in [
+            "20270301120000",
+            "20270301120000.000",
+            "20270301120000Z",
+            "202703011200+0000",
+            "20270301+0000",
+            "2027",
+            "",
+        ] {
+            assert_eq!(parsed(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn impossible_times_are_refused() {
+        for bad in [
+            "20270230120000+0000",
+            "20270301240000+0000",
+            "20270301120000+9900",
+            "20270301120000.+0000",
+            "20270301120000.00000+0000",
+            "20270301120000+000",
+            "20270301120000+00000",
+            "2027030112000é+0000",
+            "2027-3-1120000+0000",
+            "20270301120000+0é0",
+            "20270301120000++000",
+        ] {
+            assert_eq!(parsed(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn times_are_written_in_utc_with_milliseconds() {
+        let mut out = String::new();
+        push(&mut out, DateTime::from_timestamp_millis(1_772_528_400_045).expect("a time"));
+        assert_eq!(out, "20260303090000.045+0000");
+    }
+}

@@ -1,0 +1,14 @@
+//! API keys: the record and what may become of it, its string, its encryption, and where it is stored.
+
+mod key;
+mod record;
+mod secret;
+mod store;
+mod vault;
+mod view;
+
+pub use self::key::{Key, KeyExpired, KeyId, KeyName, KeyType, MAX_ID, Status, Update, UserId};
+pub use self::secret::{Locator, PlainKey, Prefix};
+pub use self::store::{Keys, NewKey};
+pub use self::vault::{DataKey, Sealed, Vault};
+pub use self::view::{KeyPage, KeyView, ShownKey};

@@ -1,0 +1,90 @@
+//! Record ↔ DynamoDB item.
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::clock::Timestamp;
+use crate::keys::{Key, KeyId, KeyName, KeyType, Sealed, Status, UserId};
+use crate::table::{Item, PrimaryKey, number};
+
+/// The partitions of the index of keys that still have to expire.
+const EXPIRY_SHARDS: u64 = 16;
+
+/// An item that is not a key record.
+#[derive(Debug, thiserror::Error)]
+#[error("attribute {0} of a key record is missing or damaged")]
+pub struct Damaged(&'static str);
+
+/// The item of a new record.
+pub fn to_item(key: &Key) -> Item {
+    let Key {
+        id,
+        user_id,
+        name,
+        kind,
+        stored_status,
+        created_at,
+        expires_at,
+        secret: Sealed { hash, data_key, ciphertext },
+        last_used_at,
+        usage_count,
+        version,
+    } = key;
+    let number = |number: u64| AttributeValue::N(number.to_string());
+    let time = |time: Timestamp| AttributeValue::N(time.seconds().to_string());
+    let mut item = Item::from(PrimaryKey::key(*user_id, *id));
+    let attributes = [
+        ("id", Some(number(id.get()))),
+        ("user_id", Some(number(user_id.get()))),
+        ("name", Some(AttributeValue::S(name.as_str().to_owned()))),
+        ("type", Some(AttributeValue::S(kind.as_str().to_owned()))),
+        ("status", Some(AttributeValue::S(stored_status.as_str().to_owned()))),
+        ("created_at", Some(time(*created_at))),
+        ("expires_at", expires_at.map(time)),
+        ("expiry_shard", expiry_shard(key)),
+        ("hash", Some(AttributeValue::B(Blob::new(hash.as_slice())))),
+        ("data_key", Some(number((*data_key).into()))),
+        ("ciphertext", Some(AttributeValue::B(Blob::new(ciphertext.as_slice())))),
+        ("last_used_at", last_used_at.map(time)),
+        ("usage_count", Some(number(*usage_count))),
+        ("version", Some(number(*version))),
+    ];
+    item.extend(attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    item
+}
+
+/// Where the record is in the index of keys that still have to expire, if it is one of them.
+pub fn expiry_shard(key: &Key) -> Option<AttributeValue> {
+    let pending = key.expires_at.is_some() && key.stored_status != Status::Expired;
+    pending.then(|| AttributeValue::N((key.id.get() % EXPIRY_SHARDS).to_string()))
+}
+
+/// The record of an item.
+pub fn from_item(item: &Item) -> Result<Key, Damaged> {
+    let integer = |name: &'static str| item.get(name).and_then(number::<u64>).ok_or(Damaged(name));
+    let text = |name: &'static str| item.get(name).and_then(|value| value.as_s().ok()).ok_or(Damaged(name));
+    let bytes = |name: &'static str| {
+        item.get(name).and_then(|value| value.as_b().ok()).map(AsRef::<[u8]>::as_ref).ok_or(Damaged(name))
+    };
+    let time = |name: &'static str| {
+        let value = item.get(name).map(|value| number(value).and_then(Timestamp::from_seconds).ok_or(Damaged(name)));
+        value.transpose()
+    };
+    Ok(Key {
+        id: KeyId::new(integer("id")?).ok_or(Damaged("id"))?,
+        user_id: UserId::new(integer("user_id")?).ok_or(Damaged("user_id"))?,
+        name: KeyName::new(text("name")?).map_err(|_| Damaged("name"))?,
+        kind: KeyType::parse(text("type")?).ok_or(Damaged("type"))?,
+        stored_status: Status::parse(text("status")?).ok_or(Damaged("status"))?,
+        created_at: time("created_at")?.ok_or(Damaged("created_at"))?,
+        expires_at: time("expires_at")?,
+        secret: Sealed {
+            hash: bytes("hash")?.try_into().map_err(|_| Damaged("hash"))?,
+            data_key: integer("data_key")?.try_into().map_err(|_| Damaged("data_key"))?,
+            ciphertext: bytes("ciphertext")?.to_vec(),
+        },
+        last_used_at: time("last_used_at")?,
+        usage_count: integer("usage_count")?,
+        version: integer("version")?,
+    })
+}

@@ -1,0 +1,245 @@
+//! Encryption at rest: key strings are sealed with AES-256-GCM (NIST SP 800-38D) under a data key.
+//!
+//! Data keys come from KMS. Their wrapped copies are in the table, by version; each is unwrapped once per container.
+//! A new version is made once the newest is older than [`DATA_KEY_LIFETIME`]; old ones stay, for what they sealed.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use aws_config::SdkConfig;
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::DataKeySpec;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::try_join_all;
+use tokio::sync::RwLock;
+
+use crate::clock::Random;
+use crate::error::Error;
+use crate::keys::secret::{Locator, PlainKey};
+use crate::table::{DATA_KEY_PREFIX, Item, PrimaryKey, Table, failure, number};
+
+/// How long a data key seals new keys.
+const DATA_KEY_LIFETIME: TimeDelta = TimeDelta::days(365);
+
+/// A key string as stored: a hash to check by, and a ciphertext to show it from.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// SHA-256 of the whole key string.
+    pub hash: [u8; 32],
+    /// The version of the data key.
+    pub data_key: u32,
+    /// Nonce, ciphertext and tag.
+    pub ciphertext: Vec<u8>,
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed(data key {})", self.data_key)
+    }
+}
+
+/// An unwrapped data key.
+pub struct DataKey {
+    cipher: LessSafeKey,
+    created_at: DateTime<Utc>,
+}
+
+impl DataKey {
+    /// A data key of 256 bits.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not 32.
+    pub fn new(bytes: &[u8], created_at: DateTime<Utc>) -> Result<Self, Error> {
+        let key = UnboundKey::new(&AES_256_GCM, bytes);
+        let key = key.map_err(|_| Error::Failed(Cow::Borrowed("a data key is not 256 bits long")))?;
+        Ok(Self { cipher: LessSafeKey::new(key), created_at })
+    }
+}
+
+type Ring = BTreeMap<u32, Arc<DataKey>>;
+
+/// Seals and opens key strings.
+pub struct Vault {
+    table: Table,
+    sdk: SdkConfig,
+    kms: OnceLock<aws_sdk_kms::Client>,
+    kms_key_id: String,
+    /// Nothing until the data keys have been read.
+    ring: RwLock<Option<Ring>>,
+}
+
+impl Vault {
+    /// A vault whose data keys are wrapped by a KMS key; nothing is called yet.
+    #[must_use]
+    pub fn new(table: Table, sdk: SdkConfig, kms_key_id: String) -> Self {
+        Self { table, sdk, kms: OnceLock::new(), kms_key_id, ring: RwLock::new(None) }
+    }
+
+    /// The same, holding a data key already: it is not looked for in the table.
+    #[must_use]
+    pub fn holding(self, version: u32, key: DataKey) -> Self {
+        Self { ring: RwLock::new(Some(Ring::from([(version, Arc::new(key))]))), ..self }
+    }
+
+    /// Reads and unwraps the data keys, unless it has been done. Endpoints do this beside their first read.
+    ///
+    /// # Errors
+    ///
+    /// If the table or KMS fails.
+    pub async fn ready(&self) -> Result<(), Error> {
+        if self.ring.read().await.is_some() {
+            return Ok(());
+        }
+        let mut ring = self.ring.write().await;
+        if ring.is_none() {
+            *ring = Some(self.load().await?);
+        }
+        Ok(())
+    }
+
+    /// Seals a key string.
+    ///
+    /// # Errors
+    ///
+    /// If a data key is needed and cannot be had.
+    pub async fn seal(
+        &self,
+        key: &PlainKey,
+        locator: Locator,
+        random: &Random,
+        now: DateTime<Utc>,
+    ) -> Result<Sealed, Error> {
+        let (version, data_key) = self.current(now).await?;
+        let nonce: [u8; NONCE_LEN] = random.bytes();
+        let mut sealed = key.secret_part().into_bytes();
+        let tag = data_key
+            .cipher
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), associated_data(locator), &mut sealed)
+            .map_err(|_| Error::Failed(Cow::Borrowed("a key could not be sealed")))?;
+        let ciphertext = [nonce.as_slice(), &sealed, tag.as_ref()].concat();
+        Ok(Sealed { hash: key.hash(), data_key: version, ciphertext })
+    }
+
+    /// Opens a sealed key string.
+    ///
+    /// # Errors
+    ///
+    /// If it was not sealed for this key, or the data key cannot be had.
+    pub async fn open(&self, sealed: &Sealed, locator: Locator) -> Result<PlainKey, Error> {
+        let damaged = || Error::Failed(Cow::Owned(format!("the sealed string of key {} is damaged", locator.key_id)));
+        let data_key = self.version(sealed.data_key).await?;
+        let (nonce, ciphertext) = sealed.ciphertext.split_first_chunk::<NONCE_LEN>().ok_or_else(damaged)?;
+        let mut part = ciphertext.to_vec();
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let part = data_key.cipher.open_in_place(nonce, associated_data(locator), &mut part).map_err(|_| damaged())?;
+        std::str::from_utf8(part).ok().and_then(|part| PlainKey::from_secret_part(part, locator)).ok_or_else(damaged)
+    }
+
+    async fn version(&self, version: u32) -> Result<Arc<DataKey>, Error> {
+        self.ready().await?;
+        if let Some(key) = self.ring.read().await.as_ref().and_then(|ring| ring.get(&version)) {
+            return Ok(key.clone());
+        }
+        // Made by another container since this one read them.
+        let loaded = self.load().await?;
+        let mut ring = self.ring.write().await;
+        let ring = ring.insert(loaded);
+        ring.get(&version).cloned().ok_or_else(|| Error::Failed(Cow::Owned(format!("no data key {version}"))))
+    }
+
+    async fn current(&self, now: DateTime<Utc>) -> Result<(u32, Arc<DataKey>), Error> {
+        self.ready().await?;
+        let newest = |ring: &Ring| ring.last_key_value().map(|(version, key)| (*version, key.clone()));
+        let fresh = |(_, key): &(u32, Arc<DataKey>)| now < key.created_at + DATA_KEY_LIFETIME;
+        if let Some(current) = self.ring.read().await.as_ref().and_then(newest).filter(fresh) {
+            return Ok(current);
+        }
+        let mut ring = self.ring.write().await;
+        let known = ring.as_ref().and_then(newest);
+        if let Some(current) = known.clone().filter(fresh) {
+            return Ok(current);
+        }
+        let version = known.map_or(1, |(version, _)| version + 1);
+        self.generate(version, now).await?;
+        // Read back rather than kept: of two containers that make a version at once, one stores it and both use that.
+        let ring = ring.insert(self.load().await?);
+        newest(ring).ok_or(Error::Failed(Cow::Borrowed("no data key after one was made")))
+    }
+
+    async fn load(&self) -> Result<Ring, Error> {
+        let query = self
+            .table
+            .client()
+            .query()
+            .table_name(self.table.name())
+            .consistent_read(true)
+            .key_condition_expression("PK = :system AND begins_with(SK, :prefix)")
+            .expression_attribute_values(":system", AttributeValue::S(PrimaryKey::SYSTEM.to_owned()))
+            .expression_attribute_values(":prefix", AttributeValue::S(DATA_KEY_PREFIX.to_owned()));
+        let items = query.send().await.map_err(|error| failure(&error))?.items.unwrap_or_default();
+        let keys = try_join_all(items.iter().map(|item| self.unwrap(item))).await?;
+        Ok(keys.into_iter().collect())
+    }
+
+    async fn unwrap(&self, item: &Item) -> Result<(u32, Arc<DataKey>), Error> {
+        let damaged = || Error::Failed(Cow::Borrowed("a data key's item is damaged"));
+        let version: u32 = item.get("version").and_then(number).ok_or_else(damaged)?;
+        let created_at =
+            item.get("created_at").and_then(number).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        let wrapped = item.get("wrapped").and_then(|wrapped| wrapped.as_b().ok()).ok_or_else(damaged)?;
+        let decrypt = self
+            .kms()
+            .decrypt()
+            .key_id(&self.kms_key_id)
+            .set_encryption_context(Some(self.encryption_context()))
+            .ciphertext_blob(Blob::new(wrapped.as_ref()));
+        let plaintext = decrypt.send().await.map_err(|error| failure(&error))?.plaintext.ok_or_else(damaged)?;
+        Ok((version, Arc::new(DataKey::new(plaintext.as_ref(), created_at.ok_or_else(damaged)?)?)))
+    }
+
+    /// Stores a new version; if another container was faster, its version stays.
+    async fn generate(&self, version: u32, now: DateTime<Utc>) -> Result<(), Error> {
+        let generate = self
+            .kms()
+            .generate_data_key_without_plaintext()
+            .key_id(&self.kms_key_id)
+            .key_spec(DataKeySpec::Aes256)
+            .set_encryption_context(Some(self.encryption_context()));
+        let wrapped = generate.send().await.map_err(|error| failure(&error))?.ciphertext_blob;
+        let wrapped = wrapped.ok_or(Error::Failed(Cow::Borrowed("KMS made no data key")))?;
+        let mut item = Item::from(PrimaryKey::data_key(version));
+        item.insert("version".to_owned(), AttributeValue::N(version.to_string()));
+        item.insert("created_at".to_owned(), AttributeValue::N(now.timestamp().to_string()));
+        item.insert("wrapped".to_owned(), AttributeValue::B(Blob::new(wrapped)));
+        let put = self.table.client().put_item().table_name(self.table.name()).set_item(Some(item));
+        match put.condition_expression("attribute_not_exists(PK)").send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Ok(())
+            }
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    fn kms(&self) -> &aws_sdk_kms::Client {
+        self.kms.get_or_init(|| aws_sdk_kms::Client::new(&self.sdk))
+    }
+
+    /// Binds a wrapped data key to this table: KMS does not unwrap it for anything else.
+    fn encryption_context(&self) -> std::collections::HashMap<String, String> {
+        [("application", "nuxera-api-keys"), ("table", self.table.name())]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
+    }
+}
+
+/// Binds a ciphertext to its record: it cannot be moved to another one.
+fn associated_data(locator: Locator) -> Aad<String> {
+    Aad::from(format!("{}#{}", locator.user_id, locator.key_id))
+}
