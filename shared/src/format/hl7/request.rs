@@ -36,7 +36,7 @@ const NOT_UTF8: &str = "body must be UTF-8";
 fn check_header(header: Segment<'_>, operation: Operation) -> impl Iterator<Item = Violation> {
     let message_type = header.field(9);
     let event = event(operation);
-    // The structure follows from the type and the event; version 2.3 senders and hand-written messages leave it out.
+    // The structure follows from the type and the event, so it may be left out.
     let known_type = message_type.component(1) == ZAK && matches!(&*message_type.component(3), "" | "ZAK_Z01");
     let control_id = match header.field(10).single() {
         Ok(Given::Value(id)) if id.chars().count() <= MAX_CONTROL_ID => None,
