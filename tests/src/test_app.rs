@@ -57,24 +57,24 @@ impl TestApp {
             setting.map(|(_, value)| (*value).to_owned())
         });
         let now = Arc::new(Mutex::new(START.parse().expect("a time")));
-        Self::container(engine_url, config.expect("settings"), now, 42, holding_a_data_key).await
+        Self::container(engine_url, config.expect("settings"), now, seeded_random(), holding_a_data_key).await
     }
 
     /// A second container of the same deployment, which reaches the engine by a URL of its own.
     pub async fn second(&self, url: &str) -> Self {
-        Self::container(url, self.app.config.clone(), self.now.clone(), 43, holding_a_data_key).await
+        Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), holding_a_data_key).await
     }
 
     /// A container of the same deployment that has just started: it has no data key yet, and asks KMS at the same URL.
     pub async fn cold(&self, url: &str) -> Self {
-        Self::container(url, self.app.config.clone(), self.now.clone(), 44, |vault| vault).await
+        Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), |vault| vault).await
     }
 
     async fn container(
         url: &str,
         config: Config,
         now: Arc<Mutex<DateTime<Utc>>>,
-        seed: u8,
+        random: Random,
         prepare: impl FnOnce(Vault) -> Vault,
     ) -> Self {
         let clock = Clock::new({
@@ -85,7 +85,7 @@ impl TestApp {
         let sdk = engine::sdk_config(url).await;
         let table = Table::new(engine::client(&sdk, &calls), &config.table_name);
         let vault = prepare(Vault::new(table.clone(), sdk, config.kms_key_id.clone()));
-        let app = App::new(config, table, vault, clock, seeded_random(seed)).expect("settings");
+        let app = App::new(config, table, vault, clock, random).expect("settings");
         Self { app, calls, now }
     }
 
@@ -156,8 +156,8 @@ fn holding_a_data_key(vault: Vault) -> Vault {
 }
 
 /// Random bytes that are the same in every run.
-fn seeded_random(seed: u8) -> Random {
-    let rng = Mutex::new(TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]));
+fn seeded_random() -> Random {
+    let rng = Mutex::new(TestRng::from_seed(RngAlgorithm::ChaCha, &[42; 32]));
     Random::new(move |bytes| {
         rng.lock().expect("not poisoned").fill_bytes(bytes);
     })
