@@ -153,15 +153,16 @@ impl Keys {
         writes.extend(self.remember(call, idempotency.as_ref(), &key, false)?);
         let mut attempts = self.attempts();
         while let Err(cancelled) = self.table.commit(writes.clone()).await {
-            if let Cancelled::Conflict(conflicts) = &cancelled
-                && matches!(conflicts.get(1), Some(Conflict::Condition(_)))
-            {
-                return Err(Error::LimitReached);
+            let full = matches!(&cancelled, Cancelled::Conflict(conflicts) if matches!(conflicts.get(1), Some(Conflict::Condition(_))));
+            if !full {
+                attempts.again(cancelled).await?;
             }
-            attempts.again(cancelled).await?;
-            // The conflict may have been with the same request.
+            // The conflict may have been with the same request, which may also have taken the last place.
             if let Some(made) = self.replay(call, idempotency.as_ref()).await? {
                 return Ok(made);
+            }
+            if full {
+                return Err(Error::LimitReached);
             }
         }
         Ok(Made::new(KeyView::new(key, ShownKey::Whole(plain), false, call.timestamp())))

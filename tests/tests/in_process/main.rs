@@ -1,5 +1,6 @@
 //! The service in one process, on a real DynamoDB engine.
 
 mod create_key;
+mod races;
 mod round_trips;
 mod store;
