@@ -1,0 +1,178 @@
+//! Validators that we did not write, for everything the API sends: hl7apy and hl7types for HL7 v2, Medplum's and
+//! fhir.resources for FHIR. `tests/validators/install.sh` installs them.
+//!
+//! Each runs as a process of its own, started with the first document and fed one a line; it ends with the tests.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use serde_json::Value;
+
+static HL7: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/python", "hl7.py"));
+static FHIR: LazyLock<Validator> = LazyLock::new(|| Validator::start("node", "fhir.mjs"));
+static FHIR_RESOURCES: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/python", "fhir_resources.py"));
+
+/// Checks an HL7 v2 message, as it goes over the wire.
+///
+/// # Errors
+///
+/// If a validator has complaints: all of them, and the message.
+pub fn hl7(message: &str) -> Result<(), String> {
+    report(&hl7_complaints(message), &message.replace('\r', "\n"))
+}
+
+/// Checks a FHIR resource of a server whose base is the default one.
+///
+/// # Errors
+///
+/// If a validator has complaints: all of them, and the resource.
+pub fn fhir(resource: &Value) -> Result<(), String> {
+    report(&fhir_complaints(resource), &format!("{resource:#}"))
+}
+
+fn report(complaints: &[String], document: &str) -> Result<(), String> {
+    if complaints.is_empty() { Ok(()) } else { Err(format!("{}\n\n{document}", complaints.join("\n"))) }
+}
+
+fn hl7_complaints(message: &str) -> Vec<String> {
+    HL7.complaints(&message.into())
+}
+
+fn fhir_complaints(resource: &Value) -> Vec<String> {
+    let others =
+        FHIR_RESOURCES.complaints(resource).into_iter().map(|complaint| format!("fhir.resources: {complaint}"));
+    FHIR.complaints(resource).into_iter().chain(others).collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+struct Validator(Mutex<(ChildStdin, BufReader<ChildStdout>)>);
+
+impl Validator {
+    /// Starts a script of `tests/validators` with a program, by its path in the installation or else by its name.
+    fn start(program: &str, script: &str) -> Self {
+        let installation = root().join(".local/validators");
+        assert!(
+            installation.join("installed").exists(),
+            "The validators are not installed: run tests/validators/install.sh"
+        );
+        let own = installation.join(program);
+        let mut child = Command::new(if own.exists() { own } else { program.into() })
+            .arg(root().join("tests/validators").join(script))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the validator starts");
+        let stdin = child.stdin.take().expect("stdin is piped");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        Self(Mutex::new((stdin, BufReader::new(stdout))))
+    }
+
+    fn complaints(&self, document: &Value) -> Vec<String> {
+        // A test that failed while it held the lock was between a question and its answer only if the process died.
+        let mut pipes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (stdin, stdout) = &mut *pipes;
+        writeln!(stdin, "{document}").expect("the validator listens");
+        let mut answer = String::new();
+        stdout.read_line(&mut answer).expect("the validator answers");
+        serde_json::from_str(&answer).expect("the validator answers with a list of complaints")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use super::*;
+
+    fn validators() -> PathBuf {
+        root().join("tests/validators")
+    }
+
+    fn text(path: &Path) -> String {
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    fn json(path: &Path) -> Value {
+        serde_json::from_str(&text(path)).expect("JSON")
+    }
+
+    /// Files of a folder with an extension.
+    fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|it| it == extension)).collect();
+        files.sort();
+        assert!(!files.is_empty(), "{}", folder.display());
+        files
+    }
+
+    /// Fails for each case that one of the named validators lets pass.
+    fn assert_refused(case: &Value, complaints: &[String]) {
+        let named = case["by"].as_array().expect("by").iter().filter_map(Value::as_str).collect::<BTreeSet<_>>();
+        let refusing = complaints.iter().filter_map(|complaint| complaint.split(':').next()).collect();
+        assert!(named.is_subset(&refusing), "{} passes one of {named:?}: {complaints:#?}", case["why"]);
+    }
+
+    #[test]
+    fn the_messages_that_are_right_are_accepted() {
+        for path in files(&validators().join("samples"), "hl7") {
+            assert_eq!(hl7(&text(&path).replace('\n', "\r")), Ok(()), "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn each_message_that_is_wrong_is_refused() {
+        for case in json(&validators().join("broken/hl7.json")).as_array().expect("a list") {
+            let part = |name: &str| case[name].as_str().expect("a string");
+            let right = text(&validators().join("samples").join(part("sample")));
+            let wrong = right.replacen(part("replace"), part("with"), 1);
+            assert_ne!(right, wrong, "{}", case["why"]);
+            assert_refused(case, &hl7_complaints(&wrong.replace('\n', "\r")));
+        }
+    }
+
+    #[test]
+    fn the_resources_that_are_right_are_accepted() {
+        for path in files(&validators().join("samples"), "json") {
+            assert_eq!(fhir(&json(&path)), Ok(()), "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn each_resource_that_is_wrong_is_refused() {
+        for case in json(&validators().join("broken/fhir.json")).as_array().expect("a list") {
+            let part = |name: &str| case[name].as_str().expect("a string");
+            let right = json(&validators().join("samples").join(part("sample")));
+            let mut wrong = right.clone();
+            let (parent, name) = part("at").rsplit_once('/').expect("a JSON pointer");
+            match (wrong.pointer_mut(parent).expect("a parent"), case.get("to")) {
+                (Value::Object(parent), Some(to)) => drop(parent.insert(name.to_owned(), to.clone())),
+                (Value::Object(parent), None) => drop(parent.remove(name)),
+                (Value::Array(parent), Some(to)) => parent[name.parse::<usize>().expect("an index")] = to.clone(),
+                (Value::Array(parent), None) => drop(parent.remove(name.parse().expect("an index"))),
+                (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_), _) => panic!("{case}"),
+            }
+            assert_ne!(right, wrong, "{}", case["why"]);
+            assert_refused(case, &fhir_complaints(&wrong));
+        }
+    }
+
+    #[test]
+    fn the_published_definitions_are_right() {
+        for path in files(&root().join("functions/get-conformance/resources"), "json") {
+            assert_eq!(fhir(&json(&path)), Ok(()), "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn the_published_snapshots_are_in_step_with_their_differentials() {
+        let check = Command::new("node").arg(validators().join("snapshot.mjs")).arg("--check").status();
+        assert!(check.expect("node starts").success(), "run: node tests/validators/snapshot.mjs");
+    }
+}
