@@ -33,6 +33,10 @@ pub enum Action {
 }
 
 impl Action {
+    /// Every action.
+    pub const ALL: [Self; 7] =
+        [Self::Create, Self::Update, Self::Delete, Self::Pause, Self::Resume, Self::SetDefault, Self::RemoveDefault];
+
     /// The action's name in every format and in the table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -50,9 +54,7 @@ impl Action {
     /// The action of a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Create, Self::Update, Self::Delete, Self::Pause, Self::Resume, Self::SetDefault, Self::RemoveDefault]
-            .into_iter()
-            .find(|action| action.as_str() == name)
+        Self::ALL.into_iter().find(|action| action.as_str() == name)
     }
 }
 
