@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
@@ -53,7 +53,11 @@ impl App {
     /// If the settings cannot be used; the function does not start then.
     pub async fn from_env() -> Result<Self, lambda_http::Error> {
         let config = Config::from_env()?;
-        let sdk = sdk_config().await?;
+        // Where Lambda puts them; the other links of the SDK's default chains would only cost start-up time.
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+            .region(EnvironmentVariableRegionProvider::new());
+        let sdk = sdk_config(loader).await?;
         let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), &config.table_name);
         let vault = Vault::new(table.clone(), sdk, config.kms_key_id.clone());
         Ok(Self::new(config, table, vault, Clock::system(), Random::system())?)
@@ -71,23 +75,19 @@ impl App {
     }
 }
 
-/// The configuration of the AWS clients.
+/// The configuration of the AWS clients, given where their credentials and region come from.
 ///
-/// Credentials and region come from the environment, where Lambda puts them; the other links of the SDK's default
-/// chains would only cost start-up time.
-async fn sdk_config() -> Result<SdkConfig, lambda_http::Error> {
+/// # Errors
+///
+/// If the HTTP client cannot be made.
+pub async fn sdk_config(loader: ConfigLoader) -> Result<SdkConfig, lambda_http::Error> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_secs(2))
         .operation_timeout(Duration::from_secs(5))
         .build();
-    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .region(EnvironmentVariableRegionProvider::new())
-        .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50)))
-        .timeout_config(timeouts)
-        .http_client(http_client()?);
-    Ok(loader.load().await)
+    let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50));
+    Ok(loader.retry_config(retries).timeout_config(timeouts).http_client(http_client()?).load().await)
 }
 
 /// A client that trusts Amazon's certificate authorities only: AWS needs no others, and parsing a system's whole set

@@ -1,0 +1,84 @@
+//! Records the calls to DynamoDB, and how many had to wait for one another.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+
+/// The calls made so far.
+#[derive(Clone, Debug, Default)]
+pub struct CallLog(Arc<Mutex<Vec<Moment>>>);
+
+#[derive(Clone, Debug)]
+enum Moment {
+    Sent(String),
+    Answered,
+}
+
+impl CallLog {
+    /// Forgets the calls made so far.
+    ///
+    /// # Panics
+    ///
+    /// If a test panicked while recording.
+    pub fn clear(&self) {
+        self.0.lock().expect("not poisoned").clear();
+    }
+
+    /// The operations called, in rounds: those of one round were under way together, and each round waited for the
+    /// one before it.
+    ///
+    /// # Panics
+    ///
+    /// If a test panicked while recording.
+    #[must_use]
+    pub fn rounds(&self) -> Vec<Vec<String>> {
+        let mut rounds: Vec<Vec<String>> = Vec::new();
+        let mut answered_since = true;
+        for moment in self.0.lock().expect("not poisoned").iter() {
+            match moment {
+                Moment::Sent(operation) => {
+                    if answered_since {
+                        rounds.push(Vec::new());
+                    }
+                    answered_since = false;
+                    rounds.last_mut().expect("there is a round").push(operation.clone());
+                }
+                Moment::Answered => answered_since = true,
+            }
+        }
+        for round in &mut rounds {
+            round.sort();
+        }
+        rounds
+    }
+}
+
+impl Intercept for CallLog {
+    fn name(&self) -> &'static str {
+        "CallLog"
+    }
+
+    fn read_before_attempt(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let target = context.request().headers().get("x-amz-target").unwrap_or("?");
+        let operation = target.rsplit('.').next().unwrap_or(target).to_owned();
+        self.0.lock().expect("not poisoned").push(Moment::Sent(operation));
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        _context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.lock().expect("not poisoned").push(Moment::Answered);
+        Ok(())
+    }
+}

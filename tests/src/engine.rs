@@ -1,0 +1,123 @@
+//! A DynamoDB engine to test on, with the table of `template.yaml`.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType,
+};
+use serde_yaml_ng::Value;
+use shared::table::Table;
+
+use crate::calls::CallLog;
+use crate::repository;
+
+/// Which engine.
+#[derive(Clone, Copy, Debug)]
+pub enum Engine {
+    /// `dynoxide`, within this process.
+    Embedded,
+    /// AWS's own DynamoDB Local, the reference, at `DYNAMODB_LOCAL_URL`.
+    DynamoDbLocal,
+}
+
+impl Engine {
+    /// The engine's URL; the embedded one is started for each call of this.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started, or DynamoDB Local is not running.
+    #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where DynamoDB Local is")]
+    pub async fn start(self) -> String {
+        match self {
+            Self::Embedded => {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                let address = listener.local_addr().expect("an address");
+                let database = dynoxide::Database::memory().expect("an empty database");
+                tokio::spawn(dynoxide::server::serve_on(listener, database));
+                format!("http://{address}")
+            }
+            Self::DynamoDbLocal => std::env::var("DYNAMODB_LOCAL_URL")
+                .expect("DYNAMODB_LOCAL_URL names a running DynamoDB Local: `make test-in-process` starts one"),
+        }
+    }
+}
+
+/// The configuration of clients of an engine, or of anything in front of one: the service's own but for the place.
+///
+/// # Panics
+///
+/// If the service's HTTP client cannot be made.
+pub async fn sdk_config(url: &str) -> SdkConfig {
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
+        .endpoint_url(url);
+    shared::app::sdk_config(loader).await.expect("an HTTP client")
+}
+
+/// A client whose calls are recorded.
+#[must_use]
+pub fn client(sdk: &SdkConfig, calls: &CallLog) -> Client {
+    let config = aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(calls.clone()).build();
+    Client::from_conf(config)
+}
+
+/// Makes the table of `template.yaml` under a name of its own.
+///
+/// # Panics
+///
+/// If the template has no such table, or the engine refuses it.
+pub async fn create_table(client: &Client, name: &str) -> Table {
+    let template = repository::yaml("template.yaml");
+    let table = &template["Resources"]["Table"]["Properties"];
+    let indexes = list(&table["GlobalSecondaryIndexes"]).iter().map(|index| {
+        GlobalSecondaryIndex::builder()
+            .index_name(text(&index["IndexName"]))
+            .set_key_schema(Some(key_schema(&index["KeySchema"])))
+            .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
+            .build()
+            .expect("complete")
+    });
+    client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_key_schema(Some(key_schema(&table["KeySchema"])))
+        .set_attribute_definitions(Some(list(&table["AttributeDefinitions"]).iter().map(attribute).collect()))
+        .set_global_secondary_indexes(Some(indexes.collect()))
+        .send()
+        .await
+        .expect("the engine takes the template's table");
+    Table::new(client.clone(), name)
+}
+
+fn key_schema(schema: &Value) -> Vec<KeySchemaElement> {
+    let element = |element: &Value| {
+        let key_type = KeyType::from(text(&element["KeyType"]));
+        KeySchemaElement::builder()
+            .attribute_name(text(&element["AttributeName"]))
+            .key_type(key_type)
+            .build()
+            .expect("complete")
+    };
+    list(schema).iter().map(element).collect()
+}
+
+fn attribute(definition: &Value) -> AttributeDefinition {
+    let scalar_type = ScalarAttributeType::from(text(&definition["AttributeType"]));
+    AttributeDefinition::builder()
+        .attribute_name(text(&definition["AttributeName"]))
+        .attribute_type(scalar_type)
+        .build()
+        .expect("complete")
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_sequence().expect("a list in template.yaml")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a string in template.yaml")
+}

@@ -1,0 +1,305 @@
+//! The whole service in one process: requests come from the events of `events/`, and go through the endpoints as on
+//! Lambda. Only API Gateway is missing.
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lambda_http::{Body, Request, Response};
+use proptest::prelude::Rng;
+use proptest::test_runner::{RngAlgorithm, TestRng};
+use serde_json::{Map, Value, json};
+use shared::clock::{Clock, Random};
+use shared::config::Config;
+use shared::keys::{DataKey, Vault};
+use shared::{App, Operation, serve};
+
+use crate::calls::CallLog;
+use crate::engine::{self, Engine};
+use crate::{repository, tokens};
+
+/// When tests begin, unless they say otherwise.
+pub const START: &str = "2026-03-01T12:00:00.250Z";
+
+/// An app with a table of its own, a clock that stands still, and randomness from a fixed seed.
+#[derive(Clone)]
+pub struct TestApp {
+    /// The app.
+    pub app: App,
+    /// The DynamoDB calls it makes.
+    pub calls: CallLog,
+    now: Arc<Mutex<DateTime<Utc>>>,
+}
+
+impl TestApp {
+    /// An app with the default settings on the embedded engine.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// An app with some settings on the embedded engine.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::on(&Engine::Embedded.start().await, settings).await
+    }
+
+    /// An app on an engine.
+    ///
+    /// # Panics
+    ///
+    /// If the settings are wrong or the engine does not work.
+    pub async fn on(engine_url: &str, settings: &[(&str, &str)]) -> Self {
+        let calls = CallLog::default();
+        let client = engine::client(&engine::sdk_config(engine_url).await, &calls);
+        let name = format!("keys-{}", Random::system().uuid_v7(DateTime::UNIX_EPOCH));
+        engine::create_table(&client, &name).await;
+        calls.clear();
+        Self::of_table(engine_url, &name, calls, settings).await
+    }
+
+    /// An app on a table that is there, at an engine or something in front of one.
+    ///
+    /// # Panics
+    ///
+    /// If the settings are wrong.
+    pub async fn of_table(url: &str, table_name: &str, calls: CallLog, settings: &[(&str, &str)]) -> Self {
+        let fixed = [("TABLE_NAME", table_name), ("KMS_KEY_ID", "not used"), ("JWT_SECRET", tokens::SECRET)];
+        let config = Config::from_variables(|name| {
+            let setting = settings.iter().chain(&fixed).find(|(known, _)| *known == name);
+            setting.map(|(_, value)| (*value).to_owned())
+        });
+        let start: DateTime<Utc> = START.parse().expect("a time");
+        let now = Arc::new(Mutex::new(start));
+        let clock = Clock::new({
+            let now = now.clone();
+            move || *now.lock().expect("not poisoned")
+        });
+        let sdk = engine::sdk_config(url).await;
+        let table = shared::table::Table::new(engine::client(&sdk, &calls), table_name);
+        let data_key = DataKey::new(&[7; 32], start).expect("256 bits");
+        let vault = Vault::new(table.clone(), sdk, "not used".to_owned()).holding(1, data_key);
+        let app = App::new(config.expect("settings"), table, vault, clock, seeded_random()).expect("settings");
+        Self { app, calls, now }
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Panics
+    ///
+    /// If a test panicked while it did.
+    pub fn advance(&self, by: TimeDelta) {
+        *self.now.lock().expect("not poisoned") += by;
+    }
+
+    /// A call of user 7, to be sent.
+    #[must_use]
+    pub fn call(&self, operation: Operation) -> TestCall<'_> {
+        let mut event = repository::event(operation.name());
+        for part in ["queryStringParameters", "multiValueQueryStringParameters", "body"] {
+            event[part] = Value::Null;
+        }
+        TestCall { test: self, operation, event }.bearer(&tokens::user(7))
+    }
+
+    /// Makes a key for user 7, named as given, and returns it.
+    pub async fn key(&self, name: &str) -> Value {
+        self.key_of(7, name).await
+    }
+
+    /// Makes a key for a user, and returns it.
+    ///
+    /// # Panics
+    ///
+    /// If it is not made.
+    pub async fn key_of(&self, user_id: u64, name: &str) -> Value {
+        let body = json!({"name": name, "type": "live", "status": "active"});
+        let answer = self.call(Operation::CreateKey).user(user_id).json(&body).send().await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer.json()
+    }
+
+    async fn serve(&self, operation: Operation, request: Request) -> Response<Body> {
+        macro_rules! endpoint {
+            ($endpoint:ident) => {{
+                assert_eq!($endpoint::OPERATION, operation);
+                serve(&self.app, operation, $endpoint::ACCESS, $endpoint::handle, request).await
+            }};
+        }
+        match operation {
+            Operation::CreateKey => endpoint!(create_key),
+            Operation::ListKeys => endpoint!(list_keys),
+            Operation::GetKey => endpoint!(get_key),
+            Operation::UpdateKey => endpoint!(update_key),
+            Operation::DeleteKey => endpoint!(delete_key),
+            Operation::PauseKey => endpoint!(pause_key),
+            Operation::ResumeKey => endpoint!(resume_key),
+            Operation::SetDefault => endpoint!(set_default),
+            Operation::RemoveDefault => endpoint!(remove_default),
+            Operation::ListUserKeys => endpoint!(list_user_keys),
+            Operation::ListAudit => endpoint!(list_audit),
+        }
+    }
+}
+
+/// Random bytes that are the same in every run.
+fn seeded_random() -> Random {
+    let rng = Mutex::new(TestRng::from_seed(RngAlgorithm::ChaCha, &[42; 32]));
+    Random::new(move |bytes| {
+        rng.lock().expect("not poisoned").fill_bytes(bytes);
+    })
+}
+
+/// A call that is being put together.
+#[derive(Clone)]
+pub struct TestCall<'a> {
+    test: &'a TestApp,
+    operation: Operation,
+    event: Value,
+}
+
+impl TestCall<'_> {
+    /// As which user.
+    #[must_use]
+    pub fn user(self, user_id: u64) -> Self {
+        self.bearer(&tokens::user(user_id))
+    }
+
+    /// With which token.
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("Authorization", &format!("Bearer {token}"))
+    }
+
+    /// With a header.
+    ///
+    /// # Panics
+    ///
+    /// If the event has no headers.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.event["headers"][name] = value.into();
+        self.event["multiValueHeaders"][name] = json!([value]);
+        self
+    }
+
+    /// Without a header.
+    ///
+    /// # Panics
+    ///
+    /// If the event has no headers.
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
+        for headers in ["headers", "multiValueHeaders"] {
+            self.event[headers].as_object_mut().expect("headers").remove(name);
+        }
+        self
+    }
+
+    /// In a format, both ways.
+    #[must_use]
+    pub fn format(self, format: &str) -> Self {
+        self.header("x-request-format", format).header("x-response-format", format)
+    }
+
+    /// For the key of an id, or of what is in its place.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "ids and literals alike are passed as they are")]
+    pub fn id(self, id: impl ToString) -> Self {
+        self.path_parameter("id", &id.to_string())
+    }
+
+    /// With a parameter in its path.
+    ///
+    /// # Panics
+    ///
+    /// If the event's route has no such parameter.
+    #[must_use]
+    pub fn path_parameter(mut self, name: &str, value: &str) -> Self {
+        let resource = self.event["resource"].as_str().expect("a resource").to_owned();
+        let pattern = format!("{{{name}}}");
+        assert!(resource.contains(&pattern), "{resource} has no {name}");
+        let path = resource.replace(&pattern, value);
+        let stage = self.event["requestContext"]["stage"].as_str().expect("a stage");
+        self.event["requestContext"]["path"] = format!("/{stage}{path}").into();
+        self.event["path"] = path.into();
+        self.event["pathParameters"] = json!({name: value});
+        self
+    }
+
+    /// With a query parameter.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        for (part, value) in
+            [("queryStringParameters", json!(value)), ("multiValueQueryStringParameters", json!([value]))]
+        {
+            if self.event[part].is_null() {
+                self.event[part] = Value::Object(Map::new());
+            }
+            self.event[part][name] = value;
+        }
+        self
+    }
+
+    /// With a JSON body.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.body(&body.to_string())
+    }
+
+    /// With any body.
+    #[must_use]
+    pub fn body(mut self, body: &str) -> Self {
+        self.event["body"] = body.into();
+        self.event["isBase64Encoded"] = false.into();
+        self
+    }
+
+    /// Sends it.
+    ///
+    /// # Panics
+    ///
+    /// If the event is not one of API Gateway.
+    pub async fn send(self) -> Answer {
+        let request = lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway");
+        let (parts, body) = self.test.serve(self.operation, request).await.into_parts();
+        let Body::Text(text) = body else { panic!("not a text: {body:?}") };
+        let headers = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.to_str().expect("ASCII").to_owned()));
+        Answer { status: parts.status.as_u16(), headers: headers.collect(), text }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers, by names in lower case.
+    pub headers: std::collections::BTreeMap<String, String>,
+    /// The body.
+    pub text: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    ///
+    /// # Panics
+    ///
+    /// If it is something else.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
+    }
+
+    /// A header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    /// The cursor of the next page, from the `Link` header.
+    #[must_use]
+    pub fn next_cursor(&self) -> Option<&str> {
+        self.header("link")?.split_once("cursor=")?.1.split_once('>').map(|(cursor, _)| cursor)
+    }
+}

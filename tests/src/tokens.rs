@@ -1,0 +1,29 @@
+//! JWTs for tests.
+
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Value, json};
+
+/// The HS256 secret of test apps.
+pub const SECRET: &str = "a secret for the tests in this repository";
+
+/// Signs claims with [`SECRET`].
+///
+/// # Panics
+///
+/// Never: HS256 signs any claims.
+#[must_use]
+pub fn sign(claims: &Value) -> String {
+    jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET.as_bytes())).expect("HS256 signs")
+}
+
+/// A token of a user, valid for a century.
+#[must_use]
+pub fn user(user_id: u64) -> String {
+    sign(&json!({"user_id": user_id, "exp": 4_102_444_800_u64}))
+}
+
+/// The same with a role.
+#[must_use]
+pub fn with_role(user_id: u64, role: &str) -> String {
+    sign(&json!({"user_id": user_id, "role": role, "exp": 4_102_444_800_u64}))
+}

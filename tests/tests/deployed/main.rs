@@ -1,0 +1,1 @@
+//! The deployed service, through its gateway.

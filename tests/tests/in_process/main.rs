@@ -1,0 +1,3 @@
+//! The service in one process, on a real DynamoDB engine.
+
+mod create_key;
