@@ -5,5 +5,6 @@ pub mod engine;
 pub mod repository;
 pub mod test_app;
 pub mod tokens;
+pub mod validators;
 
 pub use self::test_app::{Answer, TestApp};

@@ -4,11 +4,12 @@
 //! Each runs as a process of its own, started with the first document and fed one a line; it ends with the tests.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde_json::Value;
+
+use crate::repository::root;
 
 static HL7: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/python", "hl7.py"));
 static FHIR: LazyLock<Validator> = LazyLock::new(|| Validator::start("node", "fhir.mjs"));
@@ -32,6 +33,24 @@ pub fn fhir(resource: &Value) -> Result<(), String> {
     report(&fhir_complaints(resource), &format!("{resource:#}"))
 }
 
+/// Checks a response by its `Content-Type`; JSON is left to others.
+///
+/// # Errors
+///
+/// If a validator has complaints: all of them, and the response.
+///
+/// # Panics
+///
+/// If it is FHIR and not JSON, or in none of the API's formats.
+pub fn response(content_type: &str, text: &str) -> Result<(), String> {
+    match content_type {
+        "application/json" => Ok(()),
+        "application/hl7-v2; charset=utf-8" => hl7(text),
+        "application/fhir+json; charset=utf-8" => fhir(&serde_json::from_str(text).expect("FHIR is JSON")),
+        _ => panic!("{content_type} is none of ours"),
+    }
+}
+
 fn report(complaints: &[String], document: &str) -> Result<(), String> {
     if complaints.is_empty() { Ok(()) } else { Err(format!("{}\n\n{document}", complaints.join("\n"))) }
 }
@@ -44,10 +63,6 @@ fn fhir_complaints(resource: &Value) -> Vec<String> {
     let others =
         FHIR_RESOURCES.complaints(resource).into_iter().map(|complaint| format!("fhir.resources: {complaint}"));
     FHIR.complaints(resource).into_iter().chain(others).collect()
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 struct Validator(Mutex<(ChildStdin, BufReader<ChildStdout>)>);
@@ -87,29 +102,34 @@ impl Validator {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::fs;
 
     use super::*;
+    use crate::repository::{read, yaml};
 
-    fn validators() -> PathBuf {
-        root().join("tests/validators")
-    }
+    const SAMPLES: &str = "tests/validators/samples";
 
-    fn text(path: &Path) -> String {
-        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    }
-
-    fn json(path: &Path) -> Value {
-        serde_json::from_str(&text(path)).expect("JSON")
+    fn json(path: &str) -> Value {
+        serde_json::from_str(&read(path)).expect("JSON")
     }
 
     /// Files of a folder with an extension.
-    fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-        let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-        let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|it| it == extension)).collect();
+    fn files(folder: &str, extension: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(root().join(folder)).expect("a folder");
+        let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
+        let mut files: Vec<_> =
+            names.filter(|name| name.ends_with(extension)).map(|name| format!("{folder}/{name}")).collect();
         files.sort();
-        assert!(!files.is_empty(), "{}", folder.display());
+        assert!(!files.is_empty(), "{folder}");
         files
+    }
+
+    /// The examples of the API's description that are in a format, by their names.
+    fn examples(format: &str) -> Vec<(String, Value)> {
+        let description = serde_json::to_value(yaml("openapi.yaml")).expect("JSON");
+        let examples = description["components"]["examples"].as_object().expect("examples").clone();
+        let of_format: Vec<_> = examples.into_iter().filter(|(name, _)| name.contains(format)).collect();
+        assert!(!of_format.is_empty(), "{format}");
+        of_format.into_iter().map(|(name, example)| (name, example["value"].clone())).collect()
     }
 
     /// Fails for each case that one of the named validators lets pass.
@@ -121,16 +141,19 @@ mod tests {
 
     #[test]
     fn the_messages_that_are_right_are_accepted() {
-        for path in files(&validators().join("samples"), "hl7") {
-            assert_eq!(hl7(&text(&path).replace('\n', "\r")), Ok(()), "{}", path.display());
+        for path in files(SAMPLES, ".hl7") {
+            assert_eq!(hl7(&read(&path).replace('\n', "\r")), Ok(()), "{path}");
+        }
+        for (name, example) in examples("Hl7") {
+            assert_eq!(hl7(example.as_str().expect("a message")), Ok(()), "{name}");
         }
     }
 
     #[test]
     fn each_message_that_is_wrong_is_refused() {
-        for case in json(&validators().join("broken/hl7.json")).as_array().expect("a list") {
+        for case in json("tests/validators/broken/hl7.json").as_array().expect("a list") {
             let part = |name: &str| case[name].as_str().expect("a string");
-            let right = text(&validators().join("samples").join(part("sample")));
+            let right = read(&format!("{SAMPLES}/{}", part("sample")));
             let wrong = right.replacen(part("replace"), part("with"), 1);
             assert_ne!(right, wrong, "{}", case["why"]);
             assert_refused(case, &hl7_complaints(&wrong.replace('\n', "\r")));
@@ -139,16 +162,19 @@ mod tests {
 
     #[test]
     fn the_resources_that_are_right_are_accepted() {
-        for path in files(&validators().join("samples"), "json") {
-            assert_eq!(fhir(&json(&path)), Ok(()), "{}", path.display());
+        for path in files(SAMPLES, ".json") {
+            assert_eq!(fhir(&json(&path)), Ok(()), "{path}");
+        }
+        for (name, example) in examples("Fhir") {
+            assert_eq!(fhir(&example), Ok(()), "{name}");
         }
     }
 
     #[test]
     fn each_resource_that_is_wrong_is_refused() {
-        for case in json(&validators().join("broken/fhir.json")).as_array().expect("a list") {
+        for case in json("tests/validators/broken/fhir.json").as_array().expect("a list") {
             let part = |name: &str| case[name].as_str().expect("a string");
-            let right = json(&validators().join("samples").join(part("sample")));
+            let right = json(&format!("{SAMPLES}/{}", part("sample")));
             let mut wrong = right.clone();
             let (parent, name) = part("at").rsplit_once('/').expect("a JSON pointer");
             match (wrong.pointer_mut(parent).expect("a parent"), case.get("to")) {
@@ -165,14 +191,14 @@ mod tests {
 
     #[test]
     fn the_published_definitions_are_right() {
-        for path in files(&root().join("functions/get-conformance/resources"), "json") {
-            assert_eq!(fhir(&json(&path)), Ok(()), "{}", path.display());
+        for path in files("functions/get-conformance/resources", ".json") {
+            assert_eq!(fhir(&json(&path)), Ok(()), "{path}");
         }
     }
 
     #[test]
     fn the_published_snapshots_are_in_step_with_their_differentials() {
-        let check = Command::new("node").arg(validators().join("snapshot.mjs")).arg("--check").status();
+        let check = Command::new("node").arg(root().join("tests/validators/snapshot.mjs")).arg("--check").status();
         assert!(check.expect("node starts").success(), "run: node tests/validators/snapshot.mjs");
     }
 }

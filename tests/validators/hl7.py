@@ -3,9 +3,9 @@
 Reads one message a line, as a JSON string; answers each with one line, a JSON array of complaints, empty for a valid
 message. Every message goes through two validators: hl7apy, strict and with its warnings taken for errors, and hl7types.
 
-Neither knows Z segments beyond their name: hl7apy leaves their fields unchecked, hl7types skips them. So their layout
-is declared here (`SEGMENTS`), and the two validators are held to it: hl7apy's own data types check every field,
-hl7types gets the segments as part of the message's model.
+Neither knows our Z segments: hl7apy takes every field of theirs for a plain one and checks no more, hl7types skips them.
+So their layout is declared here (`SEGMENTS`), and the two validators are held to it: hl7apy's own data types check
+every field, hl7types gets the segments as part of the message's model.
 """
 
 import json
@@ -35,7 +35,10 @@ ACTIONS = {"create", "update", "delete", "pause", "resume", "set_default", "remo
 ROLES = {"user", "admin", "service", "system"}
 REASONS = {"unknown", "paused", "expired", "limit"}
 
-# Per field: the data type, whether a response has it (R: always, N: always, but it may be null, O: or not at all,
+# What changed: a field's name, its value before and after. There may be several.
+CHANGES = ("ST", "ST", "ST")
+
+# Per field: the data type, or those of its components; whether a response has it (R: always, N: always, but it may be null, O: or not at all,
 # X: never), and its codes.
 SEGMENTS = {
     "ZAK": [
@@ -69,11 +72,11 @@ SEGMENTS = {
         ("TS", "R", None),
         ("ID", "R", ACTIONS),
         ("NM", "R", None),
-        ("NM", "O", None),
+        ("NM", "N", None),
         ("ID", "R", ROLES),
-        ("ST", "O", None),
+        ("ST", "N", None),
         ("ST", "R", None),
-        ("TX", "O", None),
+        (CHANGES, "O", None),
     ],
 }
 # What the tables leave to a pattern in their text: events, messages and structures that begin with Z, and the names of
@@ -97,7 +100,8 @@ def complaints(message):
     return found
 
 
-def hl7apy(message, _segments):
+def hl7apy(_message, segments):
+    message = "".join(f"{segment}\r" for segment in segments if segment[:3] not in SEGMENTS)
     # Its search for groups drops every segment that it does not expect, without a word.
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report")
@@ -148,18 +152,30 @@ def z_segments(message, segments):
                     yield f"{where} is not for responses"
             if value in ("", NULL):
                 continue
-            if re.search(r"[\^~&]", value):
-                yield f"{where} has components or repetitions"
+            if isinstance(data_type, tuple):
+                for repetition in value.split("~"):
+                    components = repetition.split("^")
+                    if len(components) != len(data_type) or "" in components:
+                        yield f"{where} has {repetition} instead of {len(data_type)} components"
+                    for component, component_type in zip(components, data_type):
+                        yield from plain(component, component_type, where)
+                continue
             if codes is not None and value not in codes:
                 yield f"{where} is {value}, not one of {sorted(codes)}"
             if data_type == "TS" and not value.endswith("+0000"):
                 yield f"{where} is not in UTC"
-            try:
-                reference = ("leaf", None, data_type, where, None, -1)
-                field = f"{name}_{number}"
-                parse_field(value, field, VERSION, None, VALIDATION_LEVEL.STRICT, reference, True)
-            except Exception as error:
-                yield f"{where}: {error}"
+            yield from plain(value, data_type, where)
+
+
+def plain(value, data_type, where):
+    """What hl7apy says of a field without components."""
+    if re.search(r"[\^~&]", value):
+        yield f"{where} has components or repetitions"
+    try:
+        reference = ("leaf", None, data_type, where, None, -1)
+        parse_field(value, where.replace("-", "_"), VERSION, None, VALIDATION_LEVEL.STRICT, reference, True)
+    except Exception as error:
+        yield f"{where}: {error}"
 
 
 def lengths(message, segments):
@@ -173,21 +189,25 @@ def lengths(message, segments):
 def registry():
     """hl7types' models of our messages: an acknowledgement with Z segments, and a request."""
     known = HL7Registry()
-    models = {}
-    for name, layout in SEGMENTS.items():
-        fields = {
-            f"{name.lower()}_{number}": (Optional[str], Field(None, serialization_alias=f"{name}.{number}"))
-            for number in range(1, len(layout) + 1)
-        }
-        models[name] = create_model(name, __base__=HL7Model, **fields)
-        known.register_segment(name, models[name])
-    repeated = {name: (Optional[List[model]], None) for name, model in models.items()}
+    segments = {name: model(name, [data_type for data_type, _, _ in layout]) for name, layout in SEGMENTS.items()}
+    for name, segment in segments.items():
+        known.register_segment(name, segment)
+    repeated = {name: (Optional[List[segment]], None) for name, segment in segments.items()}
     known.register_message(VERSION, "ACK", create_model("Response", __base__=ACK, **repeated))
     for event in range(1, 16):
         structure = f"ZAK_Z{event:02}"
-        request = create_model(structure, __base__=HL7Model, MSH=(MSH, ...), ZAK=(models["ZAK"], ...))
+        request = create_model(structure, __base__=HL7Model, MSH=(MSH, ...), ZAK=(segments["ZAK"], ...))
         known.register_message(VERSION, structure, request)
     return known
+
+
+def model(name, data_types):
+    """hl7types' model of a segment, or of a field with components."""
+    fields = {}
+    for number, data_type in enumerate(data_types, 1):
+        kind = List[model(f"{name}{number}", data_type)] if isinstance(data_type, tuple) else str
+        fields[f"{name.lower()}_{number}"] = (Optional[kind], Field(None, serialization_alias=f"{name}.{number}"))
+    return create_model(name, __base__=HL7Model, **fields)
 
 
 REGISTRY = registry()
