@@ -87,12 +87,15 @@ FINE = re.compile(
 )
 
 
+ESCAPE = re.compile(r"\\([FSTRE]|X([0-9A-F]{2})+)\\")
+
+
 def complaints(message):
     segments = message.split("\r")
     if segments.pop() or "\n" in message or "" in segments:
         return ["segments: not every one ends with one carriage return"]
     found = []
-    for check in (hl7apy, hl7types, z_segments, lengths):
+    for check in (hl7apy, hl7types, z_segments, lengths, escapes):
         try:
             found += [f"{check.__name__}: {complaint}" for complaint in check(message, segments)]
         except Exception as error:
@@ -115,11 +118,13 @@ def hl7apy(_message, segments):
     return found
 
 
-def hl7types(message, segments):
+def hl7types(_message, segments):
+    # It takes text between two escapes for one more escape, so it is shown none.
+    segments = [segments[0], *(ESCAPE.sub("_", segment) for segment in segments[1:])]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        again = encode_er7(decode_er7(message, registry=REGISTRY)).split("\r")
-    # It keeps what it understands, and says nothing of the rest. Its escapes are not ours, its delimiters must be.
+        again = encode_er7(decode_er7("\r".join(segments), registry=REGISTRY)).split("\r")
+    # It keeps what it understands, and says nothing of the rest.
     if [skeleton(segment) for segment in again] != [skeleton(segment) for segment in segments]:
         return [f"understands only {again}"]
     return []
@@ -184,6 +189,12 @@ def lengths(message, segments):
     for where, value in (("MSH-10", fields["MSH"][9]), ("MSA-2", fields.get("MSA", ["", "", "-"])[2])):
         if not 1 <= len(value) <= 20:
             yield f"{where} has {len(value)} characters instead of 1 to 20"
+
+
+def escapes(_message, segments):
+    for segment in segments[1:]:
+        if "\\" in ESCAPE.sub("", segment):
+            yield f"{segment} has an escape that is none"
 
 
 def registry():
