@@ -84,9 +84,8 @@ impl Publisher {
         };
         let request_id = request_id.unwrap_or_else(|| self.random.uuid_v7(now).to_string());
         let path = request.path_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let Found { status, content_type, body } = find(&self.config, &Path(path));
 
-        let mut response = Response::new(Body::Empty);
+        let mut response = respond(find(&self.config, &Path(path)), request);
         let headers = response.headers_mut();
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(id) = HeaderValue::from_str(&request_id) {
@@ -94,26 +93,29 @@ impl Publisher {
         }
         let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         open_to(origin, &self.config.cors, headers);
-        let mut status = status;
-        if status == StatusCode::OK {
-            let tag = entity_tag(&body);
-            if is_known(&tag, request) {
-                status = StatusCode::NOT_MODIFIED;
-            }
-            headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("a tag is ASCII"));
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE_CONTROL));
-        } else {
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        }
-        if status != StatusCode::NOT_MODIFIED {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-            *response.body_mut() = Body::Text(body);
-        }
-        *response.status_mut() = status;
+
         let duration_ms = (self.clock.now() - now).num_milliseconds();
-        tracing::info!(operation = name, request_id, status = status.as_u16(), duration_ms, "done");
+        tracing::info!(operation = name, request_id, status = response.status().as_u16(), duration_ms, "done");
         response
     }
+}
+
+fn respond(found: Found, request: &Request) -> Response<Body> {
+    let Found { status, content_type, body } = found;
+    let tag = (status == StatusCode::OK).then(|| entity_tag(&body));
+    let known = tag.as_ref().is_some_and(|tag| is_known(tag, request));
+    let mut response = Response::new(if known { Body::Empty } else { Body::Text(body) });
+    *response.status_mut() = if known { StatusCode::NOT_MODIFIED } else { status };
+    let headers = response.headers_mut();
+    if !known {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    let cache_control = if tag.is_some() { CACHE_CONTROL } else { "no-store" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    if let Some(Ok(tag)) = tag.map(HeaderValue::try_from) {
+        headers.insert(header::ETAG, tag);
+    }
+    response
 }
 
 /// A strong entity tag: 128 bits of the document's SHA-256.
@@ -121,7 +123,7 @@ fn entity_tag(body: &str) -> String {
     let digest = digest::digest(&digest::SHA256, body.as_bytes());
     let mut tag = String::from("\"");
     for byte in &digest.as_ref()[..16] {
-        write!(tag, "{byte:02x}").expect("a String takes everything");
+        let _ = write!(tag, "{byte:02x}");
     }
     tag.push('"');
     tag

@@ -4,7 +4,7 @@
 //! Each runs as a process of its own, started with the first document and fed one a line; it ends with the tests.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -65,7 +65,7 @@ fn fhir_complaints(resource: &Value) -> Vec<String> {
     FHIR.complaints(resource).into_iter().chain(others).collect()
 }
 
-struct Validator(Mutex<(ChildStdin, BufReader<ChildStdout>)>);
+struct Validator(Mutex<(Child, BufReader<ChildStdout>)>);
 
 impl Validator {
     /// Starts a script of `tests/validators` with a program, by its path in the installation or else by its name.
@@ -83,15 +83,15 @@ impl Validator {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the validator starts");
-        let stdin = child.stdin.take().expect("stdin is piped");
         let stdout = child.stdout.take().expect("stdout is piped");
-        Self(Mutex::new((stdin, BufReader::new(stdout))))
+        Self(Mutex::new((child, BufReader::new(stdout))))
     }
 
     fn complaints(&self, document: &Value) -> Vec<String> {
-        // A test that failed while it held the lock was between a question and its answer only if the process died.
-        let mut pipes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (stdin, stdout) = &mut *pipes;
+        // Whoever failed holding the lock did so because the process had died: the next one will, too.
+        let mut process = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (child, stdout) = &mut *process;
+        let stdin = child.stdin.as_mut().expect("stdin is piped");
         writeln!(stdin, "{document}").expect("the validator listens");
         let mut answer = String::new();
         stdout.read_line(&mut answer).expect("the validator answers");
