@@ -30,12 +30,25 @@ pub enum Action {
     SetDefault,
     /// The key ceased to be its user's default.
     RemoveDefault,
+    /// The key got a new string.
+    Rotate,
+    /// The key ended by itself.
+    Expire,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 7] =
-        [Self::Create, Self::Update, Self::Delete, Self::Pause, Self::Resume, Self::SetDefault, Self::RemoveDefault];
+    pub const ALL: [Self; 9] = [
+        Self::Create,
+        Self::Update,
+        Self::Delete,
+        Self::Pause,
+        Self::Resume,
+        Self::SetDefault,
+        Self::RemoveDefault,
+        Self::Rotate,
+        Self::Expire,
+    ];
 
     /// The action's name in every format and in the table.
     #[must_use]
@@ -48,6 +61,8 @@ impl Action {
             Self::Resume => "resume",
             Self::SetDefault => "set_default",
             Self::RemoveDefault => "remove_default",
+            Self::Rotate => "rotate",
+            Self::Expire => "expire",
         }
     }
 

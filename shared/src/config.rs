@@ -21,6 +21,8 @@ pub struct Config {
     pub default_key_lifetime_days: u32,
     /// `MAX_KEYS_PER_USER`: default 1,000.
     pub max_keys_per_user: u32,
+    /// `TEST_KEY_DAILY_LIMIT`: how often a key of type `test` may be used in a day (UTC); default 100.
+    pub test_key_daily_limit: u32,
     /// Management calls a user may make.
     pub rate_limits: RateLimits,
     /// Which web origins may read responses.
@@ -126,6 +128,7 @@ impl Config {
             },
             default_key_lifetime_days: number(text, "DEFAULT_KEY_LIFETIME_DAYS", 365)?,
             max_keys_per_user: number(text, "MAX_KEYS_PER_USER", 1_000)?,
+            test_key_daily_limit: number(text, "TEST_KEY_DAILY_LIMIT", 100)?,
             rate_limits: RateLimits {
                 per_minute: number(text, "RATE_LIMIT_PER_MINUTE", 100)?,
                 per_hour: number(text, "RATE_LIMIT_PER_HOUR", 1_000)?,

@@ -135,6 +135,9 @@ impl TestApp {
             Operation::RemoveDefault => endpoint!(remove_default),
             Operation::ListUserKeys => endpoint!(list_user_keys),
             Operation::ListAudit => endpoint!(list_audit),
+            Operation::RotateKey => endpoint!(rotate_key),
+            Operation::GetUsage => endpoint!(get_usage),
+            Operation::VerifyKey => endpoint!(verify_key),
         }
     }
 }

@@ -36,6 +36,7 @@ macro_rules! resources {
 const RESOURCES: &[(&str, &str, &str)] = resources![
     "CapabilityStatement" "nuxera-api-keys",
     "CodeSystem" "api-key-action",
+    "CodeSystem" "api-key-refusal",
     "CodeSystem" "api-key-status",
     "CodeSystem" "api-key-type",
     "CodeSystem" "resource-type",
@@ -44,14 +45,17 @@ const RESOURCES: &[(&str, &str, &str)] = resources![
     "OperationDefinition" "create-key",
     "OperationDefinition" "delete-key",
     "OperationDefinition" "get-key",
+    "OperationDefinition" "get-usage",
     "OperationDefinition" "list-audit",
     "OperationDefinition" "list-keys",
     "OperationDefinition" "list-user-keys",
     "OperationDefinition" "pause-key",
     "OperationDefinition" "remove-default",
     "OperationDefinition" "resume-key",
+    "OperationDefinition" "rotate-key",
     "OperationDefinition" "set-default",
     "OperationDefinition" "update-key",
+    "OperationDefinition" "verify-key",
     "StructureDefinition" "api-key",
     "StructureDefinition" "api-key-created-at",
     "StructureDefinition" "api-key-expiry-at",
@@ -62,6 +66,7 @@ const RESOURCES: &[(&str, &str, &str)] = resources![
     "StructureDefinition" "api-key-type",
     "StructureDefinition" "api-key-usage-count",
     "StructureDefinition" "api-key-value",
+    "ValueSet" "api-key-refusal",
     "ValueSet" "api-key-status",
     "ValueSet" "api-key-type",
 ];
@@ -73,7 +78,7 @@ mod tests {
     use serde_json::Value;
     use shared::Operation;
     use shared::audit::Action;
-    use shared::keys::{KeyType, Status};
+    use shared::keys::{KeyType, Refusal, Status};
 
     use super::*;
 
@@ -136,6 +141,9 @@ mod tests {
         assert_eq!(texts(&statuses["concept"], "code"), Status::ALL.map(Status::as_str).into());
         let actions = resource("CodeSystem", "api-key-action");
         assert_eq!(texts(&actions["concept"], "code"), Action::ALL.map(Action::as_str).into());
+        let refusals = resource("CodeSystem", "api-key-refusal");
+        let all = [Refusal::Unknown, Refusal::Paused, Refusal::Expired, Refusal::Limit];
+        assert_eq!(texts(&refusals["concept"], "code"), all.map(Refusal::as_str).into());
     }
 
     #[test]

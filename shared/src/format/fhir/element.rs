@@ -135,6 +135,10 @@ fn read_value(field: &str, element: &Element<'_, '_>, base: &str) -> Result<Valu
             "_valueInstant" => is_not_applicable(node).then_some(Value::Null),
             _ => None,
         }),
+        "grace_period_seconds" => ("a valueInteger of 0 or more", |name, node, _| {
+            let seconds = (name == "valueInteger").then(|| node.number())??.as_u64()?;
+            Some(seconds.into())
+        }),
         "id" | "old_id" => ("valueReference to a Basic, a positive valueInteger or their valueString", id),
         _ => ("valueString", |name, node, _| (name == "valueString").then(|| string(node))?),
     };
