@@ -8,6 +8,7 @@ pub mod kms;
 pub mod repository;
 pub mod test_app;
 pub mod tokens;
+pub mod validators;
 
 pub use self::contents::Contents;
 pub use self::test_app::{Answer, TestApp};
