@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
@@ -103,7 +103,9 @@ impl Timestamp {
     /// Cuts off the fraction of a second; nothing outside the years 0 to 9999.
     #[must_use]
     pub fn from_time(time: DateTime<Utc>) -> Option<Self> {
-        (0..=9999).contains(&time.year()).then(|| Self(time.trunc_subsecs(0)))
+        // By way of Unix time, as it is stored: there a leap second is the second before it.
+        let time = DateTime::from_timestamp(time.timestamp(), 0)?;
+        (0..=9999).contains(&time.year()).then_some(Self(time))
     }
 
     /// Unix time in seconds.
@@ -145,6 +147,7 @@ mod tests {
     fn a_timestamp_is_utc_in_whole_seconds() {
         let parsed = |text| Timestamp::parse(text).map(|time| time.to_string());
         assert_eq!(parsed("2026-03-01T14:00:00.987+02:00").as_deref(), Some("2026-03-01T12:00:00Z"));
+        assert_eq!(parsed("2026-12-31T23:59:60Z").as_deref(), Some("2026-12-31T23:59:59Z"), "a leap second");
         assert_eq!(parsed("9999-12-31T23:59:59Z").as_deref(), Some("9999-12-31T23:59:59Z"));
         assert_eq!(parsed("9999-12-31T23:59:59-01:00"), None, "the year 10000 in UTC");
         assert_eq!(parsed("2026-02-30T00:00:00Z"), None);

@@ -1,9 +1,13 @@
 //! What the tests share: an app on a real DynamoDB engine with a clock that stands still, and the events that drive it.
 
 pub mod calls;
+pub mod content;
 pub mod engine;
 pub mod repository;
+pub mod signer;
 pub mod test_app;
 pub mod tokens;
 
-pub use self::test_app::{Answer, TestApp};
+pub use self::content::Content;
+pub use self::signer::Signer;
+pub use self::test_app::{Answer, TestApp, TestCall};
