@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod content;
 pub mod engine;
+pub mod issuer;
 pub mod repository;
 pub mod signer;
 pub mod test_app;

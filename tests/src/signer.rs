@@ -129,13 +129,24 @@ impl Signer {
             Self::Ed25519(key) => (key.public_key().as_ref(), key.public_key().as_der()),
         };
         let der = der.expect("an X.509 key").as_ref().to_owned();
-        let lines: Vec<String> =
-            STANDARD.encode(&der).as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+        let lines: Vec<String> = STANDARD
+            .encode(&der)
+            .as_bytes()
+            .chunks(64)
+            .map(|line| String::from_utf8_lossy(line).into_owned())
+            .collect();
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"));
         let jwk = self.jwk(kid);
         let modulus = jwk["n"].as_str().or(jwk["x"].as_str()).expect("a number").to_owned();
         let without_newline = pem.trim_end().as_bytes().to_owned();
-        vec![bare.to_owned(), der, pem.into_bytes(), without_newline, jwk.to_string().into_bytes(), modulus.into_bytes()]
+        vec![
+            bare.to_owned(),
+            der,
+            pem.into_bytes(),
+            without_newline,
+            jwk.to_string().into_bytes(),
+            modulus.into_bytes(),
+        ]
     }
 }
 

@@ -349,8 +349,8 @@ impl Answer {
     /// # Panics
     ///
     /// If the call was refused.
-    #[must_use]
     #[track_caller]
+    #[expect(clippy::must_use_candidate, reason = "that it succeeds is often all that matters")]
     pub fn ok(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text);
         self.json()
@@ -382,7 +382,10 @@ impl Answer {
         for detail in details {
             let (field, message) = (detail["field"].as_str(), detail["message"].as_str());
             let (field, message) = (field.expect("a field"), message.expect("a message"));
-            assert!(message.starts_with(field) && message.len() > field.len() + 5, "{message:?} says what {field} must be");
+            assert!(
+                message.starts_with(field) && message.len() > field.len() + 5,
+                "{message:?} says what {field} must be"
+            );
         }
     }
 

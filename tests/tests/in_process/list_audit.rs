@@ -40,8 +40,16 @@ async fn it_tells_everything_that_happened_newest_first_also_of_a_deleted_key() 
         assert!(id[2].starts_with('7') && id[3].starts_with(['8', '9', 'a', 'b']), "{entry}");
     }
     let order = [
-        "\"id\":", "\"at\":", "\"action\":", "\"key_id\":", "\"user_id\":", "\"actor\":{\"user_id\":", "\"role\":",
-        "\"source_ip\":", "\"request_id\":", "\"changes\":",
+        "\"id\":",
+        "\"at\":",
+        "\"action\":",
+        "\"key_id\":",
+        "\"user_id\":",
+        "\"actor\":{\"user_id\":",
+        "\"role\":",
+        "\"source_ip\":",
+        "\"request_id\":",
+        "\"changes\":",
     ];
     let places: Vec<_> = order.iter().map(|field| answer.text.find(field).expect(field)).collect();
     assert!(places.is_sorted(), "{}", answer.text);

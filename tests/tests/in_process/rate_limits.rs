@@ -59,11 +59,9 @@ async fn the_last_of_a_thousand_calls_an_hour_is_answered_and_then_none_until_th
     let last = list(&test).await;
     assert_eq!((last.status, last.header("ratelimit")), (200, Some("\"minute\";r=94;t=60, \"hour\";r=0;t=3600")));
     let before = test.content().await;
-    for (time, wait) in [
-        ("2026-03-01T12:00:00.250Z", 3_600),
-        ("2026-03-01T12:30:00Z", 1_800),
-        ("2026-03-01T12:59:59.999Z", 1),
-    ] {
+    for (time, wait) in
+        [("2026-03-01T12:00:00.250Z", 3_600), ("2026-03-01T12:30:00Z", 1_800), ("2026-03-01T12:59:59.999Z", 1)]
+    {
         test.set_time(time);
         let refused = list(&test).await;
         refused.assert_refused(429, "Rate limit exceeded");
