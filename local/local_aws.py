@@ -38,8 +38,9 @@ JWT_SECRET_ID = "nuxera/jwt"
 
 
 def main():
-    # A stop from outside then unwinds like Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Any request to stop unwinds like Ctrl-C, also in a background job, which starts with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     DIR.mkdir(parents=True, exist_ok=True)
     with (DIR / "lock").open("w") as lock:
         try:
@@ -244,5 +245,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        # The usual way to end it.
-        pass
+        sys.exit(0 if sys.argv[1] == "up" else 128 + signal.SIGINT)

@@ -30,9 +30,26 @@ pub enum Action {
     SetDefault,
     /// The key ceased to be its user's default.
     RemoveDefault,
+    /// The key got a new string.
+    Rotate,
+    /// The key ended by itself.
+    Expire,
 }
 
 impl Action {
+    /// Every action.
+    pub const ALL: [Self; 9] = [
+        Self::Create,
+        Self::Update,
+        Self::Delete,
+        Self::Pause,
+        Self::Resume,
+        Self::SetDefault,
+        Self::RemoveDefault,
+        Self::Rotate,
+        Self::Expire,
+    ];
+
     /// The action's name in every format and in the table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -44,15 +61,15 @@ impl Action {
             Self::Resume => "resume",
             Self::SetDefault => "set_default",
             Self::RemoveDefault => "remove_default",
+            Self::Rotate => "rotate",
+            Self::Expire => "expire",
         }
     }
 
     /// The action of a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Create, Self::Update, Self::Delete, Self::Pause, Self::Resume, Self::SetDefault, Self::RemoveDefault]
-            .into_iter()
-            .find(|action| action.as_str() == name)
+        Self::ALL.into_iter().find(|action| action.as_str() == name)
     }
 }
 

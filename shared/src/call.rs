@@ -9,20 +9,26 @@ use chrono::{DateTime, Utc};
 use crate::auth::Caller;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason};
-use crate::format::{Content, Fields, Noted};
-use crate::keys::{KeyId, KeyPage, KeyView, UserId};
+use crate::format::{AuditPage, Content, Fields, Noted};
+use crate::keys::{KeyId, KeyPage, KeyView, Made, UserId, Verification};
 use crate::limits::Admission;
+use crate::operation::Operation;
+use crate::usage::UsageView;
 
 /// Who may call an endpoint; `serve` demands one, so no endpoint can forget it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Anybody with a valid JWT.
+    /// Anybody with a valid JWT, within the rate limits.
     User,
+    /// A service: a valid JWT with the role `service`.
+    Service,
 }
 
 /// A call that passed authentication.
 #[derive(Clone)]
 pub struct Call {
+    /// What is called.
+    pub operation: Operation,
     /// Who is calling.
     pub caller: Caller,
     /// When the call began.
@@ -33,6 +39,8 @@ pub struct Call {
     pub source_ip: Option<String>,
     /// Whether the call is within the caller's rate limits; every write waits for it.
     pub admission: Admission,
+    /// The header `Idempotency-Key`, as it is; empty when it is not ASCII.
+    pub(crate) idempotency_key: Option<String>,
     pub(crate) path: HashMap<String, String>,
     pub(crate) query: HashMap<String, String>,
     pub(crate) fields: Fields,
@@ -155,11 +163,12 @@ pub struct Reply {
     pub(crate) content: Content,
     pub(crate) created: Option<KeyId>,
     pub(crate) next: Option<String>,
+    pub(crate) replayed: bool,
 }
 
 impl Reply {
     fn new(status: u16, content: Content) -> Self {
-        Self { status, content, created: None, next: None }
+        Self { status, content, created: None, next: None, replayed: false }
     }
 
     /// 200 with a key.
@@ -168,10 +177,28 @@ impl Reply {
         Self::new(200, Content::Key(Box::new(key)))
     }
 
-    /// 201 with a key and its place.
+    /// 201 with a new key and its place.
     #[must_use]
-    pub fn created(key: KeyView) -> Self {
-        Self { created: Some(key.id), ..Self::new(201, Content::Key(Box::new(key))) }
+    pub fn created(Made { key, replayed }: Made) -> Self {
+        Self { created: Some(key.id), replayed, ..Self::new(201, Content::Key(Box::new(key))) }
+    }
+
+    /// 200 with a key that has a new string.
+    #[must_use]
+    pub fn rotated(Made { key, replayed }: Made) -> Self {
+        Self { replayed, ..Self::key(key) }
+    }
+
+    /// 200 with the use of a key.
+    #[must_use]
+    pub fn usage(usage: UsageView) -> Self {
+        Self::new(200, Content::Usage(usage))
+    }
+
+    /// 200 with what a check of a key found.
+    #[must_use]
+    pub fn verification(verification: Verification) -> Self {
+        Self::new(200, Content::Verification(verification))
     }
 
     /// 200 with a page of keys.
@@ -188,7 +215,7 @@ impl Reply {
 
     /// 200 with a page of audit entries.
     #[must_use]
-    pub fn audit(page: crate::format::AuditPage) -> Self {
+    pub fn audit(page: AuditPage) -> Self {
         Self { next: page.next.clone(), ..Self::new(200, Content::Audit(page)) }
     }
 }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// Where the FHIR definitions are published unless `FHIR_BASE_URL` says otherwise. It is in their text, too.
+pub const DEFAULT_FHIR_BASE_URL: &str = "https://nuxera.cloud/fhir";
+
 /// What a deployment sets. An empty variable counts as absent.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -18,6 +21,8 @@ pub struct Config {
     pub default_key_lifetime_days: u32,
     /// `MAX_KEYS_PER_USER`: default 1,000.
     pub max_keys_per_user: u32,
+    /// `TEST_KEY_DAILY_LIMIT`: how often a key of type `test` may be used in a day (UTC); default 100.
+    pub test_key_daily_limit: u32,
     /// Management calls a user may make.
     pub rate_limits: RateLimits,
     /// Which web origins may read responses.
@@ -123,6 +128,7 @@ impl Config {
             },
             default_key_lifetime_days: number(text, "DEFAULT_KEY_LIFETIME_DAYS", 365)?,
             max_keys_per_user: number(text, "MAX_KEYS_PER_USER", 1_000)?,
+            test_key_daily_limit: number(text, "TEST_KEY_DAILY_LIMIT", 100)?,
             rate_limits: RateLimits {
                 per_minute: number(text, "RATE_LIMIT_PER_MINUTE", 100)?,
                 per_hour: number(text, "RATE_LIMIT_PER_HOUR", 1_000)?,
@@ -132,7 +138,8 @@ impl Config {
                 Some(origins) => Cors::Origins(origins.split(',').map(|origin| origin.trim().to_owned()).collect()),
             },
             fhir_base_url: text("FHIR_BASE_URL")
-                .unwrap_or_else(|| "https://nuxera.cloud/fhir".to_owned())
+                .as_deref()
+                .unwrap_or(DEFAULT_FHIR_BASE_URL)
                 .trim_end_matches('/')
                 .to_owned(),
         })

@@ -37,6 +37,27 @@ pub enum Error {
     /// The user has as many keys as the deployment allows.
     #[error("key limit reached")]
     LimitReached,
+    /// The caller has no default key, and named none.
+    #[error("no default key")]
+    NoDefault,
+    /// No API key was presented.
+    #[error("no API key")]
+    KeyRequired,
+    /// The presented API key is not one of ours, or no longer.
+    #[error("API key refused: unknown")]
+    KeyUnknown,
+    /// The presented API key is paused.
+    #[error("API key refused: paused")]
+    KeyPaused,
+    /// The presented API key is expired.
+    #[error("API key refused: expired")]
+    KeyExpired,
+    /// The presented API key is over its daily limit.
+    #[error("API key refused: over its daily limit")]
+    KeyLimit {
+        /// Seconds until the day ends, in UTC.
+        retry_after: u64,
+    },
     /// The `Idempotency-Key` belongs to a request with another body.
     #[error("Idempotency-Key was used with a different request")]
     IdempotencyMismatch,
@@ -69,9 +90,14 @@ impl Error {
             Self::NotFound => (404, "API Key not found"),
             Self::Expired => (409, "API Key is expired"),
             Self::LimitReached => (409, "API Key limit reached"),
+            Self::NoDefault => (409, "No default API Key"),
+            Self::KeyRequired => (401, "API key required"),
+            Self::KeyUnknown => (401, "Invalid API key"),
+            Self::KeyPaused => (403, "API key is paused"),
+            Self::KeyExpired => (403, "API key is expired"),
             Self::IdempotencyMismatch => (409, "Idempotency-Key was used with a different request"),
             Self::TooLarge { .. } => (413, "Request body too large"),
-            Self::RateLimited(_) => (429, "Rate limit exceeded"),
+            Self::RateLimited(_) | Self::KeyLimit { .. } => (429, "Rate limit exceeded"),
             Self::Failed(_) => (500, operation.failure()),
             Self::Unavailable(_) => (503, "Service temporarily unavailable"),
         };
@@ -86,6 +112,12 @@ impl Error {
             | Self::NotFound
             | Self::Expired
             | Self::LimitReached
+            | Self::NoDefault
+            | Self::KeyRequired
+            | Self::KeyUnknown
+            | Self::KeyPaused
+            | Self::KeyExpired
+            | Self::KeyLimit { .. }
             | Self::IdempotencyMismatch
             | Self::RateLimited(_)
             | Self::Failed(_)
@@ -99,6 +131,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::RateLimited(allowance) => Some(allowance.retry_after()),
+            Self::KeyLimit { retry_after } => Some(*retry_after),
             Self::Unavailable(_) => Some(1),
             Self::Invalid(_)
             | Self::TooLarge { .. }
@@ -108,6 +141,11 @@ impl Error {
             | Self::NotFound
             | Self::Expired
             | Self::LimitReached
+            | Self::NoDefault
+            | Self::KeyRequired
+            | Self::KeyUnknown
+            | Self::KeyPaused
+            | Self::KeyExpired
             | Self::IdempotencyMismatch
             | Self::Failed(_) => None,
         }

@@ -1,4 +1,5 @@
-//! HTTP in and out: request → format, caller, limit → endpoint → reply → response. Nothing else knows `lambda_http`.
+//! HTTP in and out: request → format, caller, limit → endpoint → reply → response. Nothing else knows `lambda_http`, but
+//! [`publish`](crate::publish), for what needs no caller.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, service_fn};
 
 use crate::app::App;
-use crate::auth::Caller;
+use crate::auth::{Caller, Role};
 use crate::call::{Access, Call, Reply};
 use crate::config::Cors;
 use crate::error::{Error, Reason};
@@ -29,8 +30,7 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024;
 const REQUEST_FORMAT: &str = "x-request-format";
 const RESPONSE_FORMAT: &str = "x-response-format";
 /// What a web page may read of a response besides the headers that are always readable.
-const EXPOSED_HEADERS: &str =
-    "Link, Location, RateLimit, RateLimit-Policy, Retry-After, x-amzn-Remapped-WWW-Authenticate, x-request-id";
+const EXPOSED_HEADERS: &str = "Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, x-amzn-Remapped-WWW-Authenticate, x-request-id";
 
 /// Runs an endpoint as a Lambda function.
 ///
@@ -82,6 +82,7 @@ struct Exchange {
     query: HashMap<String, String>,
     /// Scheme and host that the client called.
     origin: Option<String>,
+    idempotency_key: Option<String>,
     /// The `Origin` of a web page.
     web_origin: Option<String>,
     request_format: Format,
@@ -134,6 +135,7 @@ impl Exchange {
                 .unwrap_or_else(|| request.raw_http_path().to_owned()),
             query,
             origin: text("host").map(|host| format!("{scheme}://{host}")),
+            idempotency_key: headers.get("idempotency-key").map(|key| key.to_str().unwrap_or_default().to_owned()),
             web_origin: text("origin"),
             request_format: format,
             response_format: *response_format.as_ref().unwrap_or(&Format::Json),
@@ -155,25 +157,32 @@ impl Exchange {
     where
         F: Future<Output = Result<Reply, Error>>,
     {
-        let Access::User = access;
         let authorization =
             request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer ?"));
         let caller = match app.authenticator.authenticate(authorization, self.now).await {
             Ok(caller) => caller,
             Err(error) => return Outcome::refused(error),
         };
-        let admission = Admission::request(app.table.clone(), app.config.rate_limits, caller.user_id, self.now);
+        let admission = match access {
+            Access::User => Admission::request(app.table.clone(), app.config.rate_limits, caller.user_id, self.now),
+            Access::Service if caller.role == Role::Service => Admission::unlimited(),
+            Access::Service => {
+                return Outcome { result: Err(Error::AccessDenied), caller: Some(caller), allowance: None };
+            }
+        };
         let handled = async {
             let fields = self.fields.clone()?;
             if !self.operation.takes_body() {
                 fields.clone().read(|_| Ok(()))?;
             }
             let call = Call {
+                operation: self.operation,
                 caller,
                 now: self.now,
                 request_id: self.request_id.clone(),
                 source_ip: self.source_ip.clone(),
                 admission: admission.clone(),
+                idempotency_key: self.idempotency_key.clone(),
                 path: self.path.clone(),
                 query: self.query.clone(),
                 fields,
@@ -184,7 +193,7 @@ impl Exchange {
         let (handled, admitted) = join(handled, admission.allowance()).await;
         let handled = handled.unwrap_or(Err(Error::Failed(Cow::Borrowed("the endpoint panicked"))));
         match admitted {
-            Ok(allowance) => Outcome { result: handled, caller: Some(caller), allowance: Some(allowance) },
+            Ok(allowance) => Outcome { result: handled, caller: Some(caller), allowance },
             Err(error) => {
                 let allowance = if let Error::RateLimited(allowance) = &error { Some(*allowance) } else { None };
                 Outcome { result: Err(error), caller: Some(caller), allowance }
@@ -206,7 +215,10 @@ impl Exchange {
         }
         let mut next_url = None;
         let (status, content) = match result {
-            Ok(Reply { status, content, created, next }) => {
+            Ok(Reply { status, content, created, next, replayed }) => {
+                if replayed {
+                    set(HeaderName::from_static("idempotent-replayed"), "true");
+                }
                 if let Some(id) = created {
                     set(header::LOCATION, &format!("{}/{id}", self.client_path.trim_end_matches('/')));
                 }
@@ -271,18 +283,7 @@ impl Exchange {
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             headers.insert(HeaderName::from_static("x-request-id"), id);
         }
-        let allowed = match cors {
-            Cors::Any => Some(HeaderValue::from_static("*")),
-            Cors::Origins(origins) => {
-                headers.insert(header::VARY, HeaderValue::from_static("Origin"));
-                let origin = self.web_origin.as_ref().filter(|origin| origins.contains(origin));
-                origin.and_then(|origin| HeaderValue::from_str(origin).ok())
-            }
-        };
-        if let Some(allowed) = allowed {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
-        }
+        open_to(self.web_origin.as_deref(), cors, &mut headers);
         headers
     }
 
@@ -310,6 +311,22 @@ impl Exchange {
     }
 }
 
+/// Lets a web page of an allowed origin read the response.
+pub(crate) fn open_to(web_origin: Option<&str>, cors: &Cors, headers: &mut HeaderMap) {
+    let allowed = match cors {
+        Cors::Any => Some(HeaderValue::from_static("*")),
+        Cors::Origins(origins) => {
+            headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+            let origin = web_origin.filter(|origin| origins.iter().any(|allowed| allowed == origin));
+            origin.and_then(|origin| HeaderValue::from_str(origin).ok())
+        }
+    };
+    if let Some(allowed) = allowed {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
+    }
+}
+
 fn format_of(headers: &HeaderMap, name: &'static str) -> Result<Format, Error> {
     let Some(value) = headers.get(name) else { return Ok(Format::Json) };
     value.to_str().ok().and_then(Format::parse).ok_or_else(|| {
@@ -324,7 +341,7 @@ fn read_body(format: Format, body: &Body, expected: Expected<'_>) -> (Option<Sen
         Body::Empty | _ => &[],
     };
     match bytes.len() {
-        0 if expected.operation.takes_body() => {
+        0 if expected.operation.needs_body() => {
             (None, Err(Error::invalid("body", Reason::Required, "body is required")))
         }
         0 => (None, Ok(Fields::none())),
@@ -332,6 +349,9 @@ fn read_body(format: Format, body: &Body, expected: Expected<'_>) -> (Option<Sen
             let Incoming { sender, fields } = format::read(format, bytes, expected);
             (sender, fields.map_err(Error::Invalid))
         }
-        _ => (None, Err(Error::TooLarge { limit: MAX_BODY_BYTES })),
+        _ => {
+            let sender = format::sender(format, bytes.get(..MAX_BODY_BYTES).unwrap_or_default());
+            (sender, Err(Error::TooLarge { limit: MAX_BODY_BYTES }))
+        }
     }
 }

@@ -69,7 +69,7 @@ impl Allowance {
 /// Every write of a management call needs an [`Admitted`], and only this gives one: a call that is refused cannot have
 /// written anything.
 #[derive(Clone)]
-pub struct Admission(Shared<BoxFuture<'static, Result<Allowance, Error>>>);
+pub struct Admission(Shared<BoxFuture<'static, Result<Option<Allowance>, Error>>>);
 
 /// Proof that a call is within its user's limits.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,13 @@ impl Admission {
     /// Counts a call of the user against the limits; the request is sent when this is first awaited.
     #[must_use]
     pub fn request(table: Table, limits: RateLimits, user_id: UserId, now: DateTime<Utc>) -> Self {
-        Self(async move { admit(&table, limits, user_id, now).await }.boxed().shared())
+        Self(async move { admit(&table, limits, user_id, now).await.map(Some) }.boxed().shared())
+    }
+
+    /// Admits a call that no limit applies to.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self(std::future::ready(Ok(None)).boxed().shared())
     }
 
     /// Waits for the answer.
@@ -91,12 +97,12 @@ impl Admission {
         self.allowance().await.map(|_| Admitted(()))
     }
 
-    /// Waits for the answer and what is left.
+    /// Waits for the answer and what is left, of a limited call.
     ///
     /// # Errors
     ///
     /// As [`Admission::granted`].
-    pub async fn allowance(&self) -> Result<Allowance, Error> {
+    pub async fn allowance(&self) -> Result<Option<Allowance>, Error> {
         self.0.clone().await
     }
 }

@@ -25,11 +25,17 @@ pub enum Operation {
     ListUserKeys,
     /// `GET /api/apiKeys/{id}/audit`
     ListAudit,
+    /// `POST /api/apiKeys/{id}/rotate`
+    RotateKey,
+    /// `GET /api/apiKeys/{id}/usage`
+    GetUsage,
+    /// `POST /api/apiKeys/verify`
+    VerifyKey,
 }
 
 impl Operation {
     /// Every operation, in the order of the documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::CreateKey,
         Self::ListKeys,
         Self::GetKey,
@@ -41,6 +47,9 @@ impl Operation {
         Self::RemoveDefault,
         Self::ListUserKeys,
         Self::ListAudit,
+        Self::RotateKey,
+        Self::GetUsage,
+        Self::VerifyKey,
     ];
 
     /// The name of the endpoint's folder under `functions/`, also used in logs.
@@ -58,6 +67,9 @@ impl Operation {
             Self::RemoveDefault => "remove-default",
             Self::ListUserKeys => "list-user-keys",
             Self::ListAudit => "list-audit",
+            Self::RotateKey => "rotate-key",
+            Self::GetUsage => "get-usage",
+            Self::VerifyKey => "verify-key",
         }
     }
 
@@ -75,21 +87,32 @@ impl Operation {
             Self::SetDefault => "Failed to set default API Key",
             Self::RemoveDefault => "Failed to remove default API Key",
             Self::ListAudit => "Failed to fetch API Key audit trail",
+            Self::RotateKey => "Failed to rotate API Key",
+            Self::GetUsage => "Failed to fetch API Key usage",
+            Self::VerifyKey => "Failed to verify API Key",
         }
     }
 
-    /// Whether a request needs a body; where it does not, a body must not say anything that the path does not.
+    /// Whether a request needs a body.
     #[must_use]
-    pub const fn takes_body(self) -> bool {
+    pub const fn needs_body(self) -> bool {
         match self {
-            Self::CreateKey | Self::UpdateKey | Self::SetDefault | Self::RemoveDefault => true,
+            Self::CreateKey | Self::UpdateKey | Self::SetDefault | Self::RemoveDefault | Self::VerifyKey => true,
             Self::ListKeys
             | Self::GetKey
             | Self::DeleteKey
             | Self::PauseKey
             | Self::ResumeKey
             | Self::ListUserKeys
-            | Self::ListAudit => false,
+            | Self::ListAudit
+            | Self::RotateKey
+            | Self::GetUsage => false,
         }
+    }
+
+    /// Whether a body may say something that the path does not.
+    #[must_use]
+    pub const fn takes_body(self) -> bool {
+        self.needs_body() || matches!(self, Self::RotateKey)
     }
 }

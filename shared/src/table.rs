@@ -43,6 +43,14 @@ impl PrimaryKey {
         Self { partition: Self::user_partition(user_id), sort: format!("{KEY_PREFIX}{id:0>16}") }
     }
 
+    /// Whose key record an item is, and which; nothing if it is none.
+    #[must_use]
+    pub fn parse_key(item: &Item) -> Option<(UserId, KeyId)> {
+        let part = |name: &str, prefix: &str| item.get(name)?.as_s().ok()?.strip_prefix(prefix);
+        let id = part("SK", KEY_PREFIX)?.trim_start_matches('0');
+        Some((UserId::parse(part("PK", "USER#")?)?, KeyId::parse(id)?))
+    }
+
     /// What is kept once per user: the default's id and the number of keys.
     #[must_use]
     pub fn meta(user_id: UserId) -> Self {

@@ -8,6 +8,7 @@ pub mod repository;
 pub mod signer;
 pub mod test_app;
 pub mod tokens;
+pub mod validators;
 
 pub use self::content::Content;
 pub use self::signer::Signer;

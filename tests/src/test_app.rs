@@ -17,7 +17,7 @@ use shared::{App, Operation, serve};
 use crate::calls::CallLog;
 use crate::content::Content;
 use crate::engine::{self, Engine};
-use crate::{repository, tokens};
+use crate::{repository, tokens, validators};
 
 /// When tests begin, unless they say otherwise.
 pub const START: &str = "2026-03-01T12:00:00.250Z";
@@ -173,6 +173,9 @@ impl TestApp {
             Operation::RemoveDefault => endpoint!(remove_default),
             Operation::ListUserKeys => endpoint!(list_user_keys),
             Operation::ListAudit => endpoint!(list_audit),
+            Operation::RotateKey => endpoint!(rotate_key),
+            Operation::GetUsage => endpoint!(get_usage),
+            Operation::VerifyKey => endpoint!(verify_key),
         }
     }
 }
@@ -305,11 +308,11 @@ impl TestCall<'_> {
         self
     }
 
-    /// Sends it.
+    /// Sends it. Whatever comes back in HL7 v2 or FHIR is judged by the validators.
     ///
     /// # Panics
     ///
-    /// If the event is not one of API Gateway.
+    /// If the event is not one of API Gateway, or a validator has complaints.
     pub async fn send(self) -> Answer {
         let request = lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway");
         let (parts, body) = self.test.serve(self.operation, request).await.into_parts();
@@ -318,7 +321,10 @@ impl TestCall<'_> {
             .headers
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), value.to_str().expect("ASCII").to_owned()));
-        Answer { status: parts.status.as_u16(), headers: headers.collect(), text }
+        let answer = Answer { status: parts.status.as_u16(), headers: headers.collect(), text };
+        let content_type = answer.header("content-type").expect("every response has a body");
+        validators::response(content_type, &answer.text).unwrap_or_else(|complaints| panic!("{complaints}"));
+        answer
     }
 }
 

@@ -12,10 +12,12 @@ pub(super) fn push_number(text: &mut String, number: u64) {
     }
 }
 
-/// Appends the last `width` digits of a number, with zeros before it.
-pub(super) fn push_padded(text: &mut String, number: u32, width: u32) {
-    for place in (0..width).rev() {
-        push_digit(text, (number / 10_u32.saturating_pow(place)).into());
+/// Appends the last `WIDTH` digits of a number, with zeros before it.
+pub(super) fn push_padded<const WIDTH: u32>(text: &mut String, number: u32) {
+    let mut place = const { 10_u32.pow(WIDTH - 1) };
+    while place > 0 {
+        push_digit(text, (number / place).into());
+        place /= 10;
     }
 }
 
@@ -48,13 +50,10 @@ mod tests {
 
     #[test]
     fn padding_keeps_the_width() {
-        let padded = |number, width| {
-            let mut text = String::new();
-            push_padded(&mut text, number, width);
-            text
-        };
-        assert_eq!(padded(7, 2), "07");
-        assert_eq!(padded(2026, 4), "2026");
-        assert_eq!(padded(12_345, 3), "345");
+        let mut text = String::new();
+        push_padded::<2>(&mut text, 7);
+        push_padded::<4>(&mut text, 2026);
+        push_padded::<3>(&mut text, 12_345);
+        assert_eq!(text, "072026345");
     }
 }

@@ -4,7 +4,11 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Violation};
-use crate::keys::{KeyId, KeyName, KeyType, Status};
+use crate::keys::{GracePeriod, KeyId, KeyName, KeyType, Status};
+
+/// No client needs to hear of more mistakes at once; a body of thousands of unknown fields must not have an answer many
+/// times its size.
+pub(super) const MAX_VIOLATIONS: usize = 20;
 
 /// The fields of a request body by their JSON names. Every format's reader makes one; endpoints take their inputs from it.
 #[derive(Clone, Debug, Default)]
@@ -135,10 +139,24 @@ impl Fields {
             Violation::new(name, Reason::Unknown, message)
         });
         self.violations.extend(unknown);
+        self.violations.truncate(MAX_VIOLATIONS);
         match read {
             Ok(value) if self.violations.is_empty() => Ok(value),
             Ok(_) | Err(Noted) => Err(Error::Invalid(self.violations)),
         }
+    }
+}
+
+impl FromField for String {
+    fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
+        string(value).map(str::to_owned)
+    }
+}
+
+impl FromField for GracePeriod {
+    fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
+        let seconds = value.as_u64().ok_or_else(|| (Reason::Type, Self::EXPECTED.to_owned()))?;
+        Self::new(seconds).ok_or_else(|| (Reason::Value, Self::EXPECTED.to_owned()))
     }
 }
 

@@ -57,6 +57,8 @@ pub(super) fn write(content: &Content) -> Vec<u8> {
         Content::Keys(page) => serde_json::to_vec(&page.keys),
         Content::Deleted => serde_json::to_vec(&Message { message: "API Key deleted successfully" }),
         Content::Audit(page) => serde_json::to_vec(&page.entries),
+        Content::Usage(usage) => serde_json::to_vec(usage),
+        Content::Verification(verification) => serde_json::to_vec(verification),
         Content::Problem(problem) => serde_json::to_vec(&ErrorBody::from(problem)),
     };
     json.expect("views have string keys and no failing serializers")

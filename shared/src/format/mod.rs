@@ -13,8 +13,9 @@ use chrono::{DateTime, Utc};
 pub use self::fields::{Fields, FromField, Noted};
 use crate::audit::Entry;
 use crate::error::{Problem, Violation};
-use crate::keys::{KeyId, KeyPage, KeyView};
+use crate::keys::{KeyId, KeyPage, KeyView, Verification};
 use crate::operation::Operation;
+use crate::usage::UsageView;
 
 /// The formats of requests and responses, by the headers `x-request-format` and `x-response-format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,10 @@ pub enum Content {
     Deleted,
     /// A page of a key's audit trail.
     Audit(AuditPage),
+    /// How a key is used.
+    Usage(UsageView),
+    /// What a check of a key found.
+    Verification(Verification),
     /// What went wrong.
     Problem(Problem),
 }
@@ -134,6 +139,15 @@ pub fn read(format: Format, body: &[u8], expected: Expected<'_>) -> Incoming {
     }
 }
 
+/// Reads no more than who sent a body: the beginning of one that is too large to be read is enough.
+#[must_use]
+pub fn sender(format: Format, body: &[u8]) -> Option<Sender> {
+    match format {
+        Format::Json | Format::Fhir => None,
+        Format::Hl7 => hl7::sender(body),
+    }
+}
+
 /// Writes a response body.
 #[must_use]
 pub fn write(format: Format, content: &Content, about: &Context<'_>) -> Vec<u8> {
@@ -152,12 +166,15 @@ const fn inputs(operation: Operation) -> &'static [&'static str] {
         Operation::UpdateKey => &["name", "type", "expiry_at"],
         Operation::SetDefault => &["id", "old_id"],
         Operation::RemoveDefault => &["id"],
+        Operation::RotateKey => &["grace_period_seconds"],
+        Operation::VerifyKey => &["key"],
         Operation::ListKeys
         | Operation::GetKey
         | Operation::DeleteKey
         | Operation::PauseKey
         | Operation::ResumeKey
         | Operation::ListUserKeys
-        | Operation::ListAudit => &[],
+        | Operation::ListAudit
+        | Operation::GetUsage => &[],
     }
 }

@@ -1,12 +1,15 @@
 //! What the formats' tests write and read.
 
 use chrono::DateTime;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 use serde_json::{Value, json};
 
 use super::{Context, Format, FromField, Incoming};
-use crate::clock::Timestamp;
+use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Reason};
-use crate::keys::{KeyId, KeyName, KeyType, KeyView, ShownKey, Status, UserId};
+use crate::keys::{KeyId, KeyName, KeyType, KeyView, Locator, MAX_ID, PlainKey, Prefix, ShownKey, Status, UserId};
 use crate::operation::Operation;
 
 /// The key of the documentation's examples, masked.
@@ -64,4 +67,48 @@ pub(super) fn values(incoming: Incoming, names: &[&'static str]) -> Result<Vec<V
         let Error::Invalid(violations) = error else { panic!("{error}") };
         violations.into_iter().map(|violation| (violation.at.unwrap_or_default(), violation.reason)).collect()
     })
+}
+
+/// How many cases a property is tried with, and no files left behind.
+pub(super) fn cases() -> ProptestConfig {
+    ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// Any text, with many of the characters that mean something to a format.
+pub(super) fn text() -> impl Strategy<Value = String> {
+    let special =
+        select("|^~\\&\"'{}[]<>:,/\r\n\t\u{0}\u{7f}\u{85}\u{2028}\u{feff}\u{fffd}FSTREX0D".chars().collect::<Vec<_>>());
+    let scripts = select("aÉßЖ中ع๑ก한עक🙂e\u{301}\u{200d}\u{200f}\u{e000}".chars().collect::<Vec<_>>());
+    vec(prop_oneof![special, scripts, any::<char>()], 0..40).prop_map(String::from_iter)
+}
+
+/// Any name.
+pub(super) fn name() -> impl Strategy<Value = KeyName> {
+    let text = prop_oneof![9 => text(), 1 => Just("\"\"".to_owned())];
+    text.prop_filter_map("not a name", |text| KeyName::new(&text.replace(char::is_control, "|")).ok())
+}
+
+fn timestamp() -> impl Strategy<Value = Timestamp> {
+    (0..=253_402_300_799_i64).prop_map(|seconds| Timestamp::from_seconds(seconds).expect("before the year 10000"))
+}
+
+/// Any key as a client sees it.
+pub(super) fn key_view() -> impl Strategy<Value = KeyView> {
+    let ids = (1..=MAX_ID, 1..=MAX_ID).prop_map(|(id, user)| (KeyId::new(id), UserId::new(user)));
+    let words = (name(), select(&KeyType::ALL[..]), select(&Status::ALL[..]), any::<bool>(), any::<bool>());
+    let times = (timestamp(), proptest::option::of(timestamp()), proptest::option::of(timestamp()));
+    (ids, words, times, any::<u64>(), 0..248_u8).prop_map(|(ids, words, times, usage_count, random)| {
+        let (id, user_id) = (ids.0.expect("an id"), ids.1.expect("an id"));
+        let (name, kind, status, is_default, is_whole) = words;
+        let (created_at, expiry_at, last_used_at) = times;
+        let random = Random::new(move |bytes| bytes.fill(random));
+        let plain = PlainKey::generate(Prefix::of(kind), Locator { user_id, key_id: id }, &random);
+        let key = if is_whole { ShownKey::Whole(plain) } else { ShownKey::Masked(plain.masked()) };
+        KeyView { id, key, name, kind, status, is_default, created_at, expiry_at, user_id, last_used_at, usage_count }
+    })
+}
+
+/// The key string as its view has it.
+pub(super) fn shown(text: &str) -> ShownKey {
+    PlainKey::parse(text).map_or_else(|| ShownKey::Masked(text.to_owned()), |(key, _)| ShownKey::Whole(key))
 }

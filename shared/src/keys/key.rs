@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::audit::{Change, Changes};
 use crate::clock::Timestamp;
 use crate::keys::vault::Sealed;
+use crate::usage::Usage;
 
 /// The largest id of a user or a key: 2^53 - 1, the largest integer every JSON reader holds exactly.
 pub const MAX_ID: u64 = (1 << 53) - 1;
@@ -176,12 +177,42 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     /// The key string: hashed for checking, encrypted for showing.
     pub secret: Sealed,
-    /// When it was last accepted.
-    pub last_used_at: Option<Timestamp>,
-    /// How often it was accepted.
-    pub usage_count: u64,
+    /// The string before the last rotation, while it still works.
+    pub previous: Option<Previous>,
+    /// How it was used.
+    pub usage: Usage,
     /// Counts the changes, for optimistic locking (metering a use is not a change).
     pub version: u64,
+}
+
+/// A key string that was replaced, and works until its grace ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Previous {
+    /// SHA-256 of the string.
+    pub hash: [u8; 32],
+    /// When it ceases to work.
+    pub until: Timestamp,
+}
+
+impl fmt::Debug for Previous {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Previous(until {})", self.until)
+    }
+}
+
+/// How long the old string of a rotated key still works: 0 seconds to 30 days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GracePeriod(u32);
+
+impl GracePeriod {
+    /// What a number of seconds must be.
+    pub const EXPECTED: &str = "must be a whole number of seconds from 0 to 2592000";
+
+    /// A number of seconds.
+    #[must_use]
+    pub fn new(seconds: u64) -> Option<Self> {
+        u32::try_from(seconds).ok().filter(|seconds| *seconds <= 2_592_000).map(Self)
+    }
 }
 
 /// A change that an expired key does not allow.
@@ -259,6 +290,20 @@ impl Key {
         Ok(())
     }
 
+    /// Gives the key a new string; the old one works until the grace is over, and never longer than the key.
+    ///
+    /// # Errors
+    ///
+    /// If it is expired.
+    pub fn rotate(&mut self, secret: Sealed, grace: GracePeriod, now: Timestamp) -> Result<(), KeyExpired> {
+        self.ensure_not_expired(now)?;
+        let until = now.plus_seconds(grace.0.into()).unwrap_or(now);
+        let until = self.expires_at.map_or(until, |expiry| expiry.min(until));
+        let hash = std::mem::replace(&mut self.secret, secret).hash;
+        self.previous = (until > now).then_some(Previous { hash, until });
+        Ok(())
+    }
+
     /// What changed from `before` to `self`, for the audit trail; empty when nothing did.
     #[must_use]
     pub fn changes_since(&self, before: &Self) -> Changes {
@@ -270,22 +315,22 @@ impl Key {
             .collect()
     }
 
-    /// What the trail says of a new key: each field from nothing.
+    /// What the trail says of a new key: each field it has, from nothing.
     #[must_use]
     pub fn creation(&self) -> Changes {
-        let from = serde_json::Value::Null;
-        self.audited().into_iter().map(|(field, to)| (field, Change { from: from.clone(), to })).collect()
+        let present = self.audited().into_iter().filter(|(_, value)| !value.is_null());
+        present.map(|(field, to)| (field, Change { from: serde_json::Value::Null, to })).collect()
     }
 
-    /// What the trail says of a deleted key: each field to nothing.
+    /// What the trail says of a deleted key: each field it had, to nothing.
     #[must_use]
     pub fn deletion(&self) -> Changes {
-        let to = serde_json::Value::Null;
-        self.audited().into_iter().map(|(field, from)| (field, Change { from, to: to.clone() })).collect()
+        let present = self.audited().into_iter().filter(|(_, value)| !value.is_null());
+        present.map(|(field, from)| (field, Change { from, to: serde_json::Value::Null })).collect()
     }
 
     /// The fields the audit trail speaks of.
-    fn audited(&self) -> [(&'static str, serde_json::Value); 4] {
+    fn audited(&self) -> [(&'static str, serde_json::Value); 5] {
         let Self {
             name,
             kind,
@@ -295,8 +340,8 @@ impl Key {
             user_id: _,
             created_at: _,
             secret: _,
-            last_used_at: _,
-            usage_count: _,
+            previous,
+            usage: _,
             version: _,
         } = self;
         [
@@ -304,6 +349,7 @@ impl Key {
             ("type", kind.as_str().into()),
             ("status", stored_status.as_str().into()),
             ("expiry_at", expires_at.map(|time| time.to_string()).into()),
+            ("previous_key_until", previous.map(|previous| previous.until.to_string()).into()),
         ]
     }
 }
@@ -326,8 +372,8 @@ mod tests {
             created_at: at("2026-03-01T12:00:00Z"),
             expires_at: expires_at.map(at),
             secret: Sealed { hash: [0; 32], data_key: 1, ciphertext: Vec::new() },
-            last_used_at: None,
-            usage_count: 0,
+            previous: None,
+            usage: Usage::default(),
             version: 1,
         }
     }

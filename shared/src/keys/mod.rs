@@ -1,5 +1,7 @@
 //! API keys: the record and what may become of it, its string, its encryption, and where it is stored.
 
+mod check;
+mod idempotency;
 mod key;
 mod record;
 mod secret;
@@ -7,7 +9,9 @@ mod store;
 mod vault;
 mod view;
 
-pub use self::key::{Key, KeyExpired, KeyId, KeyName, KeyType, MAX_ID, Status, Update, UserId};
+pub use self::check::{Checked, Refusal, Verification};
+pub use self::idempotency::Made;
+pub use self::key::{GracePeriod, Key, KeyExpired, KeyId, KeyName, KeyType, MAX_ID, Previous, Status, Update, UserId};
 pub use self::secret::{Locator, PlainKey, Prefix};
 pub use self::store::{Keys, NewKey};
 pub use self::vault::{DataKey, Sealed, Vault};

@@ -4,11 +4,26 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::clock::Timestamp;
-use crate::keys::{Key, KeyId, KeyName, KeyType, Sealed, Status, UserId};
+use crate::keys::{Key, KeyName, KeyType, Previous, Sealed, Status};
 use crate::table::{Item, PrimaryKey, number};
+use crate::usage::{Day, Usage};
 
 /// The partitions of the index of keys that still have to expire.
 const EXPIRY_SHARDS: u64 = 16;
+
+/// The attributes that a change may replace; the others stay, or are counted by uses.
+pub const CHANGEABLE: &[&str] = &[
+    "name",
+    "type",
+    "status",
+    "expires_at",
+    "expiry_shard",
+    "hash",
+    "data_key",
+    "ciphertext",
+    "old_hash",
+    "old_until",
+];
 
 /// An item that is not a key record.
 #[derive(Debug, thiserror::Error)]
@@ -26,16 +41,14 @@ pub fn to_item(key: &Key) -> Item {
         created_at,
         expires_at,
         secret: Sealed { hash, data_key, ciphertext },
-        last_used_at,
-        usage_count,
+        previous,
+        usage: Usage { count, last_used_at, days },
         version,
     } = key;
     let number = |number: u64| AttributeValue::N(number.to_string());
     let time = |time: Timestamp| AttributeValue::N(time.seconds().to_string());
     let mut item = Item::from(PrimaryKey::key(*user_id, *id));
     let attributes = [
-        ("id", Some(number(id.get()))),
-        ("user_id", Some(number(user_id.get()))),
         ("name", Some(AttributeValue::S(name.as_str().to_owned()))),
         ("type", Some(AttributeValue::S(kind.as_str().to_owned()))),
         ("status", Some(AttributeValue::S(stored_status.as_str().to_owned()))),
@@ -45,8 +58,12 @@ pub fn to_item(key: &Key) -> Item {
         ("hash", Some(AttributeValue::B(Blob::new(hash.as_slice())))),
         ("data_key", Some(number((*data_key).into()))),
         ("ciphertext", Some(AttributeValue::B(Blob::new(ciphertext.as_slice())))),
-        ("last_used_at", last_used_at.map(time)),
-        ("usage_count", Some(number(*usage_count))),
+        ("old_hash", previous.map(|previous| AttributeValue::B(Blob::new(previous.hash.as_slice())))),
+        ("old_until", previous.map(|previous| time(previous.until))),
+        ("used_at", last_used_at.map(time)),
+        ("uses", Some(number(*count))),
+        // Also when it is empty: a use adds to a map that must be there.
+        ("days", Some(AttributeValue::M(days.iter().map(|(day, count)| (day.attribute(), number(*count))).collect()))),
         ("version", Some(number(*version))),
     ];
     item.extend(attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
@@ -54,7 +71,7 @@ pub fn to_item(key: &Key) -> Item {
 }
 
 /// Where the record is in the index of keys that still have to expire, if it is one of them.
-pub fn expiry_shard(key: &Key) -> Option<AttributeValue> {
+fn expiry_shard(key: &Key) -> Option<AttributeValue> {
     let pending = key.expires_at.is_some() && key.stored_status != Status::Expired;
     pending.then(|| AttributeValue::N((key.id.get() % EXPIRY_SHARDS).to_string()))
 }
@@ -66,25 +83,36 @@ pub fn from_item(item: &Item) -> Result<Key, Damaged> {
     let bytes = |name: &'static str| {
         item.get(name).and_then(|value| value.as_b().ok()).map(AsRef::<[u8]>::as_ref).ok_or(Damaged(name))
     };
+    let hash = |name: &'static str| bytes(name)?.try_into().map_err(|_| Damaged(name));
     let time = |name: &'static str| {
         let value = item.get(name).map(|value| number(value).and_then(Timestamp::from_seconds).ok_or(Damaged(name)));
         value.transpose()
     };
+    let (user_id, id) = PrimaryKey::parse_key(item).ok_or(Damaged("SK"))?;
+    let day = |(name, count): (&String, &AttributeValue)| Some((Day::from_attribute(name)?, number(count)?));
+    let days = item.get("days").and_then(|days| days.as_m().ok()).ok_or(Damaged("days"))?;
     Ok(Key {
-        id: KeyId::new(integer("id")?).ok_or(Damaged("id"))?,
-        user_id: UserId::new(integer("user_id")?).ok_or(Damaged("user_id"))?,
+        id,
+        user_id,
         name: KeyName::new(text("name")?).map_err(|_| Damaged("name"))?,
         kind: KeyType::parse(text("type")?).ok_or(Damaged("type"))?,
         stored_status: Status::parse(text("status")?).ok_or(Damaged("status"))?,
         created_at: time("created_at")?.ok_or(Damaged("created_at"))?,
         expires_at: time("expires_at")?,
         secret: Sealed {
-            hash: bytes("hash")?.try_into().map_err(|_| Damaged("hash"))?,
+            hash: hash("hash")?,
             data_key: integer("data_key")?.try_into().map_err(|_| Damaged("data_key"))?,
             ciphertext: bytes("ciphertext")?.to_vec(),
         },
-        last_used_at: time("last_used_at")?,
-        usage_count: integer("usage_count")?,
+        previous: match time("old_until")? {
+            Some(until) => Some(Previous { hash: hash("old_hash")?, until }),
+            None => None,
+        },
+        usage: Usage {
+            count: integer("uses")?,
+            last_used_at: time("used_at")?,
+            days: days.iter().map(|entry| day(entry).ok_or(Damaged("days"))).collect::<Result<_, _>>()?,
+        },
         version: integer("version")?,
     })
 }

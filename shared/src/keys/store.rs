@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update as UpdateItem,
 };
-use futures_util::future::{join, try_join_all};
+use futures_util::future::{join, join3, try_join_all};
 
 use crate::audit::{self, Action, Change, Changes};
 use crate::call::{Call, Cursor, PageRequest};
@@ -17,23 +17,26 @@ use crate::clock::{Random, Timestamp};
 use crate::config::{Config, KeyReveal};
 use crate::error::Error;
 use crate::format::AuditPage;
-use crate::keys::record::{expiry_shard, from_item, to_item};
+use crate::keys::idempotency::{Idempotency, Made};
+use crate::keys::record::{CHANGEABLE, from_item, to_item};
 use crate::keys::{
-    Key, KeyExpired, KeyId, KeyName, KeyPage, KeyType, KeyView, Locator, PlainKey, Prefix, ShownKey, Status, UserId,
-    Vault,
+    GracePeriod, Key, KeyExpired, KeyId, KeyName, KeyPage, KeyType, KeyView, Locator, PlainKey, Prefix, ShownKey,
+    Status, UserId, Vault,
 };
 use crate::table::{Cancelled, Conflict, Item, KEY_PREFIX, PrimaryKey, Table, failure, number};
+use crate::usage::{Usage, UsageView};
 
 /// How often a change is tried when others change the same records.
 const MAX_ATTEMPTS: u32 = 12;
 
 /// The keys of all users.
 pub struct Keys {
-    table: Table,
-    vault: Vault,
+    pub(super) table: Table,
+    pub(super) vault: Vault,
     random: Random,
     reveal: KeyReveal,
     max_keys_per_user: u32,
+    pub(super) test_key_daily_limit: u32,
 }
 
 /// What a key is made from.
@@ -51,8 +54,8 @@ pub struct NewKey {
 
 /// What is kept once per user.
 #[derive(Clone, Copy, Debug, Default)]
-struct Meta {
-    default_id: Option<KeyId>,
+pub(super) struct Meta {
+    pub(super) default_id: Option<KeyId>,
     key_count: u64,
 }
 
@@ -66,7 +69,7 @@ impl From<&Item> for Meta {
 }
 
 /// The attempts of a change that others may be in the way of.
-struct Attempts<'a> {
+pub(super) struct Attempts<'a> {
     keys: &'a Keys,
     made: u32,
 }
@@ -74,9 +77,14 @@ struct Attempts<'a> {
 impl Attempts<'_> {
     /// Waits before the next attempt; fails when there should be none.
     async fn again(&mut self, cancelled: Cancelled) -> Result<(), Error> {
-        if let Cancelled::Other(error) = cancelled {
-            return Err(error);
+        match cancelled {
+            Cancelled::Other(error) => Err(error),
+            Cancelled::Conflict(_) => self.after_conflict().await,
         }
+    }
+
+    /// Waits before the next attempt, after a conflict.
+    pub(super) async fn after_conflict(&mut self) -> Result<(), Error> {
         self.made += 1;
         if self.made == MAX_ATTEMPTS {
             return Err(Error::Unavailable(Cow::Borrowed("too many changes of the same records at once")));
@@ -88,19 +96,29 @@ impl Attempts<'_> {
 
 impl Keys {
     pub(crate) fn new(table: Table, vault: Vault, config: &Config, random: Random) -> Self {
-        Self { table, vault, random, reveal: config.key_reveal, max_keys_per_user: config.max_keys_per_user }
+        let Config { key_reveal, max_keys_per_user, test_key_daily_limit, .. } = *config;
+        Self { table, vault, random, reveal: key_reveal, max_keys_per_user, test_key_daily_limit }
     }
 
     /// Makes a key for the caller.
     ///
     /// # Errors
     ///
-    /// [`Error::LimitReached`] when the caller has as many keys as allowed.
-    pub async fn create(&self, call: &Call, new: NewKey) -> Result<KeyView, Error> {
-        // An id that is taken but not used, because the call is refused in the end, is a gap: ids need not be dense.
-        let (ready, (id, admitted)) = join(self.vault.ready(), join(self.next_id(), call.admission.granted())).await;
+    /// [`Error::LimitReached`] when the caller has as many keys as allowed; [`Error::IdempotencyMismatch`].
+    pub async fn create(&self, call: &Call, new: NewKey) -> Result<Made, Error> {
+        let idempotency = Idempotency::of(call, || format!("{new:?}"))?;
+        let (first_round, replayed) = join(
+            join3(self.vault.ready(), self.next_id(), call.admission.granted()),
+            self.replay(call, idempotency.as_ref()),
+        )
+        .await;
+        // An id that is taken but not used, because the call is refused or repeated, is a gap: ids need not be dense.
+        let (ready, id, admitted) = first_round;
         admitted?;
         ready?;
+        if let Some(made) = replayed? {
+            return Ok(made);
+        }
         let owner = call.caller.user_id;
         let locator = Locator { user_id: owner, key_id: id? };
         let plain = PlainKey::generate(Prefix::of(new.kind), locator, &self.random);
@@ -114,8 +132,8 @@ impl Keys {
             created_at: call.timestamp(),
             expires_at,
             secret: self.vault.seal(&plain, locator, &self.random, call.now).await?,
-            last_used_at: None,
-            usage_count: 0,
+            previous: None,
+            usage: Usage::default(),
             version: 1,
         };
         let put = Put::builder().table_name(self.table.name()).set_item(Some(to_item(&key)));
@@ -127,11 +145,12 @@ impl Keys {
             .expression_attribute_values(":1", count_of(1))
             .expression_attribute_values(":max", count_of(self.max_keys_per_user.into()))
             .build();
-        let writes = vec![
+        let mut writes = vec![
             TransactWriteItem::builder().put(built(put)?).build(),
             TransactWriteItem::builder().update(built(count)?).build(),
             self.entry(call, key.id, Action::Create, key.creation())?,
         ];
+        writes.extend(self.remember(call, idempotency.as_ref(), &key, false)?);
         let mut attempts = self.attempts();
         while let Err(cancelled) = self.table.commit(writes.clone()).await {
             if let Cancelled::Conflict(conflicts) = &cancelled
@@ -140,8 +159,65 @@ impl Keys {
                 return Err(Error::LimitReached);
             }
             attempts.again(cancelled).await?;
+            // The conflict may have been with the same request.
+            if let Some(made) = self.replay(call, idempotency.as_ref()).await? {
+                return Ok(made);
+            }
         }
-        Ok(KeyView::new(key, ShownKey::Whole(plain), false, call.timestamp()))
+        Ok(Made::new(KeyView::new(key, ShownKey::Whole(plain), false, call.timestamp())))
+    }
+
+    /// Gives one of the caller's keys a new string; the old one works until the grace ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; [`Error::Expired`]; [`Error::IdempotencyMismatch`].
+    pub async fn rotate(&self, call: &Call, id: KeyId, grace: GracePeriod) -> Result<Made, Error> {
+        let idempotency = Idempotency::of(call, || format!("{id} {grace:?}"))?;
+        let locator = Locator { user_id: call.caller.user_id, key_id: id };
+        let mut attempts = self.attempts();
+        loop {
+            let (read, replayed) = join(self.read_one(call, id), self.replay(call, idempotency.as_ref())).await;
+            if let Some(made) = replayed? {
+                call.admission.granted().await?;
+                return Ok(made);
+            }
+            let (before, meta) = read?;
+            before.ensure_not_expired(call.timestamp()).map_err(|KeyExpired| Error::Expired)?;
+            call.admission.granted().await?;
+            let plain = PlainKey::generate(Prefix::of(before.kind), locator, &self.random);
+            let sealed = self.vault.seal(&plain, locator, &self.random, call.now).await?;
+            let mut key = before.clone();
+            key.rotate(sealed, grace, call.timestamp()).map_err(|KeyExpired| Error::Expired)?;
+            let is_default = meta.default_id == Some(id);
+            let mut writes =
+                vec![self.replace(&before, &key)?, self.entry(call, id, Action::Rotate, key.changes_since(&before))?];
+            writes.extend(self.remember(call, idempotency.as_ref(), &key, is_default)?);
+            match self.table.commit(writes).await {
+                Ok(()) => {
+                    return Ok(Made::new(KeyView::new(key, ShownKey::Whole(plain), is_default, call.timestamp())));
+                }
+                Err(cancelled) => attempts.again(cancelled).await?,
+            }
+        }
+    }
+
+    /// How one of the caller's keys is used.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub async fn usage(&self, call: &Call, id: KeyId) -> Result<UsageView, Error> {
+        let get = self
+            .table
+            .client()
+            .get_item()
+            .table_name(self.table.name())
+            .set_key(Some(PrimaryKey::key(call.caller.user_id, id).into()))
+            .consistent_read(true);
+        let item = get.send().await.map_err(|error| failure(&error))?.item.ok_or(Error::NotFound)?;
+        let key = from_item(&item).map_err(|error| damaged(&error))?;
+        Ok(UsageView::new(id, key.usage, call.timestamp()))
     }
 
     /// One of the caller's keys.
@@ -400,7 +476,7 @@ impl Keys {
         Ok((keys, meta))
     }
 
-    async fn meta(&self, owner: UserId) -> Result<Meta, Error> {
+    pub(super) async fn meta(&self, owner: UserId) -> Result<Meta, Error> {
         let get = self
             .table
             .client()
@@ -439,31 +515,22 @@ impl Keys {
 
     /// Writes the changeable attributes of a record. Its usage is left alone: it is counted beside all changes.
     fn replace(&self, before: &Key, after: &Key) -> Result<TransactWriteItem, Error> {
-        let mut sets = vec!["#name = :name", "#type = :type", "#status = :status", "version = :next"];
-        let mut removes = Vec::new();
+        let item = to_item(after);
         let mut update = self
             .update(PrimaryKey::key(after.user_id, after.id))
             .condition_expression("version = :version")
-            .expression_attribute_names("#name", "name")
-            .expression_attribute_names("#type", "type")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":name", AttributeValue::S(after.name.as_str().to_owned()))
-            .expression_attribute_values(":type", AttributeValue::S(after.kind.as_str().to_owned()))
-            .expression_attribute_values(":status", AttributeValue::S(after.stored_status.as_str().to_owned()))
             .expression_attribute_values(":version", count_of(before.version))
             .expression_attribute_values(":next", count_of(before.version + 1));
-        let expires_at = after.expires_at.map(|time| AttributeValue::N(time.seconds().to_string()));
-        let optional = [
-            ("expires_at", "expires_at = :expires_at", ":expires_at", expires_at),
-            ("expiry_shard", "expiry_shard = :expiry_shard", ":expiry_shard", expiry_shard(after)),
-        ];
-        for (name, set, placeholder, value) in optional {
-            match value {
+        let mut sets = vec!["version = :next".to_owned()];
+        let mut removes = Vec::new();
+        for name in CHANGEABLE {
+            update = update.expression_attribute_names(format!("#{name}"), *name);
+            match item.get(*name) {
                 Some(value) => {
-                    sets.push(set);
-                    update = update.expression_attribute_values(placeholder, value);
+                    sets.push(format!("#{name} = :{name}"));
+                    update = update.expression_attribute_values(format!(":{name}"), value.clone());
                 }
-                None => removes.push(name),
+                None => removes.push(format!("#{name}")),
             }
         }
         let mut expression = format!("SET {}", sets.join(", "));
@@ -514,7 +581,7 @@ impl Keys {
         UpdateItem::builder().table_name(self.table.name()).set_key(Some(key.into()))
     }
 
-    fn attempts(&self) -> Attempts<'_> {
+    pub(super) fn attempts(&self) -> Attempts<'_> {
         Attempts { keys: self, made: 0 }
     }
 
@@ -558,15 +625,15 @@ fn default_change(is_default: bool) -> Changes {
     Changes::from([("is_default", Change { from: (!is_default).into(), to: is_default.into() })])
 }
 
-fn count_of(number: u64) -> AttributeValue {
+pub(super) fn count_of(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-fn damaged(error: &dyn std::error::Error) -> Error {
+pub(super) fn damaged(error: &dyn std::error::Error) -> Error {
     Error::Failed(Cow::Owned(error.to_string()))
 }
 
 /// A part of a request whose required members are all set.
-fn built<T>(result: Result<T, aws_sdk_dynamodb::error::BuildError>) -> Result<T, Error> {
+pub(super) fn built<T>(result: Result<T, aws_sdk_dynamodb::error::BuildError>) -> Result<T, Error> {
     result.map_err(|error| damaged(&error))
 }

@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use crate::clock::Timestamp;
 use crate::keys::{Key, KeyId, KeyName, KeyType, PlainKey, Status, UserId};
+use crate::usage::Usage;
 
 /// The key object of the documentation, in its order, and what is known of its use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,8 +48,8 @@ impl KeyView {
             created_at,
             expires_at,
             secret: _,
-            last_used_at,
-            usage_count,
+            previous: _,
+            usage: Usage { count, last_used_at, days: _ },
             version: _,
         } = key;
         Self {
@@ -62,7 +63,7 @@ impl KeyView {
             expiry_at: expires_at,
             user_id,
             last_used_at,
-            usage_count,
+            usage_count: count,
         }
     }
 }

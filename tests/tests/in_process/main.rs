@@ -2,6 +2,7 @@
 
 mod create_key;
 mod delete_key;
+mod get_conformance;
 mod get_key;
 mod list_audit;
 mod list_keys;

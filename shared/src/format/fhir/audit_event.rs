@@ -82,7 +82,12 @@ const fn code(action: Action) -> &'static str {
         Action::Create => "C",
         Action::Update => "U",
         Action::Delete => "D",
-        Action::Pause | Action::Resume | Action::SetDefault | Action::RemoveDefault => "E",
+        Action::Pause
+        | Action::Resume
+        | Action::SetDefault
+        | Action::RemoveDefault
+        | Action::Rotate
+        | Action::Expire => "E",
     }
 }
 

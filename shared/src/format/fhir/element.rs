@@ -6,13 +6,11 @@ use serde_json::Value;
 use super::API_KEY;
 use super::node::{Member, Node};
 use crate::error::{Reason, Violation};
+use crate::format::fields::MAX_VIOLATIONS;
 use crate::format::{Expected, Fields, inputs};
 use crate::keys::KeyId;
 
 const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
-
-/// The most violations that are listed: a body of rubbish should not get a much longer answer.
-const MAX_VIOLATIONS: usize = 20;
 
 /// A request on the way to its fields.
 pub(super) struct Reading<'a> {
@@ -134,6 +132,10 @@ fn read_value(field: &str, element: &Element<'_, '_>, base: &str) -> Result<Valu
             "valueInstant" => string(node),
             "_valueInstant" => is_not_applicable(node).then_some(Value::Null),
             _ => None,
+        }),
+        "grace_period_seconds" => ("a valueInteger of 0 or more", |name, node, _| {
+            let seconds = (name == "valueInteger").then(|| node.number())??.as_u64()?;
+            Some(seconds.into())
         }),
         "id" | "old_id" => ("valueReference to a Basic, a positive valueInteger or their valueString", id),
         _ => ("valueString", |name, node, _| (name == "valueString").then(|| string(node))?),

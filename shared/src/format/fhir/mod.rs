@@ -10,9 +10,12 @@ mod element;
 mod node;
 mod outcome;
 mod parameters;
+#[cfg(test)]
+mod properties;
 mod request;
 mod resource;
 mod response;
+mod result;
 
 pub(super) use self::request::read;
 pub(super) use self::response::write;

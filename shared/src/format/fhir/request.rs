@@ -43,7 +43,10 @@ const fn takes_basic(operation: Operation) -> bool {
         | Operation::SetDefault
         | Operation::RemoveDefault
         | Operation::ListUserKeys
-        | Operation::ListAudit => false,
+        | Operation::ListAudit
+        | Operation::RotateKey
+        | Operation::GetUsage
+        | Operation::VerifyKey => false,
     }
 }
 

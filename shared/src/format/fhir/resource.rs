@@ -3,30 +3,37 @@
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{API_KEY, EXTENSIONS};
 use crate::clock::Timestamp;
 use crate::format::digits::{decimal, push_padded};
 use crate::keys::{KeyView, UserId};
 
-/// The URLs of our definitions, put together once for a response.
+/// The URLs of our definitions, and what holds for every key, put together once for a response. They are most of a
+/// list of keys, and as JSON already they are copied rather than looked through for what has to be escaped.
 pub(super) struct Urls {
-    profile: String,
-    extensions: [String; EXTENSIONS.len()],
-    key_id: String,
-    user_id: String,
-    resource_type: String,
+    extensions: [Box<RawValue>; EXTENSIONS.len()],
+    key_id: Box<RawValue>,
+    user_id: Box<RawValue>,
+    meta: Box<RawValue>,
+    code: Box<RawValue>,
+    /// The code system of the audit trail's actions.
     pub(super) action: String,
 }
 
 impl Urls {
     pub(super) fn new(base: &str) -> Self {
+        let url = |path: &str| json(&format!("{base}/{path}"));
+        let profile = format!("{base}/StructureDefinition/{API_KEY}");
+        let system = format!("{base}/CodeSystem/resource-type");
+        let coding = Coding { system: &system, code: API_KEY, display: Some("API key") };
         Self {
-            profile: format!("{base}/StructureDefinition/{API_KEY}"),
-            extensions: EXTENSIONS.map(|(_, extension)| format!("{base}/StructureDefinition/{extension}")),
-            key_id: format!("{base}/sid/api-key-id"),
-            user_id: format!("{base}/sid/user-id"),
-            resource_type: format!("{base}/CodeSystem/resource-type"),
+            extensions: EXTENSIONS.map(|(_, extension)| url(&format!("StructureDefinition/{extension}"))),
+            key_id: url("sid/api-key-id"),
+            user_id: url("sid/user-id"),
+            meta: json(&Meta { profile: [&profile] }),
+            code: json(&Concept { coding: Some([coding]), text: None }),
             action: format!("{base}/CodeSystem/api-key-action"),
         }
     }
@@ -85,13 +92,10 @@ impl Serialize for ApiKey<'_> {
         let basic = Basic {
             resource_type: "Basic",
             id: &id,
-            meta: Meta { profile: [&self.urls.profile] },
+            meta: &self.urls.meta,
             extension: Extensions { urls: &self.urls.extensions, values },
             identifier: [self.urls.key(&id)],
-            code: Concept {
-                coding: Some([Coding { system: &self.urls.resource_type, code: API_KEY, display: Some("API key") }]),
-                text: None,
-            },
+            code: &self.urls.code,
             subject: self.urls.user(&user),
             created: created.split_once('T').map_or(&*created, |(date, _)| date),
         };
@@ -104,10 +108,10 @@ impl Serialize for ApiKey<'_> {
 struct Basic<'a> {
     resource_type: &'static str,
     id: &'a str,
-    meta: Meta<'a>,
+    meta: &'a RawValue,
     extension: Extensions<'a>,
     identifier: [Identifier<'a>; 1],
-    code: Concept<'a>,
+    code: &'a RawValue,
     subject: Reference<'a>,
     created: &'a str,
 }
@@ -118,7 +122,7 @@ struct Meta<'a> {
 }
 
 struct Extensions<'a> {
-    urls: &'a [String; EXTENSIONS.len()],
+    urls: &'a [Box<RawValue>; EXTENSIONS.len()],
     values: [Option<Value<'a>>; EXTENSIONS.len()],
 }
 
@@ -130,7 +134,7 @@ impl Serialize for Extensions<'_> {
 }
 
 struct Extension<'a> {
-    url: &'a str,
+    url: &'a RawValue,
     value: &'a Value<'a>,
 }
 
@@ -158,7 +162,7 @@ impl Serialize for Extension<'_> {
 
 #[derive(Serialize)]
 pub(super) struct Identifier<'a> {
-    pub(super) system: &'a str,
+    pub(super) system: &'a RawValue,
     pub(super) value: &'a str,
 }
 
@@ -191,6 +195,11 @@ pub(super) struct Reference<'a> {
     pub(super) display: Option<&'a str>,
 }
 
+/// A part of a resource as JSON.
+fn json(part: &(impl Serialize + ?Sized)) -> Box<RawValue> {
+    to_raw_value(part).expect("parts have string keys and no failing serializers")
+}
+
 /// The text of a user's id.
 pub(super) fn user_text(id: UserId) -> String {
     decimal(id.get())
@@ -200,15 +209,15 @@ pub(super) fn user_text(id: UserId) -> String {
 pub(super) fn instant(time: DateTime<Utc>) -> String {
     let time = time.naive_utc();
     let mut text = String::with_capacity(24);
-    push_padded(&mut text, time.year().unsigned_abs(), 4);
+    push_padded::<4>(&mut text, time.year().unsigned_abs());
     for (before, part) in
         [('-', time.month()), ('-', time.day()), ('T', time.hour()), (':', time.minute()), (':', time.second())]
     {
         text.push(before);
-        push_padded(&mut text, part, 2);
+        push_padded::<2>(&mut text, part);
     }
     text.push('.');
-    push_padded(&mut text, (time.nanosecond() / 1_000_000).min(999), 3);
+    push_padded::<3>(&mut text, (time.nanosecond() / 1_000_000).min(999));
     text.push('Z');
     text
 }

@@ -6,32 +6,41 @@ use super::audit_event::AuditEntry;
 use super::bundle::Bundle;
 use super::outcome::OperationOutcome;
 use super::resource::{ApiKey, Urls};
+use super::result::Parameters;
 use crate::format::{Content, Context};
+
+/// About what an entry of a list takes with the usual base: one allocation for a list.
+const KEY_BYTES: usize = 1_664;
+const OUTCOME_BYTES: usize = 256;
 
 /// Writes a response.
 pub(in crate::format) fn write(content: &Content, about: &Context<'_>) -> Vec<u8> {
     let base = about.fhir_base;
     match content {
-        Content::Key(view) => to_json(&ApiKey { view, urls: &Urls::new(base) }),
+        Content::Key(view) => to_json(&ApiKey { view, urls: &Urls::new(base) }, KEY_BYTES),
         Content::Keys(page) => {
             let urls = &Urls::new(base);
             let keys = page.keys.iter().map(|view| (format!("{base}/Basic/{}", view.id), ApiKey { view, urls }));
-            to_json(&Bundle::new(Some(page.total), keys, about))
+            to_json(&Bundle::new(Some(page.total), keys, about), KEY_BYTES * (1 + page.keys.len()))
         }
-        Content::Deleted => to_json(&OperationOutcome::information("API Key deleted successfully")),
+        Content::Deleted => to_json(&OperationOutcome::information("API Key deleted successfully"), OUTCOME_BYTES),
         Content::Audit(page) => {
             let urls = &Urls::new(base);
             let entries = page.entries.iter();
             let events = entries.map(|entry| (format!("{base}/AuditEvent/{}", entry.id), AuditEntry { entry, urls }));
             // The trail is read page by page; nobody counts it.
-            to_json(&Bundle::new(None, events, about))
+            to_json(&Bundle::new(None, events, about), KEY_BYTES * (1 + page.entries.len()))
         }
-        Content::Problem(problem) => to_json(&OperationOutcome::problem(problem, about)),
+        Content::Usage(usage) => to_json(&Parameters::usage(usage), KEY_BYTES),
+        Content::Verification(verification) => to_json(&Parameters::verification(verification), OUTCOME_BYTES),
+        Content::Problem(problem) => to_json(&OperationOutcome::problem(problem, about), OUTCOME_BYTES),
     }
 }
 
-fn to_json(resource: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(resource).expect("resources have string keys and no failing serializers")
+fn to_json(resource: &impl Serialize, capacity: usize) -> Vec<u8> {
+    let mut json = Vec::with_capacity(capacity);
+    serde_json::to_writer(&mut json, resource).expect("resources have string keys and no failing serializers");
+    json
 }
 
 #[cfg(test)]

@@ -123,10 +123,12 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A component of the first repetition, by its number from 1 on; one that is not there is empty.
-    pub(super) fn component(&self, number: usize) -> &'a str {
+    /// A component of the first repetition, by its number from 1 on; one that is not there is empty, one that cannot
+    /// be decoded is as it is.
+    pub(super) fn component(&self, number: usize) -> Cow<'a, str> {
         let first = self.encoded.split(self.delimiters.repetition).next().unwrap_or_default();
-        first.split(self.delimiters.component).nth(number.saturating_sub(1)).unwrap_or_default()
+        let component = first.split(self.delimiters.component).nth(number.saturating_sub(1)).unwrap_or_default();
+        self.delimiters.decode(component).unwrap_or(Cow::Borrowed(component))
     }
 
     /// The field decoded as a whole.

@@ -6,12 +6,14 @@
 mod error;
 mod escape;
 mod message;
+#[cfg(test)]
+mod properties;
 mod request;
 mod response;
 mod time;
 mod writer;
 
-pub(super) use self::request::read;
+pub(super) use self::request::{read, sender};
 pub(super) use self::response::write;
 use crate::operation::Operation;
 
@@ -54,6 +56,9 @@ const fn event(operation: Operation) -> &'static str {
         Operation::SetDefault => "Z08",
         Operation::RemoveDefault => "Z09",
         Operation::ListUserKeys => "Z10",
+        Operation::RotateKey => "Z11",
+        Operation::GetUsage => "Z12",
         Operation::ListAudit => "Z13",
+        Operation::VerifyKey => "Z14",
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::message::{Field, Given, MAX_CONTROL_ID, Message, Segment};
 use super::{ZAK, ZAK_FIELDS, event, position, time};
 use crate::error::{Reason, Violation};
-use crate::format::{Expected, Fields, Incoming, inputs};
+use crate::format::{Expected, Fields, Incoming, Sender, inputs};
 use crate::keys::KeyId;
 use crate::operation::Operation;
 
@@ -24,6 +24,11 @@ pub(in crate::format) fn read(body: &[u8], expected: Expected<'_>) -> Incoming {
     }
 }
 
+/// Reads who sent a message.
+pub(in crate::format) fn sender(body: &[u8]) -> Option<Sender> {
+    Message::parse(&String::from_utf8_lossy(body)).ok().map(|message| message.sender())
+}
+
 const NOT_UTF8: &str = "body must be UTF-8";
 
 /// Checks what MSH says of the message (sections 2.15.9.9 to 2.15.9.18); routing, times and acknowledgement
@@ -31,8 +36,8 @@ const NOT_UTF8: &str = "body must be UTF-8";
 fn check_header(header: Segment<'_>, operation: Operation) -> impl Iterator<Item = Violation> {
     let message_type = header.field(9);
     let event = event(operation);
-    // The structure follows from the type and the event; version 2.3 senders and hand-written messages leave it out.
-    let known_type = message_type.component(1) == ZAK && matches!(message_type.component(3), "" | "ZAK_Z01");
+    // The structure follows from the type and the event, so it may be left out.
+    let known_type = message_type.component(1) == ZAK && matches!(&*message_type.component(3), "" | "ZAK_Z01");
     let control_id = match header.field(10).single() {
         Ok(Given::Value(id)) if id.chars().count() <= MAX_CONTROL_ID => None,
         Ok(Given::Value(_)) => Some((Reason::TooLong, "MSH-10 (control id) must not be longer than 20 characters")),
@@ -41,25 +46,24 @@ fn check_header(header: Segment<'_>, operation: Operation) -> impl Iterator<Item
     };
     // "Not present" and "T" both mean current processing (table 0207).
     let processing = header.field(11);
-    let production = processing.component(1) == "P" && matches!(processing.component(2), "" | "T");
+    let production = processing.component(1) == "P" && matches!(&*processing.component(2), "" | "T");
+    let known_version = header.field(12).component(1) == "2.5.1";
     // An empty field means ASCII, of which UTF-8 is a superset (table 0211).
     let character_set = header.field(18).component(1);
     let utf8 = ["", "UNICODE UTF-8", "UTF-8", "ASCII"].iter().any(|known| character_set.eq_ignore_ascii_case(known));
-    let refuse = |fails: bool, at, reason, message: String| fails.then(|| body_violation(at, reason, message));
-    let type_message = format!("MSH-9 (message type) must be ZAK^{event}^ZAK_Z01");
-    let event_message = format!("MSH-9 (trigger event) must be {event} here");
+    let refuse = |fails: bool, at, reason, message: &str| fails.then(|| body_violation(at, reason, message));
+    let refuse_event = |reason, what| {
+        let message = format!("MSH-9 ({what}) must be ZAK^{event}^ZAK_Z01 here");
+        body_violation("MSH-9", reason, message)
+    };
+    let known_event = message_type.component(2) == event;
     [
-        refuse(!known_type, "MSH-9", Reason::MessageType, type_message),
-        refuse(known_type && message_type.component(2) != event, "MSH-9", Reason::EventCode, event_message),
+        (!known_type).then(|| refuse_event(Reason::MessageType, "message type")),
+        (known_type && !known_event).then(|| refuse_event(Reason::EventCode, "trigger event")),
         control_id.map(|(reason, message)| body_violation("MSH-10", reason, message)),
-        refuse(!production, "MSH-11", Reason::ProcessingId, "MSH-11 (processing id) must be P".to_owned()),
-        refuse(
-            header.field(12).component(1) != "2.5.1",
-            "MSH-12",
-            Reason::VersionId,
-            "MSH-12 (version) must be 2.5.1".to_owned(),
-        ),
-        refuse(!utf8, "MSH-18", Reason::Value, "MSH-18 (character set) must be UNICODE UTF-8".to_owned()),
+        refuse(!production, "MSH-11", Reason::ProcessingId, "MSH-11 (processing id) must be P"),
+        refuse(!known_version, "MSH-12", Reason::VersionId, "MSH-12 (version) must be 2.5.1"),
+        refuse(!utf8, "MSH-18", Reason::Value, "MSH-18 (character set) must be UNICODE UTF-8"),
     ]
     .into_iter()
     .flatten()
@@ -99,7 +103,10 @@ fn read_segments(
         | Operation::ResumeKey
         | Operation::SetDefault
         | Operation::RemoveDefault
-        | Operation::ListAudit => true,
+        | Operation::ListAudit
+        | Operation::RotateKey
+        | Operation::GetUsage
+        | Operation::VerifyKey => true,
     };
     if violations.is_empty() && zak.is_none() && needs_zak {
         violations.push(body_violation("ZAK", Reason::Sequence, "a ZAK segment is required"));
@@ -171,6 +178,10 @@ fn read_value(name: &str, field: Field<'_>) -> Result<Value, String> {
             Some(id) => Ok(id.get().into()),
             None => Err("must be an integer from 1 to 9007199254740991".to_owned()),
         },
+        "grace_period_seconds" => match text.parse::<u32>() {
+            Ok(seconds) => Ok(seconds.into()),
+            Err(_) => Err("must be a whole number".to_owned()),
+        },
         "expiry_at" => match time::parse(&text) {
             Some(time) => Ok(time.to_string().into()),
             None => Err(time::EXPECTED.to_owned()),
@@ -189,7 +200,6 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
-    use crate::format::Sender;
     use crate::format::samples::values;
     use crate::keys::{KeyName, KeyType, Status};
 
@@ -200,12 +210,15 @@ mod tests {
             | Operation::DeleteKey
             | Operation::PauseKey
             | Operation::ResumeKey
-            | Operation::ListAudit => KeyId::new(42),
+            | Operation::ListAudit
+            | Operation::RotateKey
+            | Operation::GetUsage => KeyId::new(42),
             Operation::CreateKey
             | Operation::ListKeys
             | Operation::ListUserKeys
             | Operation::SetDefault
-            | Operation::RemoveDefault => None,
+            | Operation::RemoveDefault
+            | Operation::VerifyKey => None,
         };
         Expected { operation, path_id, fhir_base: "https://nuxera.cloud/fhir" }
     }
@@ -247,6 +260,9 @@ mod tests {
         assert_eq!(fields(Operation::PauseKey, "ZAK|1|42", &[]), Ok(vec![]));
         assert_eq!(fields(Operation::PauseKey, "ZAK|1", &[]), Ok(vec![]), "the path says it");
         assert_eq!(fields(Operation::ListKeys, "", &[]), Ok(vec![]));
+        let grace = "ZAK|1|42||||||||||||3600";
+        assert_eq!(fields(Operation::RotateKey, grace, &["grace_period_seconds"]), Ok(vec![json!(3_600)]));
+        assert_eq!(fields(Operation::VerifyKey, "ZAK|1||nux_live_x", &["key"]), Ok(vec![json!("nux_live_x")]));
         assert_eq!(fields(Operation::ListUserKeys, "ZAK|1", &[]), Ok(vec![]));
     }
 
@@ -323,7 +339,9 @@ mod tests {
         body.push(0xe9);
         let incoming = read(&body, expected(Operation::CreateKey));
         let sender = Sender { application: "LABGW".into(), facility: "HOSP".into(), control_id: "C00001".into() };
-        assert_eq!(incoming.sender, Some(sender));
+        assert_eq!(incoming.sender, Some(sender.clone()));
+        assert_eq!(super::sender(&body), Some(sender));
+        assert_eq!(super::sender(b"{}"), None);
         assert_eq!(values(incoming, &[]), Err(vec![("MSH-18".to_owned(), Reason::Structure)]));
     }
 

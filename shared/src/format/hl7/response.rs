@@ -9,7 +9,8 @@ use super::writer::Writer;
 use super::{ZAK, error, event};
 use crate::audit::{Actor, Entry};
 use crate::format::{Content, Context};
-use crate::keys::KeyView;
+use crate::keys::{KeyView, Verification};
+use crate::usage::{DailyUsage, UsageView};
 
 /// About what a segment of a key takes, and the segments before it.
 const KEY_BYTES: usize = 256;
@@ -17,9 +18,10 @@ const KEY_BYTES: usize = 256;
 /// Writes a response.
 pub(in crate::format) fn write(content: &Content, about: &Context<'_>) -> Vec<u8> {
     let segments = match content {
-        Content::Key(_) | Content::Deleted | Content::Problem(_) => 1,
+        Content::Key(_) | Content::Deleted | Content::Verification(_) | Content::Problem(_) => 1,
         Content::Keys(page) => page.keys.len(),
         Content::Audit(page) => page.entries.len(),
+        Content::Usage(usage) => 1 + usage.daily.len(),
     };
     let mut writer = Writer::with_capacity(KEY_BYTES * (1 + segments));
     write_header(&mut writer, about);
@@ -36,6 +38,14 @@ pub(in crate::format) fn write(content: &Content, about: &Context<'_>) -> Vec<u8
         Content::Audit(page) => {
             write_acknowledgement(&mut writer, "AA", about);
             (1..).zip(&page.entries).for_each(|(set_id, entry)| write_entry(&mut writer, set_id, entry));
+        }
+        Content::Usage(usage) => {
+            write_acknowledgement(&mut writer, "AA", about);
+            write_usage(&mut writer, usage);
+        }
+        Content::Verification(verification) => {
+            write_acknowledgement(&mut writer, "AA", about);
+            write_verification(&mut writer, verification);
         }
         Content::Problem(problem) => {
             write_acknowledgement(&mut writer, error::acknowledgement(problem), about);
@@ -54,9 +64,10 @@ fn write_header(writer: &mut Writer, about: &Context<'_>) {
     writer.text(control_id(about)).encoded("P").encoded("2.5.1").empty(5).encoded("UNICODE UTF-8").end();
 }
 
-/// MSA (section 2.15.8).
+/// MSA (section 2.15.8). Without a control id to answer to, the field, which is required, repeats that of the response.
 fn write_acknowledgement(writer: &mut Writer, code: &str, about: &Context<'_>) {
-    let answered = about.sender.map_or_else(|| control_id(about), |sender| &sender.control_id);
+    let answered = about.sender.map(|sender| sender.control_id.as_str()).filter(|id| !id.is_empty());
+    let answered = answered.unwrap_or_else(|| control_id(about));
     writer.segment("MSA").encoded(code).text(first_chars(answered)).end();
 }
 
@@ -101,6 +112,28 @@ fn write_entry(writer: &mut Writer, set_id: u64, entry: &Entry) {
     writer.encoded(role.as_str()).text_or_null(source_ip.as_deref()).text(request_id);
     let changes = changes.iter().map(|(field, change)| [Some(field.into()), value(&change.from), value(&change.to)]);
     writer.repetitions(changes).end();
+}
+
+/// ZUS: the total, then one for each day.
+fn write_usage(writer: &mut Writer, usage: &UsageView) {
+    let UsageView { id, usage_count, last_used_at, daily } = usage;
+    writer.segment("ZUS").number(1).number(id.get()).empty(1).number(*usage_count).time_or_null(*last_used_at).end();
+    for (set_id, DailyUsage { date, count }) in (2..).zip(daily) {
+        // DT (section 2.A.21) has no separators.
+        writer.segment("ZUS").number(set_id).number(id.get()).encoded(&date.replace('-', "")).number(*count).end();
+    }
+}
+
+/// ZVF.
+fn write_verification(writer: &mut Writer, verification: &Verification) {
+    writer.segment("ZVF").number(1);
+    match verification {
+        Verification::Valid { user_id, id, kind, status } => {
+            writer.encoded("Y").empty(1).number(id.get()).number(user_id.get());
+            writer.encoded(kind.as_str()).encoded(status.as_str()).end();
+        }
+        Verification::Invalid(refusal) => writer.encoded("N").encoded(refusal.as_str()).end(),
+    }
 }
 
 fn value(value: &Value) -> Option<Cow<'_, str>> {
@@ -160,6 +193,39 @@ ZAK|1|42|nux_live_…bm4k|Lab gateway|live|active|Y|20260301120000.000+0000|""|7
     }
 
     #[test]
+    fn the_use_of_a_key_is_a_total_and_its_days() {
+        let usage = UsageView {
+            id: KeyId::new(42).expect("an id"),
+            usage_count: 5,
+            last_used_at: crate::clock::Timestamp::parse("2026-03-01T12:00:00Z"),
+            daily: [("2026-02-28", 2), ("2026-03-01", 3)]
+                .map(|(date, count)| DailyUsage { date: date.to_owned(), count })
+                .into(),
+        };
+        let text = written(&Content::Usage(usage), Operation::GetUsage);
+        let expected =
+            "\nMSA|AA|C00001\nZUS|1|42||5|20260301120000.000+0000\nZUS|2|42|20260228|2\nZUS|3|42|20260301|3\n";
+        assert!(text.ends_with(expected), "{text}");
+        let unused =
+            UsageView { id: KeyId::new(42).expect("an id"), usage_count: 0, last_used_at: None, daily: vec![] };
+        assert!(written(&Content::Usage(unused), Operation::GetUsage).ends_with("\nZUS|1|42||0|\"\"\n"));
+    }
+
+    #[test]
+    fn a_check_is_one_zvf() {
+        let valid = Verification::Valid {
+            user_id: UserId::new(7).expect("an id"),
+            id: KeyId::new(42).expect("an id"),
+            kind: crate::keys::KeyType::Live,
+            status: crate::keys::Status::Active,
+        };
+        let text = written(&Content::Verification(valid), Operation::VerifyKey);
+        assert!(text.ends_with("\nMSA|AA|C00001\nZVF|1|Y||42|7|live|active\n"), "{text}");
+        let invalid = Verification::Invalid(crate::keys::Refusal::Expired);
+        assert!(written(&Content::Verification(invalid), Operation::VerifyKey).ends_with("\nZVF|1|N|expired\n"));
+    }
+
+    #[test]
     fn a_problem_is_acknowledged_with_errors() {
         let violations = vec![
             Violation::new("name", Reason::Required, "name is required"),
@@ -175,10 +241,13 @@ ERR||MSH^1^12|203^Unsupported version id^HL70357|E|400^Bad Request^L|||MSH-12 (v
     }
 
     #[test]
-    fn without_a_sender_the_request_id_is_answered() {
-        let text = String::from_utf8(write(&Content::Deleted, &context())).expect("UTF-8");
-        assert!(text.starts_with(r"MSH|^~\&|NUXERA|APIKEYS|||20260303090000"), "{text}");
-        assert!(text.ends_with("\rMSA|AA|8f14e45f-ceea-467f-a\r"), "{text}");
+    fn without_a_control_id_the_request_id_is_answered() {
+        for sender in [None, Some(&Sender::default())] {
+            let about = Context { sender, ..context() };
+            let text = String::from_utf8(write(&Content::Deleted, &about)).expect("UTF-8");
+            assert!(text.starts_with(r"MSH|^~\&|NUXERA|APIKEYS|||20260303090000"), "{text}");
+            assert!(text.ends_with("\rMSA|AA|8f14e45f-ceea-467f-a\r"), "{text}");
+        }
     }
 
     #[test]

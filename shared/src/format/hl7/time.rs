@@ -40,12 +40,12 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
 /// Appends a time in UTC with milliseconds.
 pub(super) fn push(out: &mut String, time: DateTime<Utc>) {
     let time = time.naive_utc();
-    push_padded(out, time.year().unsigned_abs(), 4);
+    push_padded::<4>(out, time.year().unsigned_abs());
     for part in [time.month(), time.day(), time.hour(), time.minute(), time.second()] {
-        push_padded(out, part, 2);
+        push_padded::<2>(out, part);
     }
     out.push('.');
-    push_padded(out, (time.nanosecond() / 1_000_000).min(999), 3);
+    push_padded::<3>(out, (time.nanosecond() / 1_000_000).min(999));
     out.push_str("+0000");
 }
 

@@ -1,0 +1,248 @@
+//! Checking and metering a presented key: one conditional update, which counts the use and returns the record.
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::keys::record::from_item;
+use crate::keys::store::{count_of, damaged};
+use crate::keys::{Key, KeyId, KeyType, Keys, Locator, PlainKey, Status, UserId};
+use crate::table::{Item, PrimaryKey, failure};
+use crate::usage::{DAYS_SHOWN, Day};
+
+/// What came of a check.
+#[derive(Clone, Debug)]
+pub enum Checked {
+    /// The key works; the use is counted in the record.
+    Accepted(Box<Key>),
+    /// It does not; nothing is counted.
+    Refused(Refusal),
+}
+
+/// Why a key is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such key, or no longer.
+    Unknown,
+    /// It is paused.
+    Paused,
+    /// It is expired.
+    Expired,
+    /// It is of type `test`, and has been used as often today as such a key may be.
+    Limit,
+}
+
+/// What a service is told about a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// The key works, and the use is counted.
+    Valid {
+        /// Whose key it is.
+        user_id: UserId,
+        /// Which key it is.
+        id: KeyId,
+        /// What it is for.
+        kind: KeyType,
+        /// Its status.
+        status: Status,
+    },
+    /// It does not.
+    Invalid(Refusal),
+}
+
+impl Verification {
+    /// What is told of a check at a time.
+    #[must_use]
+    pub fn new(checked: &Checked, now: Timestamp) -> Self {
+        match checked {
+            Checked::Accepted(key) => {
+                Self::Valid { user_id: key.user_id, id: key.id, kind: key.kind, status: key.status(now) }
+            }
+            Checked::Refused(refusal) => Self::Invalid(*refusal),
+        }
+    }
+}
+
+impl Serialize for Verification {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Valid { user_id, id, kind, status } => {
+                let mut object = serializer.serialize_struct("Verification", 5)?;
+                object.serialize_field("valid", &true)?;
+                object.serialize_field("user_id", user_id)?;
+                object.serialize_field("id", id)?;
+                object.serialize_field("type", kind)?;
+                object.serialize_field("status", status)?;
+                object.end()
+            }
+            Self::Invalid(refusal) => {
+                let mut object = serializer.serialize_struct("Verification", 2)?;
+                object.serialize_field("valid", &false)?;
+                object.serialize_field("reason", refusal.as_str())?;
+                object.end()
+            }
+        }
+    }
+}
+
+impl Refusal {
+    /// The refusal's name in every format.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Paused => "paused",
+            Self::Expired => "expired",
+            Self::Limit => "limit",
+        }
+    }
+
+    /// What a client is told whose key is refused.
+    #[must_use]
+    pub fn error(self, now: Timestamp) -> Error {
+        match self {
+            Self::Unknown => Error::KeyUnknown,
+            Self::Paused => Error::KeyPaused,
+            Self::Expired => Error::KeyExpired,
+            Self::Limit => Error::KeyLimit { retry_after: Day::seconds_left(now) },
+        }
+    }
+}
+
+impl Keys {
+    /// Checks a presented key and counts the use. A string that cannot be a key is refused without a read.
+    ///
+    /// # Errors
+    ///
+    /// When the table fails.
+    pub async fn check(&self, presented: &str, now: Timestamp) -> Result<Checked, Error> {
+        let Some((plain, Locator { user_id, key_id })) = PlainKey::parse(presented) else {
+            return Ok(Checked::Refused(Refusal::Unknown));
+        };
+        self.count_use(user_id, key_id, Some(plain.hash()), now).await
+    }
+
+    /// Counts a use of a user's default key, for a caller who is known to be that user.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoDefault`], or when the table fails.
+    pub async fn use_default(&self, owner: UserId, now: Timestamp) -> Result<Checked, Error> {
+        let id = self.meta(owner).await?.default_id.ok_or(Error::NoDefault)?;
+        self.count_use(owner, id, None, now).await
+    }
+
+    async fn count_use(
+        &self,
+        owner: UserId,
+        id: KeyId,
+        hash: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Result<Checked, Error> {
+        let today = Day::of(now);
+        let mut condition = "#status = :active AND (attribute_not_exists(expires_at) OR expires_at > :now) \
+            AND (#type <> :test OR attribute_not_exists(#days.#today) OR #days.#today < :limit)"
+            .to_owned();
+        let mut update = self
+            .table
+            .client()
+            .update_item()
+            .table_name(self.table.name())
+            .set_key(Some(PrimaryKey::key(owner, id).into()))
+            .update_expression(
+                "SET uses = uses + :1, used_at = :now, #days.#today = if_not_exists(#days.#today, :0) + :1",
+            )
+            .expression_attribute_names("#days", "days")
+            .expression_attribute_names("#today", today.attribute())
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#type", "type")
+            .expression_attribute_values(":0", count_of(0))
+            .expression_attribute_values(":1", count_of(1))
+            .expression_attribute_values(":now", AttributeValue::N(now.seconds().to_string()))
+            .expression_attribute_values(":active", AttributeValue::S(Status::Active.as_str().to_owned()))
+            .expression_attribute_values(":test", AttributeValue::S(KeyType::Test.as_str().to_owned()))
+            .expression_attribute_values(":limit", count_of(self.test_key_daily_limit.into()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if let Some(hash) = hash {
+            condition.push_str(" AND (#hash = :hash OR (old_hash = :hash AND old_until > :now))");
+            update = update
+                .expression_attribute_names("#hash", "hash")
+                .expression_attribute_values(":hash", AttributeValue::B(Blob::new(hash)));
+        }
+        let update = update.condition_expression(condition);
+        let mut attempts = self.attempts();
+        loop {
+            let error = match update.clone().send().await {
+                Ok(output) => {
+                    let key = record(&output.attributes.unwrap_or_default())?;
+                    self.forget_past_days(&key, today).await;
+                    return Ok(Checked::Accepted(Box::new(key)));
+                }
+                Err(error) => error,
+            };
+            if let SdkError::ServiceError(service) = &error {
+                if let UpdateItemError::ConditionalCheckFailedException(failed) = service.err() {
+                    let key = failed.item.as_ref().map(record).transpose()?;
+                    return Ok(Checked::Refused(refusal(key.as_ref(), hash, now)));
+                }
+                // A transaction that changes the record is under way; the SDK does not retry this.
+                if service.err().code() == Some("TransactionConflictException") {
+                    attempts.after_conflict().await?;
+                    continue;
+                }
+            }
+            return Err(failure(&error));
+        }
+    }
+
+    /// Takes days out of a record that are not shown any more, so that it stays small. This happens at most once a
+    /// day, and a failure is made good by the next use.
+    async fn forget_past_days(&self, key: &Key, today: Day) {
+        if key.usage.days.len() <= DAYS_SHOWN as usize {
+            return;
+        }
+        let past: Vec<Day> = key.usage.days.keys().copied().filter(|day| day.is_past(today)).collect();
+        let placeholders: Vec<String> = (0..past.len()).map(|index| format!("#days.#{index}")).collect();
+        let mut update = self
+            .table
+            .client()
+            .update_item()
+            .table_name(self.table.name())
+            .set_key(Some(PrimaryKey::key(key.user_id, key.id).into()))
+            .update_expression(format!("REMOVE {}", placeholders.join(", ")))
+            .condition_expression("attribute_exists(PK)")
+            .expression_attribute_names("#days", "days");
+        for (index, day) in past.iter().enumerate() {
+            update = update.expression_attribute_names(format!("#{index}"), day.attribute());
+        }
+        if let Err(error) = update.send().await {
+            tracing::warn!(key_id = key.id.get(), cause = %failure(&error), "past days of usage are left");
+        }
+    }
+}
+
+/// Why the update's condition did not hold, by the record it did not hold for.
+fn refusal(key: Option<&Key>, hash: Option<[u8; 32]>, now: Timestamp) -> Refusal {
+    let Some(key) = key else { return Refusal::Unknown };
+    let known = |hash| {
+        key.secret.hash == hash || key.previous.is_some_and(|previous| previous.hash == hash && previous.until > now)
+    };
+    if !hash.is_none_or(known) {
+        return Refusal::Unknown;
+    }
+    match key.status(now) {
+        Status::Expired => Refusal::Expired,
+        Status::Paused => Refusal::Paused,
+        Status::Active => Refusal::Limit,
+    }
+}
+
+fn record(item: &Item) -> Result<Key, Error> {
+    from_item(item).map_err(|error| damaged(&error))
+}

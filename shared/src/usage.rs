@@ -1,0 +1,102 @@
+//! How a key is used: a total, and counts of the last 31 days, kept inside the key's record.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::keys::KeyId;
+
+/// Days of which the counts are shown, the current one included.
+pub const DAYS_SHOWN: u32 = 31;
+
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// A day in UTC, counted from 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(u32);
+
+impl Day {
+    /// The day of a time.
+    #[must_use]
+    pub fn of(time: Timestamp) -> Self {
+        Self(u32::try_from(time.seconds().div_euclid(SECONDS_PER_DAY)).unwrap_or(0))
+    }
+
+    /// Reads [`Day::attribute`].
+    #[must_use]
+    pub fn from_attribute(name: &str) -> Option<Self> {
+        name.parse().ok().map(Self)
+    }
+
+    /// The day's name within a record.
+    #[must_use]
+    pub fn attribute(self) -> String {
+        self.0.to_string()
+    }
+
+    /// Whether the day is no longer shown on `today`.
+    #[must_use]
+    pub fn is_past(self, today: Self) -> bool {
+        self.0 + DAYS_SHOWN <= today.0
+    }
+
+    /// Seconds from a time within the day to its end.
+    #[must_use]
+    pub fn seconds_left(time: Timestamp) -> u64 {
+        u64::try_from(SECONDS_PER_DAY - time.seconds().rem_euclid(SECONDS_PER_DAY)).unwrap_or(0)
+    }
+
+    /// As in ISO 8601: `2026-11-23`.
+    #[must_use]
+    pub fn date(self) -> String {
+        let time: Option<DateTime<Utc>> = DateTime::from_timestamp(i64::from(self.0) * SECONDS_PER_DAY, 0);
+        time.map(|time| time.format("%Y-%m-%d").to_string()).unwrap_or_default()
+    }
+}
+
+/// What a record holds of a key's use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// How often the key was accepted.
+    pub count: u64,
+    /// When it was last accepted.
+    pub last_used_at: Option<Timestamp>,
+    /// How often it was accepted on each day with uses; days that are past may be left in it.
+    pub days: BTreeMap<Day, u64>,
+}
+
+/// The use of a key as the client sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UsageView {
+    /// The key's id.
+    pub id: KeyId,
+    /// How often it was accepted.
+    pub usage_count: u64,
+    /// When it was last accepted; `null` for never.
+    pub last_used_at: Option<Timestamp>,
+    /// The days with uses among the last 31, oldest first.
+    pub daily: Vec<DailyUsage>,
+}
+
+/// The uses of one day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DailyUsage {
+    /// The day in UTC, `2026-11-23`.
+    pub date: String,
+    /// How often the key was accepted on it.
+    pub count: u64,
+}
+
+impl UsageView {
+    /// The view at a time.
+    #[must_use]
+    pub fn new(id: KeyId, usage: Usage, now: Timestamp) -> Self {
+        let Usage { count, last_used_at, days } = usage;
+        let today = Day::of(now);
+        let shown = days.into_iter().filter(|(day, _)| !day.is_past(today));
+        let daily = shown.map(|(day, count)| DailyUsage { date: day.date(), count }).collect();
+        Self { id, usage_count: count, last_used_at, daily }
+    }
+}

@@ -1,0 +1,310 @@
+//! Throws damaged messages at the readers, and what the readers say of them at the writers.
+//!
+//! A slice runs with every test run. The whole, in release:
+//! `FUZZ_EXECUTIONS=10000000 cargo test -p shared --release --test fuzz_formats -- --ignored --nocapture`
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use chrono::DateTime;
+use shared::clock::Timestamp;
+use shared::error::{Error, Problem, Reason, Violation};
+use shared::format::{self, Content, Context, Expected, Fields, Format, Incoming, Sender};
+use shared::keys::{KeyId, KeyName, KeyType, Status};
+use shared::operation::Operation;
+
+const BASE: &str = "https://nuxera.cloud/fhir";
+const EXECUTIONS: u64 = 10_000_000;
+const SLICE: u64 = 20_000;
+/// Bodies are not larger at the gateway, but the readers must not count on it.
+const MAX_BODY: usize = 64 * 1024;
+/// Far above what any body takes, so that a busy machine does not fail the test; quadratic time would.
+const MAX_DURATION: Duration = Duration::from_millis(500);
+
+#[test]
+fn a_slice_of_damaged_messages_is_answered() {
+    fuzz(Format::Hl7, SLICE);
+    fuzz(Format::Fhir, SLICE);
+}
+
+#[test]
+#[ignore = "takes minutes, and is meant for release builds"]
+fn fuzz_hl7() {
+    fuzz(Format::Hl7, executions());
+}
+
+#[test]
+#[ignore = "takes minutes, and is meant for release builds"]
+fn fuzz_fhir() {
+    fuzz(Format::Fhir, executions());
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long to look is for the tester to say, not a setting of the service"
+)]
+fn executions() -> u64 {
+    std::env::var("FUZZ_EXECUTIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(EXECUTIONS)
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is measured is the time of the test machine")]
+fn fuzz(format: Format, executions: u64) {
+    let corpus = Corpus::read(format);
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let (mut accepted, mut slowest) = (0_u64, Duration::ZERO);
+    let begin = Instant::now();
+    for execution in 0..executions {
+        let (body, operation) = corpus.body(&mut random);
+        let single = Instant::now();
+        let outcome = std::panic::catch_unwind(|| execute(format, &body, operation));
+        let mut duration = single.elapsed();
+        if duration > slowest {
+            // The machine has other things to do; what is slow by itself is slow again.
+            let again = Instant::now();
+            let _ = std::panic::catch_unwind(|| execute(format, &body, operation));
+            duration = duration.min(again.elapsed());
+        }
+        slowest = slowest.max(duration);
+        let body = || String::from_utf8_lossy(&body);
+        let is_accepted =
+            outcome.unwrap_or_else(|_| panic!("{operation:?} fails in execution {execution}: {:?}", body()));
+        accepted += u64::from(is_accepted);
+    }
+    println!(
+        "{format:?}: {executions} executions in {:.1?}, {accepted} accepted, slowest {slowest:.1?}, peak memory {}",
+        begin.elapsed(),
+        peak_memory()
+    );
+    assert!(slowest < MAX_DURATION, "one took {slowest:?}");
+    assert!(accepted > executions / 1_000, "the damage leaves too little to look at: {accepted} accepted");
+}
+
+/// Reads a body and writes the answer; says whether the request is one.
+fn execute(format: Format, body: &[u8], operation: Operation) -> bool {
+    let has_id = !matches!(operation, Operation::CreateKey | Operation::SetDefault | Operation::RemoveDefault);
+    let path_id = KeyId::new(42).filter(|_| has_id);
+    let expected = Expected { operation, path_id, fhir_base: BASE };
+    let Incoming { sender, fields } = format::read(format, body, expected);
+    let read = fields.map_err(Error::Invalid).and_then(|fields| {
+        fields.read(|fields| {
+            ask(fields);
+            Ok(())
+        })
+    });
+    let violations = match read {
+        Ok(()) => return true,
+        Err(Error::Invalid(violations)) => violations,
+        Err(other) => panic!("{other}"),
+    };
+    assert!(!violations.is_empty() && violations.len() <= 64, "{} violations", violations.len());
+    let problem = Problem { status: 400, text: "Invalid request data", violations };
+    check_answers(&problem, format, operation, sender.as_ref());
+    false
+}
+
+/// Asks for all that there may be. What is wrong with it has been noted.
+fn ask(fields: &mut Fields) {
+    let ids = [fields.nullable::<KeyId>("id"), fields.nullable("old_id")];
+    let name = fields.optional::<KeyName>("name");
+    let kind = fields.optional::<KeyType>("type");
+    let status = fields.optional::<Status>("status");
+    let expiry = fields.nullable::<Timestamp>("expiry_at");
+    if let (Ok(_), Ok(Some(name)), Ok(_), Ok(_), Ok(_)) = (&ids[0], name, kind, status, expiry) {
+        assert!(!name.as_str().chars().any(char::is_control));
+    }
+}
+
+fn check_answers(problem: &Problem, request_format: Format, operation: Operation, sender: Option<&Sender>) {
+    let violations = problem.violations.len();
+    let about = Context {
+        operation,
+        request_id: "8f14e45f-ceea-467f-a83c-9b1f1f1f1f1f",
+        now: DateTime::UNIX_EPOCH,
+        sender,
+        fhir_base: BASE,
+        self_url: "/api/apiKeys",
+        next_url: None,
+        request_format,
+    };
+    let content = Content::Problem(problem.clone());
+    let message = String::from_utf8(format::write(Format::Hl7, &content, &about)).expect("UTF-8");
+    let names: Vec<_> = message.split_terminator('\r').map(|segment| segment.get(..4)).collect();
+    assert_eq!(names[..2], [Some("MSH|"), Some("MSA|")], "{message:?}");
+    assert_eq!(names[2..], vec![Some("ERR|"); violations], "{message:?}");
+    assert!(!message.chars().any(|char| char.is_control() && char != '\r'), "{message:?}");
+    let header = message.split('\r').next().unwrap_or_default();
+    assert_eq!(header.split('|').count(), 18, "the sender stays in its fields: {header:?}");
+
+    let outcome: serde_json::Value =
+        serde_json::from_slice(&format::write(Format::Fhir, &content, &about)).expect("JSON");
+    assert_eq!(outcome["issue"].as_array().map(Vec::len), Some(violations));
+    for violation in &problem.violations {
+        let Violation { field: _, message, reason, at } = violation;
+        assert!(!message.is_empty() && message.len() < 256, "{violation:?}");
+        let unplaced = matches!(reason, Reason::Structure | Reason::Sequence);
+        assert!(at.is_some() || unplaced, "{violation:?} has no place");
+    }
+}
+
+/// The messages that are damaged, with the operations that they are for.
+struct Corpus {
+    format: Format,
+    seeds: Vec<(Vec<u8>, Operation)>,
+}
+
+/// What means something to a reader and would take long to come up with.
+const HL7_TOKENS: [&str; 16] = [
+    "\r",
+    "\n",
+    "MSH|^~\\&",
+    "ZAK|1",
+    "|",
+    "^",
+    "~",
+    "\\",
+    "&",
+    "\"\"",
+    "\\X0D\\",
+    "\\F\\",
+    "\\XC3\\",
+    "ZAK^Z01^ZAK_Z01",
+    "20280301120000+0000",
+    "2.5.1",
+];
+const FHIR_TOKENS: [&str; 16] = [
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\\u0000",
+    "\\ud800",
+    "null",
+    "1e999",
+    "\"valueString\":",
+    "\"_valueInstant\":",
+    "\"resourceType\":\"Basic\",",
+    "{\"name\":\"name\",\"valueString\":\"x\"},",
+    "\"extension\":[",
+];
+
+impl Corpus {
+    fn read(format: Format) -> Self {
+        let folder = match format {
+            Format::Hl7 => "hl7",
+            Format::Fhir => "fhir",
+            Format::Json => panic!("the reader of JSON is serde_json's"),
+        };
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus").join(folder);
+        let mut files: Vec<_> =
+            fs::read_dir(folder).expect("the corpus").map(|entry| entry.expect("a file").path()).collect();
+        files.sort();
+        let seed = |file: &PathBuf| (fs::read(file).expect("a seed"), operation(file));
+        Self { format, seeds: files.iter().map(seed).collect() }
+    }
+
+    /// A message with the operation that it is read for: mostly its own.
+    fn body(&self, random: &mut Random) -> (Vec<u8>, Operation) {
+        let (seed, own) = random.choose(&self.seeds);
+        let operation = if random.below(8) == 0 { random.choose(&Operation::ALL) } else { own };
+        if random.below(64) == 0 {
+            let len = random.below(256);
+            return ((0..len).map(|_| random.byte()).collect(), *operation);
+        }
+        let mut body = seed.clone();
+        for _ in 0..random.below(6) {
+            self.damage(&mut body, random);
+        }
+        body.truncate(MAX_BODY);
+        (body, *operation)
+    }
+
+    fn damage(&self, body: &mut Vec<u8>, random: &mut Random) {
+        let (start, end) = random.range(body.len());
+        match random.below(16) {
+            0 => body.truncate(start),
+            1 | 2 => drop(body.drain(start..end)),
+            3 => {
+                let part = body.get(start..end).unwrap_or_default().to_vec();
+                body.splice(start..start, part);
+            }
+            4 => {
+                let (other, _) = random.choose(&self.seeds);
+                let (from, to) = random.range(other.len());
+                body.splice(start..end, other.get(from..to).unwrap_or_default().iter().copied());
+            }
+            5 => body.insert(start, random.byte()),
+            6 if random.below(64) == 0 => {
+                let part = body.get(start..end).unwrap_or_default();
+                let repeated: Vec<_> = part.iter().copied().cycle().take(random.below(MAX_BODY)).collect();
+                body.splice(start..start, repeated);
+            }
+            7..10 => {
+                if let Some(byte) = body.get_mut(start) {
+                    *byte ^= 1 << random.below(8);
+                }
+            }
+            _ => {
+                let tokens = if self.format == Format::Hl7 { &HL7_TOKENS } else { &FHIR_TOKENS };
+                let replaced = if random.below(2) == 0 { start..start } else { start..end.min(start + 8) };
+                body.splice(replaced, random.choose(tokens).bytes());
+            }
+        }
+    }
+}
+
+/// The operation of a seed, by the beginning of its name.
+fn operation(file: &Path) -> Operation {
+    let name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let of_prefix = [
+        ("update", Operation::UpdateKey),
+        ("set-default", Operation::SetDefault),
+        ("remove-default", Operation::RemoveDefault),
+        ("pause", Operation::PauseKey),
+        ("no-parameters", Operation::PauseKey),
+        ("list", Operation::ListKeys),
+    ];
+    let known = of_prefix.into_iter().find_map(|(prefix, operation)| name.starts_with(prefix).then_some(operation));
+    known.unwrap_or(Operation::CreateKey)
+}
+
+/// xorshift64*: fast, and the same executions every time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next()).unwrap_or_default() % bound.max(1)
+    }
+
+    fn choose<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len())]
+    }
+
+    /// Two places in something of this length, in order.
+    fn range(&mut self, len: usize) -> (usize, usize) {
+        let (one, other) = (self.below(len + 1), self.below(len + 1));
+        (one.min(other), one.max(other))
+    }
+}
+
+/// The process's largest resident size so far, where the system tells.
+fn peak_memory() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.map_or_else(|| "unknown".to_owned(), |peak| peak.trim().to_owned())
+}
