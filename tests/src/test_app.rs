@@ -12,10 +12,11 @@ use serde_json::{Map, Value, json};
 use shared::clock::{Clock, Random};
 use shared::config::Config;
 use shared::keys::{DataKey, Vault};
+use shared::table::Table;
 use shared::{App, Operation, serve};
 
 use crate::calls::CallLog;
-use crate::content::Content;
+use crate::contents::Contents;
 use crate::engine::{self, Engine};
 use crate::{repository, tokens, validators};
 
@@ -43,42 +44,50 @@ impl TestApp {
         Self::on(&Engine::Embedded.start().await, settings).await
     }
 
-    /// An app on an engine.
+    /// An app on an engine, or on something in front of one.
     ///
     /// # Panics
     ///
     /// If the settings are wrong or the engine does not work.
     pub async fn on(engine_url: &str, settings: &[(&str, &str)]) -> Self {
-        let calls = CallLog::default();
-        let client = engine::client(&engine::sdk_config(engine_url).await, &calls);
-        let name = format!("keys-{}", Random::system().uuid_v7(DateTime::UNIX_EPOCH));
+        let client = engine::client(&engine::sdk_config(engine_url).await, &CallLog::default());
+        let name = engine::unique_name("keys");
         engine::create_table(&client, &name).await;
-        calls.clear();
-        Self::of_table(engine_url, &name, calls, settings).await
-    }
-
-    /// An app on a table that is there, at an engine or something in front of one.
-    ///
-    /// # Panics
-    ///
-    /// If the settings are wrong.
-    pub async fn of_table(url: &str, table_name: &str, calls: CallLog, settings: &[(&str, &str)]) -> Self {
-        let fixed = [("TABLE_NAME", table_name), ("KMS_KEY_ID", "not used"), ("JWT_SECRET", tokens::SECRET)];
+        let fixed = [("TABLE_NAME", &*name), ("KMS_KEY_ID", "alias/keys"), ("JWT_SECRET", tokens::SECRET)];
         let config = Config::from_variables(|name| {
             let setting = settings.iter().chain(&fixed).find(|(known, _)| *known == name);
             setting.map(|(_, value)| (*value).to_owned())
         });
-        let start: DateTime<Utc> = START.parse().expect("a time");
-        let now = Arc::new(Mutex::new(start));
+        let now = Arc::new(Mutex::new(START.parse().expect("a time")));
+        Self::container(engine_url, config.expect("settings"), now, 42, holding_a_data_key).await
+    }
+
+    /// A second container of the same deployment, which reaches the engine by a URL of its own.
+    pub async fn second(&self, url: &str) -> Self {
+        Self::container(url, self.app.config.clone(), self.now.clone(), 43, holding_a_data_key).await
+    }
+
+    /// A container of the same deployment that has just started: it has no data key yet, and asks KMS at the same URL.
+    pub async fn cold(&self, url: &str) -> Self {
+        Self::container(url, self.app.config.clone(), self.now.clone(), 44, |vault| vault).await
+    }
+
+    async fn container(
+        url: &str,
+        config: Config,
+        now: Arc<Mutex<DateTime<Utc>>>,
+        seed: u8,
+        prepare: impl FnOnce(Vault) -> Vault,
+    ) -> Self {
         let clock = Clock::new({
             let now = now.clone();
             move || *now.lock().expect("not poisoned")
         });
+        let calls = CallLog::default();
         let sdk = engine::sdk_config(url).await;
-        let table = shared::table::Table::new(engine::client(&sdk, &calls), table_name);
-        let data_key = DataKey::new(&[7; 32], start).expect("256 bits");
-        let vault = Vault::new(table.clone(), sdk, "not used".to_owned()).holding(1, data_key);
-        let app = App::new(config.expect("settings"), table, vault, clock, seeded_random()).expect("settings");
+        let table = Table::new(engine::client(&sdk, &calls), &config.table_name);
+        let vault = prepare(Vault::new(table.clone(), sdk, config.kms_key_id.clone()));
+        let app = App::new(config, table, vault, clock, seeded_random(seed)).expect("settings");
         Self { app, calls, now }
     }
 
@@ -150,8 +159,8 @@ impl TestApp {
     }
 
     /// What the table holds.
-    pub async fn content(&self) -> Content {
-        Content::of(&self.app.table).await
+    pub async fn contents(&self) -> Contents {
+        Contents::of(&self.app.table).await
     }
 
     async fn serve(&self, operation: Operation, request: Request) -> Response<Body> {
@@ -180,9 +189,13 @@ impl TestApp {
     }
 }
 
+fn holding_a_data_key(vault: Vault) -> Vault {
+    vault.holding(1, DataKey::new(&[7; 32], START.parse().expect("a time")).expect("256 bits"))
+}
+
 /// Random bytes that are the same in every run.
-fn seeded_random() -> Random {
-    let rng = Mutex::new(TestRng::from_seed(RngAlgorithm::ChaCha, &[42; 32]));
+fn seeded_random(seed: u8) -> Random {
+    let rng = Mutex::new(TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]));
     Random::new(move |bytes| {
         rng.lock().expect("not poisoned").fill_bytes(bytes);
     })
@@ -315,7 +328,9 @@ impl TestCall<'_> {
     /// If the event is not one of API Gateway, or a validator has complaints.
     pub async fn send(self) -> Answer {
         let request = lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway");
-        let (parts, body) = self.test.serve(self.operation, request).await.into_parts();
+        // Boxed, so that tests can make many calls at once on the small stack of a test's thread.
+        let response = Box::pin(self.test.serve(self.operation, request)).await;
+        let (parts, body) = response.into_parts();
         let Body::Text(text) = body else { panic!("not a text: {body:?}") };
         let headers = parts
             .headers

@@ -4,11 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use shared::Operation;
-use tests::{TestApp, TestCall};
+use tests::{TestApp, TestCall, tokens};
 
 use Operation::{
-    CreateKey, DeleteKey, GetKey, ListAudit, ListKeys, ListUserKeys, PauseKey, RemoveDefault, ResumeKey, SetDefault,
-    UpdateKey,
+    CreateKey, DeleteKey, GetKey, GetUsage, ListAudit, ListKeys, ListUserKeys, PauseKey, RemoveDefault, ResumeKey,
+    RotateKey, SetDefault, UpdateKey, VerifyKey,
 };
 
 const NOT_AN_ID: [&str; 20] = [
@@ -33,7 +33,7 @@ const NOT_AN_ID: [&str; 20] = [
     "１",
     "null",
 ];
-const WITH_BODY: [Operation; 4] = [CreateKey, UpdateKey, SetDefault, RemoveDefault];
+const WITH_BODY: [Operation; 5] = [CreateKey, UpdateKey, SetDefault, RemoveDefault, VerifyKey];
 
 /// An app in which user 7 has keys 1 (the default, with three audit entries) and 2, and limits do not matter.
 async fn start() -> TestApp {
@@ -50,7 +50,8 @@ fn call(test: &TestApp, operation: Operation) -> TestCall<'_> {
     let call = test.call(operation);
     match operation {
         CreateKey | ListKeys | SetDefault | RemoveDefault => call,
-        GetKey | UpdateKey | DeleteKey | PauseKey | ResumeKey | ListAudit => call.id(1),
+        GetKey | UpdateKey | DeleteKey | PauseKey | ResumeKey | ListAudit | RotateKey | GetUsage => call.id(1),
+        VerifyKey => call.bearer(&tokens::with_role(900, "service")),
         ListUserKeys => call.path_parameter("user_id", "7"),
     }
 }
@@ -62,17 +63,19 @@ fn right_body(operation: Operation) -> Value {
         UpdateKey => json!({"name": "c"}),
         SetDefault => json!({"id": 2}),
         RemoveDefault => json!({"id": 1}),
-        ListKeys | GetKey | DeleteKey | PauseKey | ResumeKey | ListUserKeys | ListAudit => json!({}),
+        RotateKey => json!({"grace_period_seconds": 60}),
+        VerifyKey => json!({"key": "x"}),
+        ListKeys | GetKey | DeleteKey | PauseKey | ResumeKey | ListUserKeys | ListAudit | GetUsage => json!({}),
     }
 }
 
 /// Checks that a call is refused because of some fields, in this order, and that nothing is written.
 async fn assert_refused(test: &TestApp, call: TestCall<'_>, fields: &[&str], what: &str) {
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     let answer = call.send().await;
     println!("{what}: {} {}", answer.status, answer.text);
     answer.assert_invalid(fields);
-    assert_eq!(test.content().await.without_limits(), before, "{what}");
+    assert_eq!(test.contents().await.without_limits(), before, "{what}");
 }
 
 /// The right body with a field replaced, or taken out.
@@ -149,6 +152,7 @@ async fn a_missing_or_empty_body_is_refused_where_there_must_be_one() {
     assert_refused(&test, call(&test, UpdateKey).body("{}"), &["body"], "nothing in it").await;
     assert_refused(&test, call(&test, SetDefault).body("{}"), &["id"], "nothing in it").await;
     assert_refused(&test, call(&test, RemoveDefault).body("{}"), &["id"], "nothing in it").await;
+    assert_refused(&test, call(&test, VerifyKey).body("{}"), &["key"], "nothing in it").await;
 }
 
 #[tokio::test]
@@ -157,13 +161,13 @@ async fn a_body_has_at_most_16_kib_on_every_route() {
     for operation in Operation::ALL {
         let body = format!("{:<16385}", right_body(operation).to_string());
         for call in [call(&test, operation).body(&body), call(&test, operation).base64_body(body.as_bytes())] {
-            let before = test.content().await.without_limits();
+            let before = test.contents().await.without_limits();
             let answer = call.send().await;
             let message = "body must not be larger than 16384 bytes";
             let expected =
                 json!({"error": "Request body too large", "details": [{"field": "body", "message": message}]});
             assert_eq!((answer.status, answer.json()), (413, expected), "{operation:?}");
-            assert_eq!(test.content().await.without_limits(), before, "{operation:?}");
+            assert_eq!(test.contents().await.without_limits(), before, "{operation:?}");
         }
     }
     let multibyte = format!("{{\"name\":\"{}\"}}", "é".repeat(8_190));
@@ -340,6 +344,34 @@ async fn ids_in_a_body_are_integers_from_1_to_2_to_the_53() {
 }
 
 #[tokio::test]
+async fn a_grace_period_is_at_most_30_days_and_a_key_to_verify_a_string() {
+    let test = start().await;
+    let unlike = [json!("60"), json!(1.5), json!(60.0), json!(true), json!([]), json!({}), Value::Null];
+    for value in [json!(-1), json!(2_592_001), json!(u64::MAX)].iter().chain(&unlike) {
+        let body = with(RotateKey, "grace_period_seconds", Some(value.clone()));
+        assert_refused(&test, call(&test, RotateKey).body(&body), &["grace_period_seconds"], &body).await;
+    }
+    for value in [json!(1), json!(true), json!([]), json!(["x"]), json!({}), Value::Null] {
+        let body = with(VerifyKey, "key", Some(value));
+        assert_refused(&test, call(&test, VerifyKey).body(&body), &["key"], &body).await;
+    }
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_1_to_255_visible_ascii_characters() {
+    let test = start().await;
+    for operation in [CreateKey, RotateKey] {
+        for key in ["", " ", "a b", "a\tb", "é", "\u{7f}", &"k".repeat(256)] {
+            let call = call(&test, operation).json(&right_body(operation)).header("Idempotency-Key", key);
+            assert_refused(&test, call, &["Idempotency-Key"], &format!("{operation:?} {key:?}")).await;
+        }
+        let call = call(&test, operation).json(&right_body(operation));
+        let answer = call.header("Idempotency-Key", &"~".repeat(255)).send().await;
+        assert!(answer.status < 300, "{}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn fields_that_a_route_does_not_know_are_refused() {
     let test = start().await;
     for (operation, unknown) in [
@@ -357,6 +389,9 @@ async fn fields_that_a_route_does_not_know_are_refused() {
         (ResumeKey, vec!["id", "status"]),
         (ListUserKeys, vec!["user_id"]),
         (ListAudit, vec!["id"]),
+        (RotateKey, vec!["id", "grace_period", "gracePeriodSeconds"]),
+        (GetUsage, vec!["id", "days"]),
+        (VerifyKey, vec!["user_id", "Key"]),
     ] {
         for name in unknown.into_iter().chain(["x", "", "__proto__", "a b"]) {
             for value in [json!(1), Value::Null] {
@@ -382,6 +417,8 @@ async fn a_field_that_occurs_twice_is_refused() {
         (SetDefault, r#"{"id":2,"id":1}"#, "id"),
         (SetDefault, r#"{"id":2,"old_id":1,"old_id":null}"#, "old_id"),
         (RemoveDefault, r#"{"id":2,"id":1}"#, "id"),
+        (RotateKey, r#"{"grace_period_seconds":0,"grace_period_seconds":0}"#, "grace_period_seconds"),
+        (VerifyKey, r#"{"key":"x","key":"x"}"#, "key"),
     ] {
         assert_refused(&test, call(&test, operation).body(body), &[field], body).await;
     }
@@ -404,7 +441,7 @@ async fn all_mistakes_are_named_at_once() {
 #[tokio::test]
 async fn ids_in_the_path_are_canonical() {
     let test = start().await;
-    for operation in [GetKey, UpdateKey, DeleteKey, PauseKey, ResumeKey, ListAudit] {
+    for operation in [GetKey, UpdateKey, DeleteKey, PauseKey, ResumeKey, ListAudit, RotateKey, GetUsage] {
         for id in NOT_AN_ID {
             let call = test.call(operation).id(id);
             let call = if operation.takes_body() { call.json(&right_body(operation)) } else { call };
@@ -458,7 +495,7 @@ async fn a_cursor_is_one_that_a_link_gave() {
 #[tokio::test]
 async fn an_unknown_format_is_refused_before_the_token_is_looked_at() {
     let test = start().await;
-    let before = test.content().await;
+    let before = test.contents().await;
     for operation in Operation::ALL {
         for format in ["xml", "", "json,hl7", "application/json", "fhir;q=1", "hl7v2", "j son", "\u{e9}"] {
             for (response_format, request_format, field) in [
@@ -477,7 +514,7 @@ async fn an_unknown_format_is_refused_before_the_token_is_looked_at() {
                 assert_eq!(call.without_header("Authorization").send().await, answer);
             }
         }
-        assert_eq!(test.content().await, before, "nothing is written or counted");
+        assert_eq!(test.contents().await, before, "nothing is written or counted");
     }
 }
 
@@ -499,7 +536,7 @@ async fn formats_are_named_in_any_case() {
 
 #[tokio::test]
 async fn a_body_that_says_nothing_is_welcome_where_none_is_needed() {
-    for operation in Operation::ALL.into_iter().filter(|operation| !operation.takes_body()) {
+    for operation in Operation::ALL.into_iter().filter(|operation| !operation.needs_body()) {
         let test = start().await;
         for body in ["", "{}", " {\n} "] {
             let answer = call(&test, operation).body(body).send().await;

@@ -43,9 +43,9 @@ async fn deleting_again_is_not_found_and_writes_nothing() {
     let test = TestApp::start().await;
     test.key("a").await;
     test.call(Operation::DeleteKey).id(1).send().await.ok();
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     test.call(Operation::DeleteKey).id(1).send().await.assert_refused(404, "API Key not found");
-    assert_eq!(test.content().await.without_limits(), before);
+    assert_eq!(test.contents().await.without_limits(), before);
 }
 
 #[tokio::test]

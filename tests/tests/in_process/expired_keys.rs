@@ -68,10 +68,10 @@ async fn from_then_on_it_can_be_neither_paused_resumed_made_default_retyped_nor_
         let test = TestApp::start().await;
         let mut expected = key(&test, status, expiry.clone()).await;
         test.set_time(EXPIRY);
-        let before = test.content().await.without_limits();
+        let before = test.contents().await.without_limits();
         for call in refused(&test) {
             call.send().await.assert_refused(409, "API Key is expired");
-            assert_eq!(test.content().await.without_limits(), before, "{status} until {expiry}");
+            assert_eq!(test.contents().await.without_limits(), before, "{status} until {expiry}");
         }
         expected["status"] = "expired".into();
         assert_eq!(test.read(1).await, expected);

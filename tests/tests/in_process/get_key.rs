@@ -8,13 +8,13 @@ use tests::TestApp;
 async fn it_returns_the_object_and_writes_nothing() {
     let test = TestApp::start().await;
     let created = test.key("a").await;
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     let answer = test.call(Operation::GetKey).id(1).send().await;
     assert_eq!(answer.ok(), created);
     let fields = ["id", "key", "name", "type", "status", "is_default", "created_at", "expiry_at", "user_id"];
     let places: Vec<_> = fields.iter().map(|field| answer.text.find(&format!("\"{field}\":")).expect(field)).collect();
     assert!(places.is_sorted(), "in the documented order: {}", answer.text);
-    assert_eq!(test.content().await.without_limits(), before);
+    assert_eq!(test.contents().await.without_limits(), before);
 }
 
 #[tokio::test]

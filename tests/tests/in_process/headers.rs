@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::Operation;
-use tests::{Answer, TestApp, TestCall, repository};
+use tests::{Answer, TestApp, TestCall, repository, tokens};
 
 const ALWAYS: [&str; 6] = [
     "access-control-allow-origin",
@@ -28,7 +28,10 @@ fn successes(test: &TestApp) -> Vec<(Operation, TestCall<'_>)> {
             | Operation::PauseKey
             | Operation::ResumeKey
             | Operation::ListAudit
-            | Operation::DeleteKey => call.id(1),
+            | Operation::DeleteKey
+            | Operation::RotateKey
+            | Operation::GetUsage => call.id(1),
+            Operation::VerifyKey => call.bearer(&tokens::with_role(900, "service")).json(&json!({"key": "x"})),
         };
         (operation, call)
     });
@@ -67,7 +70,10 @@ async fn a_success_has_exactly_these_headers() {
             | Operation::SetDefault
             | Operation::RemoveDefault
             | Operation::ListUserKeys
-            | Operation::ListAudit => assert_headers(&answer, operation, &["ratelimit", "ratelimit-policy"]),
+            | Operation::ListAudit
+            | Operation::RotateKey
+            | Operation::GetUsage => assert_headers(&answer, operation, &["ratelimit", "ratelimit-policy"]),
+            Operation::VerifyKey => assert_headers(&answer, operation, &[]),
         }
     }
 }
@@ -82,7 +88,8 @@ async fn a_refusal_has_them_too() {
         assert_headers(&answer, operation, &[]);
         let answer = call.body("{").send().await;
         assert_eq!(answer.status, 400, "{operation:?}");
-        assert_headers(&answer, operation, &["ratelimit", "ratelimit-policy"]);
+        let limits = if operation == Operation::VerifyKey { &[][..] } else { &["ratelimit", "ratelimit-policy"] };
+        assert_headers(&answer, operation, limits);
     }
     let answer = test.call(Operation::GetKey).id(1).send().await;
     assert_eq!(answer.status, 404);
@@ -114,7 +121,7 @@ async fn pages_of_every_origin_may_read_responses_unless_the_deployment_names_so
             assert_eq!(answer.header("vary"), vary, "{setting} for {origin:?}");
             let exposed = answer.header("access-control-expose-headers");
             assert_eq!(exposed.is_some(), allowed.is_some());
-            for name in ["Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "x-request-id"] {
+            for name in ["Idempotent-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "x-request-id"] {
                 assert!(exposed.is_none_or(|exposed| exposed.split(", ").any(|known| known == name)), "{name}");
             }
             assert_eq!(answer.header("access-control-allow-credentials"), None);

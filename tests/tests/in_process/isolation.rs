@@ -39,6 +39,9 @@ fn calls(test: &TestApp, id: u64) -> Vec<(&'static str, TestCall<'_>)> {
         ("set default, both", set_default(json!({"id": id, "old_id": id}))),
         ("set own default, old_id", set_default(json!({"id": 3, "old_id": id}))),
         ("remove default", test.call(Operation::RemoveDefault).json(&json!({"id": id}))),
+        ("rotate", test.call(Operation::RotateKey).id(id)),
+        ("rotate later", test.call(Operation::RotateKey).id(id).json(&json!({"grace_period_seconds": 60}))),
+        ("usage", test.call(Operation::GetUsage).id(id)),
         ("audit", test.call(Operation::ListAudit).id(id)),
         ("audit in pages", test.call(Operation::ListAudit).id(id).query("limit", "1")),
     ]
@@ -53,7 +56,7 @@ fn seen(mut answer: Answer) -> Answer {
 #[tokio::test]
 async fn somebody_elses_key_cannot_be_told_from_a_missing_one() {
     let test = start().await;
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     for format in ["json", "hl7", "fhir"] {
         let mut missing = Vec::new();
         for (what, call) in calls(&test, MISSING) {
@@ -72,7 +75,7 @@ async fn somebody_elses_key_cannot_be_told_from_a_missing_one() {
             }
         }
         test.advance(chrono::TimeDelta::minutes(1));
-        assert_eq!(test.content().await.without_limits(), before);
+        assert_eq!(test.contents().await.without_limits(), before);
     }
 }
 
@@ -108,7 +111,7 @@ async fn a_cursor_opens_nobody_elses_list() {
 #[tokio::test]
 async fn other_users_keys_are_denied_alike_whoever_they_are() {
     let test = start().await;
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     for role in ["user", "service", "system"] {
         let call = |user_id: &str| {
             let call = test.call(Operation::ListUserKeys).bearer(&tokens::with_role(7, role));
@@ -120,16 +123,16 @@ async fn other_users_keys_are_denied_alike_whoever_they_are() {
             assert_eq!(seen(call(without_keys).await), with_keys);
         }
     }
-    assert_eq!(test.content().await.without_limits(), before);
+    assert_eq!(test.contents().await.without_limits(), before);
 }
 
 #[tokio::test]
 async fn no_body_makes_a_key_for_somebody_else() {
     let test = start().await;
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     let body = json!({"name": "a", "type": "live", "status": "active", "user_id": 8});
     for token in [tokens::user(7), tokens::with_role(7, "admin")] {
         test.call(Operation::CreateKey).bearer(&token).json(&body).send().await.assert_invalid(&["user_id"]);
     }
-    assert_eq!(test.content().await.without_limits(), before);
+    assert_eq!(test.contents().await.without_limits(), before);
 }

@@ -59,12 +59,12 @@ async fn it_tells_everything_that_happened_newest_first_also_of_a_deleted_key() 
 async fn reading_leaves_no_trace() {
     let test = TestApp::start().await;
     test.key("a").await;
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     test.read(1).await;
     test.audit(1).await;
     test.call(Operation::ListKeys).send().await.ok();
     test.call(Operation::ListUserKeys).path_parameter("user_id", "7").send().await.ok();
-    assert_eq!(test.content().await.without_limits(), before);
+    assert_eq!(test.contents().await.without_limits(), before);
 }
 
 #[tokio::test]

@@ -33,10 +33,10 @@ async fn an_admin_sees_every_users_keys_masked() {
         key["key"] = format!("{prefix}…{}", &string[string.len() - 4..]).into();
     }
     let admin = tokens::with_role(1, "admin");
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     assert_eq!(call(&test, &admin, 7).send().await.ok(), json!([key, test_key]));
     assert_eq!(call(&test, &admin, 999).send().await.ok(), json!([]), "a user without keys");
-    assert_eq!(test.content().await.without_limits(), before);
+    assert_eq!(test.contents().await.without_limits(), before);
 }
 
 #[tokio::test]

@@ -21,3 +21,4 @@ mod isolation;
 mod key_reveal;
 mod rate_limits;
 mod repository;
+mod store;

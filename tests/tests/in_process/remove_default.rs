@@ -36,13 +36,13 @@ async fn another_key_is_left_alone_without_an_error_or_a_trace() {
     test.key("a").await;
     let other = test.key("b").await;
     let call = |id: u64| test.call(Operation::RemoveDefault).json(&json!({"id": id})).send();
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     assert_eq!(call(2).await.ok(), other, "nobody is the default");
-    assert_eq!(test.content().await.without_limits(), before);
+    assert_eq!(test.contents().await.without_limits(), before);
     test.call(Operation::SetDefault).json(&json!({"id": 1})).send().await.ok();
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     assert_eq!(call(2).await.ok(), other, "another one is");
-    assert_eq!(test.content().await.without_limits(), before);
+    assert_eq!(test.contents().await.without_limits(), before);
     assert_eq!(test.read(1).await["is_default"], true);
 }
 

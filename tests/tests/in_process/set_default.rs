@@ -47,7 +47,7 @@ async fn exactly_one_key_is_the_default_whatever_old_id_says() {
 #[tokio::test]
 async fn an_id_that_is_not_the_callers_is_not_found_and_nothing_changes() {
     let test = keys().await;
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     for body in [
         json!({"id": 4}),
         json!({"id": 99}),
@@ -58,7 +58,7 @@ async fn an_id_that_is_not_the_callers_is_not_found_and_nothing_changes() {
         json!({"id": 1, "old_id": 99}),
     ] {
         set(&test, &body).await.assert_refused(404, "API Key not found");
-        assert_eq!(test.content().await.without_limits(), before, "{body}");
+        assert_eq!(test.contents().await.without_limits(), before, "{body}");
     }
 }
 
@@ -90,10 +90,10 @@ async fn the_displaced_default_has_an_entry_of_its_own_with_the_same_request_id(
 async fn repeating_it_leaves_no_trace() {
     let test = keys().await;
     let first = set(&test, &json!({"id": 2})).await.ok();
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     for body in [json!({"id": 2}), json!({"id": 2, "old_id": 1}), json!({"id": 2, "old_id": 2})] {
         assert_eq!(set(&test, &body).await.ok(), first);
-        assert_eq!(test.content().await.without_limits(), before, "{body}");
+        assert_eq!(test.contents().await.without_limits(), before, "{body}");
     }
 }
 
@@ -113,9 +113,9 @@ async fn the_old_default_may_be_expired_the_new_one_not() {
     let body = json!({"expiry_at": "2026-03-01T12:00:10Z"});
     test.call(Operation::UpdateKey).id(1).json(&body).send().await.ok();
     test.set_time("2026-03-01T12:00:10Z");
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     set(&test, &json!({"id": 1})).await.assert_refused(409, "API Key is expired");
-    assert_eq!(test.content().await.without_limits(), before);
+    assert_eq!(test.contents().await.without_limits(), before);
     set(&test, &json!({"id": 2, "old_id": 1})).await.ok();
     assert_eq!(defaults(&test).await, [2]);
 }

@@ -54,7 +54,7 @@ async fn a_changed_type_never_changes_the_key_string() {
 async fn values_as_they_were_leave_no_trace() {
     let test = TestApp::start().await;
     let key = test.key("a").await;
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     for body in [
         json!({"name": "a"}),
         json!({"name": "  a "}),
@@ -63,7 +63,7 @@ async fn values_as_they_were_leave_no_trace() {
         json!({"name": "a", "type": "live", "expiry_at": key["expiry_at"]}),
     ] {
         assert_eq!(test.call(Operation::UpdateKey).id(1).json(&body).send().await.ok(), key, "{body}");
-        assert_eq!(test.content().await.without_limits(), before, "{body}");
+        assert_eq!(test.contents().await.without_limits(), before, "{body}");
     }
 }
 

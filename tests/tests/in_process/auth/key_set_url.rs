@@ -96,14 +96,14 @@ async fn a_set_that_was_fetched_stays_when_it_cannot_be_fetched_again() {
 async fn without_any_set_the_service_is_unavailable_until_there_is_one() {
     let (issuer, test) = start("").await;
     issuer.fail();
-    let before = test.content().await;
+    let before = test.contents().await;
     for _ in 0..2 {
         let answer = ask(&test, Some(&format!("Bearer {}", rsa_token(&RSA, "r")))).await;
         answer.assert_refused(503, "Service temporarily unavailable");
         assert_eq!(answer.header("retry-after"), Some("1"));
         assert_eq!((answer.header("www-authenticate"), answer.header("ratelimit")), (None, None));
     }
-    assert_eq!(test.content().await, before);
+    assert_eq!(test.contents().await, before);
     issuer.answer(&key_set(&[(&RSA, "r")]));
     assert_accepted(&test, &rsa_token(&RSA, "r"), 7, "at last").await;
 }
