@@ -1,9 +1,13 @@
 //! What the tests share: an app on a real DynamoDB engine with a clock that stands still, and the events that drive it.
 
 pub mod calls;
+pub mod contents;
 pub mod engine;
+pub mod fault_proxy;
+pub mod kms;
 pub mod repository;
 pub mod test_app;
 pub mod tokens;
 
+pub use self::contents::Contents;
 pub use self::test_app::{Answer, TestApp};
