@@ -27,13 +27,15 @@ impl Day {
     /// Reads [`Day::attribute`].
     #[must_use]
     pub fn from_attribute(name: &str) -> Option<Self> {
-        name.parse().ok().map(Self)
+        u32::from_str_radix(name, 36).ok().map(Self)
     }
 
-    /// The day's name within a record.
+    /// The day's name within a record: the number in base 36, three characters until 2097, because 31 of them must fit
+    /// into a record of 1 KB.
     #[must_use]
     pub fn attribute(self) -> String {
-        self.0.to_string()
+        let digit = |place: u32| char::from_digit(self.0 / 36_u32.pow(place) % 36, 36);
+        (0..=self.0.checked_ilog(36).unwrap_or(0)).rev().filter_map(digit).collect()
     }
 
     /// Whether the day is no longer shown on `today`.

@@ -122,7 +122,8 @@ impl Contents {
 
     fn assert_trail_agrees(&self, trail: &str, user_id: u64, id: u64) {
         let entries = self.partition(&format!("AUDIT#{trail}"));
-        let count = |actions: &[&str]| entries.iter().filter(|entry| actions.contains(&&*text(entry, "action"))).count();
+        let count =
+            |actions: &[&str]| entries.iter().filter(|entry| actions.contains(&&*text(entry, "action"))).count();
         let record = self.key(user_id, id);
         assert_eq!(count(&["create"]), 1, "creations in trail {trail}");
         assert_eq!(count(&["delete"]), usize::from(record.is_none()), "deletions in trail {trail}");

@@ -1,6 +1,7 @@
 //! What the tests share: an app on a real DynamoDB engine with a clock that stands still, and the events that drive it.
 
 pub mod calls;
+pub mod content;
 pub mod contents;
 pub mod engine;
 pub mod fault_proxy;
@@ -9,5 +10,6 @@ pub mod repository;
 pub mod test_app;
 pub mod tokens;
 
+pub use self::content::Content;
 pub use self::contents::Contents;
-pub use self::test_app::{Answer, TestApp};
+pub use self::test_app::{Answer, TestApp, TestCall};

@@ -1,3 +1,6 @@
 //! The service in one process, on a real DynamoDB engine.
 
 mod create_key;
+mod get_usage;
+mod rotate_key;
+mod verify_key;
