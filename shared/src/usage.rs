@@ -102,3 +102,23 @@ impl UsageView {
         Self { id, usage_count: count, last_used_at, daily }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_has_a_short_name_and_a_date() {
+        for (day, name, date) in [
+            (0, "0", "1970-01-01"),
+            (35, "z", "1970-02-05"),
+            (36, "10", "1970-02-06"),
+            (20_513, "ftt", "2026-03-01"),
+            (46_655, "zzz", "2097-09-26"),
+            (46_656, "1000", "2097-09-27"),
+        ] {
+            assert_eq!((Day(day).attribute().as_str(), Day(day).date().as_str()), (name, date));
+            assert_eq!(Day::from_attribute(name), Some(Day(day)));
+        }
+    }
+}
