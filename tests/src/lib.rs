@@ -9,6 +9,7 @@ pub mod kms;
 pub mod repository;
 pub mod test_app;
 pub mod tokens;
+pub mod validators;
 
 pub use self::content::Content;
 pub use self::contents::Contents;

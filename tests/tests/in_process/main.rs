@@ -2,6 +2,7 @@
 
 mod cost_of_use;
 mod create_key;
+mod get_conformance;
 mod get_usage;
 mod idempotency;
 mod parallel_calls;
