@@ -110,7 +110,7 @@ impl Contents {
                 assert!(self.key(user_id, default_id).is_some(), "user {user}'s default {default_id} is a key");
             }
             for key in keys {
-                let trail = format!("AUDIT#{user}#{}", integer(key, "id").expect("an id"));
+                let trail = format!("AUDIT#{user}#{}", parsed(text(key, "SK").trim_start_matches("KEY#")));
                 assert!(!self.partition(&trail).is_empty(), "{trail} is there");
             }
         }
@@ -143,11 +143,13 @@ impl Contents {
         if let Some(record) = record {
             assert_eq!(
                 integer(record, "version"),
-                Some(1 + count(&["update", "pause", "resume"]) as u64),
+                Some(1 + count(&["update", "pause", "resume", "rotate"]) as u64),
                 "version by trail {trail}"
             );
-            let expires_at = record.get("expires_at").and_then(number).and_then(Timestamp::from_seconds);
-            expect("expiry_at", Value::Null, expires_at.map(|time| time.to_string()).into());
+            for (field, attribute) in [("expiry_at", "expires_at"), ("previous_key_until", "old_until")] {
+                let time = record.get(attribute).and_then(number).and_then(Timestamp::from_seconds);
+                expect(field, Value::Null, time.map(|time| time.to_string()).into());
+            }
             for field in ["name", "type", "status"] {
                 expect(field, Value::Null, text(record, field).into());
             }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use shared::clock::{Clock, Random};
 use shared::config::Config;
 use shared::keys::{DataKey, Vault};
+use shared::table::Table;
 use shared::{App, Operation, serve};
 
 use crate::calls::CallLog;
@@ -43,42 +44,50 @@ impl TestApp {
         Self::on(&Engine::Embedded.start().await, settings).await
     }
 
-    /// An app on an engine.
+    /// An app on an engine, or on something in front of one.
     ///
     /// # Panics
     ///
     /// If the settings are wrong or the engine does not work.
     pub async fn on(engine_url: &str, settings: &[(&str, &str)]) -> Self {
-        let calls = CallLog::default();
-        let client = engine::client(&engine::sdk_config(engine_url).await, &calls);
-        let name = format!("keys-{}", Random::system().uuid_v7(DateTime::UNIX_EPOCH));
+        let client = engine::client(&engine::sdk_config(engine_url).await, &CallLog::default());
+        let name = engine::unique_name("keys");
         engine::create_table(&client, &name).await;
-        calls.clear();
-        Self::of_table(engine_url, &name, calls, settings).await
-    }
-
-    /// An app on a table that is there, at an engine or something in front of one.
-    ///
-    /// # Panics
-    ///
-    /// If the settings are wrong.
-    pub async fn of_table(url: &str, table_name: &str, calls: CallLog, settings: &[(&str, &str)]) -> Self {
-        let fixed = [("TABLE_NAME", table_name), ("KMS_KEY_ID", "not used"), ("JWT_SECRET", tokens::SECRET)];
+        let fixed = [("TABLE_NAME", &*name), ("KMS_KEY_ID", "alias/keys"), ("JWT_SECRET", tokens::SECRET)];
         let config = Config::from_variables(|name| {
             let setting = settings.iter().chain(&fixed).find(|(known, _)| *known == name);
             setting.map(|(_, value)| (*value).to_owned())
         });
-        let start: DateTime<Utc> = START.parse().expect("a time");
-        let now = Arc::new(Mutex::new(start));
+        let now = Arc::new(Mutex::new(START.parse().expect("a time")));
+        Self::container(engine_url, config.expect("settings"), now, seeded_random(), holding_a_data_key).await
+    }
+
+    /// A second container of the same deployment, which reaches the engine by a URL of its own.
+    pub async fn second(&self, url: &str) -> Self {
+        Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), holding_a_data_key).await
+    }
+
+    /// A container of the same deployment that has just started: it has no data key yet, and asks KMS at the same URL.
+    pub async fn cold(&self, url: &str) -> Self {
+        Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), |vault| vault).await
+    }
+
+    async fn container(
+        url: &str,
+        config: Config,
+        now: Arc<Mutex<DateTime<Utc>>>,
+        random: Random,
+        prepare: impl FnOnce(Vault) -> Vault,
+    ) -> Self {
         let clock = Clock::new({
             let now = now.clone();
             move || *now.lock().expect("not poisoned")
         });
+        let calls = CallLog::default();
         let sdk = engine::sdk_config(url).await;
-        let table = shared::table::Table::new(engine::client(&sdk, &calls), table_name);
-        let data_key = DataKey::new(&[7; 32], start).expect("256 bits");
-        let vault = Vault::new(table.clone(), sdk, "not used".to_owned()).holding(1, data_key);
-        let app = App::new(config.expect("settings"), table, vault, clock, seeded_random()).expect("settings");
+        let table = Table::new(engine::client(&sdk, &calls), &config.table_name);
+        let vault = prepare(Vault::new(table.clone(), sdk, config.kms_key_id.clone()));
+        let app = App::new(config, table, vault, clock, random).expect("settings");
         Self { app, calls, now }
     }
 
@@ -189,6 +198,10 @@ impl TestApp {
             Operation::VerifyKey => endpoint!(verify_key),
         }
     }
+}
+
+fn holding_a_data_key(vault: Vault) -> Vault {
+    vault.holding(1, DataKey::new(&[7; 32], START.parse().expect("a time")).expect("256 bits"))
 }
 
 /// Random bytes that are the same in every run.

@@ -227,6 +227,7 @@ async fn parallel_repeats_make_one_key() {
     assert_eq!(test.audit(id).await.len(), 1);
     let contents = Contents::of(&test.app.table).await;
     assert_eq!(contents.key_count(7), 1);
+    contents.assert_consistent();
 }
 
 #[tokio::test]

@@ -6,5 +6,8 @@ mod get_conformance;
 mod get_usage;
 mod idempotency;
 mod parallel_calls;
+mod races;
 mod rotate_key;
+mod round_trips;
+mod store;
 mod verify_key;

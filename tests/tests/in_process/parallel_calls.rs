@@ -45,6 +45,7 @@ async fn parallel_calls_that_are_refused_write_nothing() {
     assert_eq!((with_status(&answers, 201), with_status(&answers, 429)), (10, 20));
     let contents = Contents::of(&test.app.table).await;
     assert_eq!((contents.keys(7).len(), contents.key_count(7), contents.actions(7).len()), (10, 10, 10));
+    contents.assert_consistent();
 }
 
 #[tokio::test]
