@@ -158,6 +158,16 @@ impl TestApp {
         answer.json().as_array().expect("an array").clone()
     }
 
+    /// What a service is told about a key string.
+    ///
+    /// # Panics
+    ///
+    /// If it is told nothing.
+    pub async fn verify(&self, key: &str) -> Value {
+        let call = self.call(Operation::VerifyKey).bearer(&tokens::with_role(900, "service"));
+        call.json(&json!({"key": key})).send().await.ok()
+    }
+
     /// What the table holds.
     pub async fn contents(&self) -> Contents {
         Contents::of(&self.app.table).await
@@ -320,6 +330,25 @@ impl TestCall<'_> {
         self.event["body"] = base64::engine::general_purpose::STANDARD.encode(body).into();
         self.event["isBase64Encoded"] = true.into();
         self
+    }
+
+    /// Sends it many times, fifty at once: an embedded engine on a busy machine does not keep up with more.
+    ///
+    /// # Panics
+    ///
+    /// If the event is not one of API Gateway.
+    pub async fn send_in_parallel(self, times: usize) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(times);
+        while answers.len() < times {
+            let wave = (answers.len()..times.min(answers.len() + 50)).map(|_| {
+                let (test, operation, event) = (self.test.clone(), self.operation, self.event.clone());
+                tokio::spawn(async move { TestCall { test: &test, operation, event }.send().await })
+            });
+            for answer in wave.collect::<Vec<_>>() {
+                answers.push(answer.await.expect("an answer"));
+            }
+        }
+        answers
     }
 
     /// Sends it. Whatever comes back in HL7 v2 or FHIR is judged by the validators.
