@@ -3,6 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use lambda_http::{Body, Request, Response};
 use proptest::prelude::Rng;
@@ -138,6 +140,7 @@ impl TestApp {
             Operation::RotateKey => endpoint!(rotate_key),
             Operation::GetUsage => endpoint!(get_usage),
             Operation::VerifyKey => endpoint!(verify_key),
+            Operation::Transcribe => endpoint!(transcribe),
         }
     }
 }
@@ -255,6 +258,14 @@ impl TestCall<'_> {
         self
     }
 
+    /// With a form of the boundary `form`, as API Gateway hands on bodies of binary media types.
+    #[must_use]
+    pub fn form(mut self, form: &[u8]) -> Self {
+        self.event["body"] = STANDARD.encode(form).into();
+        self.event["isBase64Encoded"] = true.into();
+        self.header("Content-Type", "multipart/form-data; boundary=form")
+    }
+
     /// Sends it.
     ///
     /// # Panics
@@ -263,12 +274,16 @@ impl TestCall<'_> {
     pub async fn send(self) -> Answer {
         let request = lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway");
         let (parts, body) = self.test.serve(self.operation, request).await.into_parts();
-        let Body::Text(text) = body else { panic!("not a text: {body:?}") };
+        let (text, bytes) = match body {
+            Body::Text(text) => (text, Vec::new()),
+            Body::Binary(bytes) => (String::new(), bytes),
+            Body::Empty | _ => panic!("no body"),
+        };
         let headers = parts
             .headers
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), value.to_str().expect("ASCII").to_owned()));
-        Answer { status: parts.status.as_u16(), headers: headers.collect(), text }
+        Answer { status: parts.status.as_u16(), headers: headers.collect(), text, bytes }
     }
 }
 
@@ -279,8 +294,10 @@ pub struct Answer {
     pub status: u16,
     /// The headers, by names in lower case.
     pub headers: std::collections::BTreeMap<String, String>,
-    /// The body.
+    /// The body, if it is text.
     pub text: String,
+    /// The body, if it is not.
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
