@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
@@ -100,10 +100,11 @@ impl Timestamp {
         Self::from_time(DateTime::from_timestamp(seconds, 0)?)
     }
 
-    /// Cuts off the fraction of a second; nothing outside the years 0 to 9999.
+    /// Cuts off the fraction of a second, and a leap second with it; nothing outside the years 0 to 9999.
     #[must_use]
     pub fn from_time(time: DateTime<Utc>) -> Option<Self> {
-        (0..=9999).contains(&time.year()).then(|| Self(time.trunc_subsecs(0)))
+        let whole = DateTime::from_timestamp(time.timestamp(), 0)?;
+        (0..=9999).contains(&whole.year()).then_some(Self(whole))
     }
 
     /// Unix time in seconds.
@@ -147,6 +148,7 @@ mod tests {
         assert_eq!(parsed("2026-03-01T14:00:00.987+02:00").as_deref(), Some("2026-03-01T12:00:00Z"));
         assert_eq!(parsed("9999-12-31T23:59:59Z").as_deref(), Some("9999-12-31T23:59:59Z"));
         assert_eq!(parsed("9999-12-31T23:59:59-01:00"), None, "the year 10000 in UTC");
+        assert_eq!(parsed("2016-12-31T23:59:60.5Z").as_deref(), Some("2016-12-31T23:59:59Z"));
         assert_eq!(parsed("2026-02-30T00:00:00Z"), None);
         assert_eq!(parsed("2026-03-01"), None);
     }

@@ -1,4 +1,5 @@
-//! HTTP in and out: request → format, caller, limit → endpoint → reply → response. Nothing else knows `lambda_http`.
+//! HTTP in and out: request → format, caller, limit → endpoint → reply → response. Nothing else knows `lambda_http`, but
+//! [`publish`](crate::publish), for what needs no caller.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -349,18 +350,7 @@ impl Exchange {
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             headers.insert(HeaderName::from_static("x-request-id"), id);
         }
-        let allowed = match cors {
-            Cors::Any => Some(HeaderValue::from_static("*")),
-            Cors::Origins(origins) => {
-                headers.insert(header::VARY, HeaderValue::from_static("Origin"));
-                let origin = self.web_origin.as_ref().filter(|origin| origins.contains(origin));
-                origin.and_then(|origin| HeaderValue::from_str(origin).ok())
-            }
-        };
-        if let Some(allowed) = allowed {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
-        }
+        open_to(self.web_origin.as_deref(), cors, &mut headers);
         headers
     }
 
@@ -385,6 +375,22 @@ impl Exchange {
                 }
             }
         }
+    }
+}
+
+/// Lets a web page of an allowed origin read the response.
+pub(crate) fn open_to(web_origin: Option<&str>, cors: &Cors, headers: &mut HeaderMap) {
+    let allowed = match cors {
+        Cors::Any => Some(HeaderValue::from_static("*")),
+        Cors::Origins(origins) => {
+            headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+            let origin = web_origin.filter(|origin| origins.iter().any(|allowed| allowed == origin));
+            origin.and_then(|origin| HeaderValue::from_str(origin).ok())
+        }
+    };
+    if let Some(allowed) = allowed {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     }
 }
 
@@ -421,6 +427,25 @@ fn read_body(format: Format, body: &Body, expected: Expected<'_>) -> (Option<Sen
         _ => {
             let sender = format::sender(format, bytes.get(..MAX_BODY_BYTES).unwrap_or_default());
             (sender, Err(Error::TooLarge { limit: MAX_BODY_BYTES }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn bodies_stay_what_they_are() {
+        for (content_type, body) in [
+            ("application/hl7-v2; charset=utf-8", Body::Text("MSH|".to_owned())),
+            ("audio/wav", Body::Text("RIFF".to_owned())),
+            ("text/plain; charset=iso-8859-1", Body::Binary(vec![0xfc])),
+            ("application/json", Body::Binary(vec![0xfc])),
+        ] {
+            let mut response = Response::new(body.clone());
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            assert_eq!(AsItIs(response).into_response().await.body(), &body, "{content_type}");
         }
     }
 }

@@ -3,7 +3,9 @@
 pub mod calls;
 pub mod engine;
 pub mod repository;
+pub mod stub;
 pub mod test_app;
 pub mod tokens;
+pub mod validators;
 
 pub use self::test_app::{Answer, TestApp};

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use base64::Engine;
+use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use lambda_http::{Body, Request, Response};
@@ -17,7 +17,7 @@ use shared::{App, Operation, serve};
 
 use crate::calls::CallLog;
 use crate::engine::{self, Engine};
-use crate::{repository, tokens};
+use crate::{repository, tokens, validators};
 
 /// When tests begin, unless they say otherwise.
 pub const START: &str = "2026-03-01T12:00:00.250Z";
@@ -266,14 +266,15 @@ impl TestCall<'_> {
         self.header("Content-Type", "multipart/form-data; boundary=form")
     }
 
-    /// Sends it.
+    /// Sends it. Whatever comes back in HL7 v2 or FHIR is judged by the validators.
     ///
     /// # Panics
     ///
-    /// If the event is not one of API Gateway.
+    /// If the event is not one of API Gateway, or a validator has complaints.
     pub async fn send(self) -> Answer {
         let request = lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway");
-        let (parts, body) = self.test.serve(self.operation, request).await.into_parts();
+        // Boxed, because a test holds the futures of all its calls at once, and its thread has 2 MB.
+        let (parts, body) = Box::pin(self.test.serve(self.operation, request)).await.into_parts();
         let (text, bytes) = match body {
             Body::Text(text) => (text, Vec::new()),
             Body::Binary(bytes) => (String::new(), bytes),
@@ -283,7 +284,13 @@ impl TestCall<'_> {
             .headers
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), value.to_str().expect("ASCII").to_owned()));
-        Answer { status: parts.status.as_u16(), headers: headers.collect(), text, bytes }
+        let answer = Answer { status: parts.status.as_u16(), headers: headers.collect(), text, bytes };
+        let content_type = answer.header("content-type").expect("every response has a body");
+        // What a transcription service says is in no format of ours.
+        if self.operation != Operation::Transcribe || content_type.contains("hl7") || content_type.contains("fhir") {
+            validators::response(content_type, &answer.text).unwrap_or_else(|complaints| panic!("{complaints}"));
+        }
+        answer
     }
 }
 

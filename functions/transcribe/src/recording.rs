@@ -47,7 +47,8 @@ impl Recording {
             return Err(Error::invalid("body", Reason::Required, "body is required"));
         }
         // Nothing is waited for, since the whole body is there. A parser that waits all the same has lost its way.
-        let (fields, audio) = parts(form.bytes.clone(), boundary).now_or_never().unwrap_or_else(|| Err(unreadable()))?;
+        let (fields, audio) =
+            parts(form.bytes.clone(), boundary).now_or_never().unwrap_or_else(|| Err(unreadable()))?;
         fields.read(|fields| {
             let is_audio = fields.required("audio");
             let user_id = fields.required("userId");
@@ -107,7 +108,8 @@ async fn parts(body: Bytes, boundary: String) -> Result<(Fields, Option<Audio>),
 async fn read_audio(part: Field<'_>) -> Result<Result<Audio, &'static str>, Error> {
     let header = |name: &str| part.headers().get(name).map(|value| value.to_str().unwrap_or_default().to_lowercase());
     // `filename*` counts too: it is not allowed here (RFC 7578, section 4.2), but some clients write it.
-    let is_file = part.file_name().is_some() || header("content-disposition").is_some_and(|it| it.contains("filename*"));
+    let is_file =
+        part.file_name().is_some() || header("content-disposition").is_some_and(|it| it.contains("filename*"));
     let problem = if !is_file {
         // As when curl's `@` was forgotten and the form holds the file's name.
         Some("must be a file: its part has no filename")

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use chrono::TimeDelta;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response, redirect};
@@ -37,10 +38,9 @@ pub(crate) async fn transcribe(
     recording: Recording,
 ) -> Result<Reply, Error> {
     let began = clock.now();
-    let spent = (began - call.now).to_std().unwrap_or_default();
     let request = client()?
         .post(&service.url)
-        .timeout(service.timeout.min(ANSWER_WITHIN.saturating_sub(spent)))
+        .timeout(patience(service.timeout, began - call.now))
         .header("x-nuxera-user-id", recording.user_id.to_string())
         .header("x-nuxera-key-id", key_id.to_string())
         .header("x-request-id", &call.request_id)
@@ -56,6 +56,11 @@ pub(crate) async fn transcribe(
     }
     let (status, content_type, body) = answer?;
     Reply::passed_on(status, content_type, body)
+}
+
+/// How long the service is waited for, by what it is given and what the call has spent before.
+fn patience(given: Duration, spent: TimeDelta) -> Duration {
+    given.min(ANSWER_WITHIN.saturating_sub(spent.to_std().unwrap_or_default()))
 }
 
 /// One for all calls: it reads the system's root certificates. It keeps no connections, because the other side may
@@ -111,11 +116,7 @@ async fn read(mut response: Response) -> Result<(u16, String, Bytes), Error> {
 }
 
 fn failure(error: reqwest::Error) -> Error {
-    if error.is_timeout() {
-        Error::TranscriptionTimedOut
-    } else {
-        Error::TranscriptionFailed(Cow::Owned(cause(error)))
-    }
+    if error.is_timeout() { Error::TranscriptionTimedOut } else { Error::TranscriptionFailed(Cow::Owned(cause(error))) }
 }
 
 /// The cause at the bottom, without the URL, which may hold credentials.
@@ -126,4 +127,19 @@ fn cause(error: reqwest::Error) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caller_has_an_answer_before_the_gateway_gives_up() {
+        let after = |spent| patience(Duration::from_secs(26), TimeDelta::milliseconds(spent));
+        assert_eq!(after(0), Duration::from_secs(26));
+        assert_eq!(after(1_000), Duration::from_secs(26));
+        assert_eq!(after(8_500), Duration::from_millis(18_500));
+        assert_eq!(after(30_000), Duration::ZERO);
+        assert_eq!(patience(Duration::from_secs(5), TimeDelta::seconds(-1)), Duration::from_secs(5));
+    }
 }
