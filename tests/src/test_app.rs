@@ -122,7 +122,8 @@ impl TestApp {
         macro_rules! endpoint {
             ($endpoint:ident) => {{
                 assert_eq!($endpoint::OPERATION, operation);
-                serve(&self.app, operation, $endpoint::ACCESS, $endpoint::handle, request).await
+                // Boxed: a test of many calls would have as many of these large futures on its stack.
+                Box::pin(serve(&self.app, operation, $endpoint::ACCESS, $endpoint::handle, request)).await
             }};
         }
         match operation {
