@@ -24,6 +24,8 @@ pub struct Config {
     pub rate_limits: RateLimits,
     /// Which web origins may read responses.
     pub cors: Cors,
+    /// `EVENT_BUS_NAME`: the EventBridge bus that subscribers listen to; default `default`.
+    pub event_bus_name: String,
     /// `FHIR_BASE_URL`: where the FHIR definitions are published; default `https://nuxera.cloud/fhir`.
     pub fhir_base_url: String,
 }
@@ -134,6 +136,7 @@ impl Config {
                 None | Some("*") => Cors::Any,
                 Some(origins) => Cors::Origins(origins.split(',').map(|origin| origin.trim().to_owned()).collect()),
             },
+            event_bus_name: text("EVENT_BUS_NAME").unwrap_or_else(|| "default".to_owned()),
             fhir_base_url: text("FHIR_BASE_URL")
                 .unwrap_or_else(|| "https://nuxera.cloud/fhir".to_owned())
                 .trim_end_matches('/')

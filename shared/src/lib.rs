@@ -9,6 +9,7 @@
 //! | [`http`], [`call`], [`format`] | the way in and out: HTTP, what endpoints see of it, and JSON, HL7 v2 and FHIR |
 //! | [`auth`], [`limits`] | who is calling, and how often they may |
 //! | [`keys`], [`usage`], [`audit`], [`table`] | the keys, their use, their audit trail, and the one table all are in |
+//! | [`schedule`], [`events`] | what runs by itself, and what subscribers are told |
 //! | [`operation`], [`error`], [`log`] | what a call does, what can go wrong, what is written down |
 
 pub mod app;
@@ -18,12 +19,14 @@ pub mod call;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod events;
 pub mod format;
 pub mod http;
 pub mod keys;
 pub mod limits;
 pub mod log;
 pub mod operation;
+pub mod schedule;
 pub mod table;
 pub mod usage;
 

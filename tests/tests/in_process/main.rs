@@ -1,3 +1,4 @@
 //! The service in one process, on a real DynamoDB engine.
 
 mod create_key;
+mod expire_keys;
