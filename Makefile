@@ -10,7 +10,7 @@ BUILD := .local/build/template.yaml
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
-.PHONY: local local-reset token test deploy check-format check-lints check-template test-in-process test-deployed
+.PHONY: local local-reset token test validators deploy check-format check-lints check-template test-in-process test-deployed
 
 local: $(BUILD)
 	@exec python local/local_aws.py up
@@ -41,7 +41,7 @@ check-template: $(VENV)
 	AWS_REGION=us-east-1 sam validate --lint
 
 # --workspace everywhere, so that cargo compiles the dependencies with one set of features, once.
-test-in-process: $(VENV)
+test-in-process: $(VENV) validators
 	python local/dynamodb_local.py cargo test --workspace --lib --test in_process
 
 # Against a local AWS of its own: a free port, and a state that starts empty.
@@ -50,6 +50,10 @@ test-deployed: export PORT := 0
 test-deployed: $(BUILD)
 	@python local/local_aws.py reset
 	python local/local_aws.py run cargo test --workspace --test deployed
+
+# The judges of what is sent in HL7 v2 and FHIR. It is done at once when they are there.
+validators:
+	@tests/validators/install.sh
 
 deploy: $(VENV)
 	@test -n "$(ENV)" || { echo "Which environment? make deploy ENV=staging" >&2; exit 2; }

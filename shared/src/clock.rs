@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
@@ -68,11 +68,14 @@ impl Random {
         bytes
     }
 
-    /// A `UUIDv7` (RFC 9562, section 5.7) of the given time.
+    /// A `UUIDv7` (RFC 9562, section 5.7) of the given time, to a fraction of the millisecond (section 6.2, method 3).
     #[must_use]
     pub fn uuid_v7(&self, at: DateTime<Utc>) -> Uuid {
         let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
-        uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid()
+        let fraction = (at.timestamp_subsec_nanos() % 1_000_000) * 4_096 / 1_000_000;
+        let mut bytes: [u8; 10] = self.bytes();
+        [_, _, bytes[0], bytes[1]] = fraction.to_be_bytes();
+        uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
     }
 }
 
@@ -100,10 +103,11 @@ impl Timestamp {
         Self::from_time(DateTime::from_timestamp(seconds, 0)?)
     }
 
-    /// Cuts off the fraction of a second; nothing outside the years 0 to 9999.
+    /// Cuts off the fraction of a second, and a leap second with it; nothing outside the years 0 to 9999.
     #[must_use]
     pub fn from_time(time: DateTime<Utc>) -> Option<Self> {
-        (0..=9999).contains(&time.year()).then(|| Self(time.trunc_subsecs(0)))
+        let whole = DateTime::from_timestamp(time.timestamp(), 0)?;
+        (0..=9999).contains(&whole.year()).then_some(Self(whole))
     }
 
     /// Unix time in seconds.
@@ -147,6 +151,7 @@ mod tests {
         assert_eq!(parsed("2026-03-01T14:00:00.987+02:00").as_deref(), Some("2026-03-01T12:00:00Z"));
         assert_eq!(parsed("9999-12-31T23:59:59Z").as_deref(), Some("9999-12-31T23:59:59Z"));
         assert_eq!(parsed("9999-12-31T23:59:59-01:00"), None, "the year 10000 in UTC");
+        assert_eq!(parsed("2016-12-31T23:59:60.5Z").as_deref(), Some("2016-12-31T23:59:59Z"));
         assert_eq!(parsed("2026-02-30T00:00:00Z"), None);
         assert_eq!(parsed("2026-03-01"), None);
     }
@@ -154,8 +159,9 @@ mod tests {
     #[test]
     fn a_uuid_v7_carries_its_time() {
         let at = Timestamp::parse("2026-03-01T12:00:00Z").unwrap().time();
-        let id = Random::new(|bytes| bytes.fill(0xff)).uuid_v7(at);
-        assert_eq!(id.get_version_num(), 7);
-        assert_eq!(id.to_string(), "019ca945-0a00-7fff-bfff-ffffffffffff");
+        let random = Random::new(|bytes| bytes.fill(0xff));
+        assert_eq!(random.uuid_v7(at).to_string(), "019ca945-0a00-7000-bfff-ffffffffffff");
+        let later = at + chrono::TimeDelta::microseconds(500);
+        assert_eq!(random.uuid_v7(later).to_string(), "019ca945-0a00-7800-bfff-ffffffffffff");
     }
 }

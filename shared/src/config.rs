@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// Where the FHIR definitions are published unless `FHIR_BASE_URL` says otherwise. It is in their text, too.
+pub const DEFAULT_FHIR_BASE_URL: &str = "https://nuxera.cloud/fhir";
+
 /// What a deployment sets. An empty variable counts as absent.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -138,7 +141,8 @@ impl Config {
             },
             event_bus_name: text("EVENT_BUS_NAME").unwrap_or_else(|| "default".to_owned()),
             fhir_base_url: text("FHIR_BASE_URL")
-                .unwrap_or_else(|| "https://nuxera.cloud/fhir".to_owned())
+                .as_deref()
+                .unwrap_or(DEFAULT_FHIR_BASE_URL)
                 .trim_end_matches('/')
                 .to_owned(),
         })

@@ -52,8 +52,7 @@ impl Event {
             Step::Expire => ("API Key Expired", None),
         };
         let Key { id, name, kind, expires_at, user_id, .. } = key;
-        let detail =
-            Detail { id: *id, name, kind: *kind, expiry_at: *expires_at, user_id: *user_id, days_left };
+        let detail = Detail { id: *id, name, kind: *kind, expiry_at: *expires_at, user_id: *user_id, days_left };
         Self { detail_type, detail: serde_json::to_string(&detail).expect("a detail is JSON") }
     }
 }

@@ -1,4 +1,5 @@
-//! HTTP in and out: request → format, caller, limit → endpoint → reply → response. Nothing else knows `lambda_http`.
+//! HTTP in and out: request → format, caller, limit → endpoint → reply → response. Nothing else knows `lambda_http`, but
+//! [`publish`](crate::publish), for what needs no caller.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -282,18 +283,7 @@ impl Exchange {
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             headers.insert(HeaderName::from_static("x-request-id"), id);
         }
-        let allowed = match cors {
-            Cors::Any => Some(HeaderValue::from_static("*")),
-            Cors::Origins(origins) => {
-                headers.insert(header::VARY, HeaderValue::from_static("Origin"));
-                let origin = self.web_origin.as_ref().filter(|origin| origins.contains(origin));
-                origin.and_then(|origin| HeaderValue::from_str(origin).ok())
-            }
-        };
-        if let Some(allowed) = allowed {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
-        }
+        open_to(self.web_origin.as_deref(), cors, &mut headers);
         headers
     }
 
@@ -318,6 +308,22 @@ impl Exchange {
                 }
             }
         }
+    }
+}
+
+/// Lets a web page of an allowed origin read the response.
+pub(crate) fn open_to(web_origin: Option<&str>, cors: &Cors, headers: &mut HeaderMap) {
+    let allowed = match cors {
+        Cors::Any => Some(HeaderValue::from_static("*")),
+        Cors::Origins(origins) => {
+            headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+            let origin = web_origin.filter(|origin| origins.iter().any(|allowed| allowed == origin));
+            origin.and_then(|origin| HeaderValue::from_str(origin).ok())
+        }
+    };
+    if let Some(allowed) = allowed {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     }
 }
 

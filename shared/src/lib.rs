@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`app`], [`config`], [`clock`] | the surroundings: built once per container; time, randomness, environment as values |
 //! | [`http`], [`call`], [`format`] | the way in and out: HTTP, what endpoints see of it, and JSON, HL7 v2 and FHIR |
+//! | [`publish`] | the way out for documents that anybody may read |
 //! | [`auth`], [`limits`] | who is calling, and how often they may |
 //! | [`keys`], [`usage`], [`audit`], [`table`] | the keys, their use, their audit trail, and the one table all are in |
 //! | [`schedule`], [`events`] | what runs by itself, and what subscribers are told |
@@ -26,6 +27,7 @@ pub mod keys;
 pub mod limits;
 pub mod log;
 pub mod operation;
+pub mod publish;
 pub mod schedule;
 pub mod table;
 pub mod usage;

@@ -7,5 +7,6 @@ pub mod event_bus;
 pub mod repository;
 pub mod test_app;
 pub mod tokens;
+pub mod validators;
 
 pub use self::test_app::{Answer, TestApp};

@@ -15,7 +15,7 @@ use shared::{App, Operation, serve};
 
 use crate::calls::CallLog;
 use crate::engine::{self, Engine};
-use crate::{repository, tokens};
+use crate::{repository, tokens, validators};
 
 /// When tests begin, unless they say otherwise.
 pub const START: &str = "2026-03-01T12:00:00.250Z";
@@ -130,7 +130,8 @@ impl TestApp {
         macro_rules! endpoint {
             ($endpoint:ident) => {{
                 assert_eq!($endpoint::OPERATION, operation);
-                serve(&self.app, operation, $endpoint::ACCESS, $endpoint::handle, request).await
+                // Boxed: a test of many calls would have as many of these large futures on its stack.
+                Box::pin(serve(&self.app, operation, $endpoint::ACCESS, $endpoint::handle, request)).await
             }};
         }
         match operation {
@@ -265,11 +266,11 @@ impl TestCall<'_> {
         self
     }
 
-    /// Sends it.
+    /// Sends it. Whatever comes back in HL7 v2 or FHIR is judged by the validators.
     ///
     /// # Panics
     ///
-    /// If the event is not one of API Gateway.
+    /// If the event is not one of API Gateway, or a validator has complaints.
     pub async fn send(self) -> Answer {
         let request = lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway");
         let (parts, body) = self.test.serve(self.operation, request).await.into_parts();
@@ -278,7 +279,10 @@ impl TestCall<'_> {
             .headers
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), value.to_str().expect("ASCII").to_owned()));
-        Answer { status: parts.status.as_u16(), headers: headers.collect(), text }
+        let answer = Answer { status: parts.status.as_u16(), headers: headers.collect(), text };
+        let content_type = answer.header("content-type").expect("every response has a body");
+        validators::response(content_type, &answer.text).unwrap_or_else(|complaints| panic!("{complaints}"));
+        answer
     }
 }
 

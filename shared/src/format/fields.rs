@@ -6,6 +6,10 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Violation};
 use crate::keys::{GracePeriod, KeyId, KeyName, KeyType, Status};
 
+/// No client needs to hear of more mistakes at once; a body of thousands of unknown fields must not have an answer many
+/// times its size.
+pub(super) const MAX_VIOLATIONS: usize = 20;
+
 /// The fields of a request body by their JSON names. Every format's reader makes one; endpoints take their inputs from it.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
@@ -134,6 +138,7 @@ impl Fields {
             Violation::new(name, Reason::Unknown, message)
         });
         self.violations.extend(unknown);
+        self.violations.truncate(MAX_VIOLATIONS);
         match read {
             Ok(value) if self.violations.is_empty() => Ok(value),
             Ok(_) | Err(Noted) => Err(Error::Invalid(self.violations)),

@@ -26,7 +26,8 @@ async fn a_key_that_is_past_its_expiry_becomes_expired_once() {
     assert_eq!(before["status"], "expired", "with or without a sweep");
 
     assert_eq!(sweep(&test, &bus).await.expect("no failure"), Swept { scanned: 1, expired: 1, ..NOTHING });
-    let event = json!({"id": id, "name": "Lab gateway", "type": "live", "expiry_at": "2026-03-01T12:00:02Z", "user_id": 7});
+    let event =
+        json!({"id": id, "name": "Lab gateway", "type": "live", "expiry_at": "2026-03-01T12:00:02Z", "user_id": 7});
     assert_eq!(bus.take(), [("API Key Expired".to_owned(), event)]);
     assert_eq!(test.call(Operation::GetKey).id(id).send().await.json(), before, "owners see no difference");
     let trail = trail(&test, id).await;
@@ -64,7 +65,8 @@ async fn notices_are_given_once_each_30_7_and_1_days_before() {
         sweep(&test, &bus).await.expect("no failure");
         told.extend(bus.take().into_iter().map(|(kind, detail)| (test.now().to_rfc3339(), kind, detail)));
     }
-    let detail = json!({"id": id, "name": "Lab gateway", "type": "live", "expiry_at": "2026-04-10T12:00:00Z", "user_id": 7});
+    let detail =
+        json!({"id": id, "name": "Lab gateway", "type": "live", "expiry_at": "2026-04-10T12:00:00Z", "user_id": 7});
     let notice = |days_left: u32| {
         let mut detail = detail.clone();
         detail["days_left"] = days_left.into();
@@ -235,8 +237,11 @@ async fn what_could_not_be_published_is_published_by_a_later_run() {
     test.advance(TimeDelta::minutes(1));
     assert_eq!(sweep(&test, &bus).await.expect("no failure"), NOTHING);
     let told = kinds(&bus);
-    let expected =
-        [("API Key Expired", first, None), ("API Key Expiring", second, Some(7)), ("API Key Expiring", renamed, Some(7))];
+    let expected = [
+        ("API Key Expired", first, None),
+        ("API Key Expiring", second, Some(7)),
+        ("API Key Expiring", renamed, Some(7)),
+    ];
     assert_eq!(told, expected, "what is no longer so is not told");
     test.advance(TimeDelta::minutes(1));
     sweep(&test, &bus).await.expect("no failure");

@@ -2,3 +2,4 @@
 
 mod create_key;
 mod expire_keys;
+mod get_conformance;

@@ -6,13 +6,11 @@ use serde_json::Value;
 use super::API_KEY;
 use super::node::{Member, Node};
 use crate::error::{Reason, Violation};
+use crate::format::fields::MAX_VIOLATIONS;
 use crate::format::{Expected, Fields, inputs};
 use crate::keys::KeyId;
 
 const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
-
-/// The most violations that are listed: a body of rubbish should not get a much longer answer.
-const MAX_VIOLATIONS: usize = 20;
 
 /// A request on the way to its fields.
 pub(super) struct Reading<'a> {

@@ -1,0 +1,164 @@
+//! `GET /fhir/metadata` and `GET /fhir/{resource_type}/{id}`
+//!
+//! The definitions that the URLs in FHIR responses name, for anybody to read. This is the one endpoint that knows a
+//! format, since a format is its subject: it answers in FHIR whatever the format headers say.
+
+use shared::config::{Config, DEFAULT_FHIR_BASE_URL};
+use shared::format::Format;
+use shared::publish::{Found, Path};
+
+/// What this function is called.
+pub const NAME: &str = "get-conformance";
+
+const NOT_FOUND: &str = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","details":{"text":"Not found"}}]}"#;
+
+/// Finds a definition, or the `CapabilityStatement` when the path names none. 404 for one that does not exist.
+#[must_use]
+pub fn find(config: &Config, path: &Path) -> Found {
+    let content_type = Format::Fhir.content_type();
+    let (kind, id) = match (path.get("resource_type"), path.get("id")) {
+        (Some(kind), Some(id)) => (kind, id),
+        (None, _) | (_, None) => ("CapabilityStatement", "nuxera-api-keys"),
+    };
+    match RESOURCES.iter().find(|(known_kind, known_id, _)| (*known_kind, *known_id) == (kind, id)) {
+        Some((_, _, text)) => Found::document(content_type, text.replace(DEFAULT_FHIR_BASE_URL, &config.fhir_base_url)),
+        None => Found::nothing(content_type, NOT_FOUND),
+    }
+}
+
+macro_rules! resources {
+    ($($kind:literal $id:literal,)*) => {
+        &[$(($kind, $id, include_str!(concat!("../resources/", $kind, "-", $id, ".json")))),*]
+    };
+}
+
+/// Type, id and text of each definition.
+const RESOURCES: &[(&str, &str, &str)] = resources![
+    "CapabilityStatement" "nuxera-api-keys",
+    "CodeSystem" "api-key-action",
+    "CodeSystem" "api-key-refusal",
+    "CodeSystem" "api-key-status",
+    "CodeSystem" "api-key-type",
+    "CodeSystem" "resource-type",
+    "NamingSystem" "api-key-id",
+    "NamingSystem" "user-id",
+    "OperationDefinition" "create-key",
+    "OperationDefinition" "delete-key",
+    "OperationDefinition" "get-key",
+    "OperationDefinition" "get-usage",
+    "OperationDefinition" "list-audit",
+    "OperationDefinition" "list-keys",
+    "OperationDefinition" "list-user-keys",
+    "OperationDefinition" "pause-key",
+    "OperationDefinition" "remove-default",
+    "OperationDefinition" "resume-key",
+    "OperationDefinition" "rotate-key",
+    "OperationDefinition" "set-default",
+    "OperationDefinition" "update-key",
+    "OperationDefinition" "verify-key",
+    "StructureDefinition" "api-key",
+    "StructureDefinition" "api-key-created-at",
+    "StructureDefinition" "api-key-expiry-at",
+    "StructureDefinition" "api-key-is-default",
+    "StructureDefinition" "api-key-last-used-at",
+    "StructureDefinition" "api-key-name",
+    "StructureDefinition" "api-key-status",
+    "StructureDefinition" "api-key-type",
+    "StructureDefinition" "api-key-usage-count",
+    "StructureDefinition" "api-key-value",
+    "ValueSet" "api-key-refusal",
+    "ValueSet" "api-key-status",
+    "ValueSet" "api-key-type",
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+    use shared::Operation;
+    use shared::audit::Action;
+    use shared::keys::{KeyType, Refusal, Status};
+
+    use super::*;
+
+    fn resources() -> Vec<Value> {
+        RESOURCES.iter().map(|(_, _, text)| serde_json::from_str(text).expect("JSON")).collect()
+    }
+
+    fn resource(kind: &str, id: &str) -> Value {
+        let found = resources().into_iter().find(|resource| resource["resourceType"] == kind && resource["id"] == id);
+        found.unwrap_or_else(|| panic!("{kind}/{id}"))
+    }
+
+    fn texts<'a>(list: &'a Value, name: &str) -> BTreeSet<&'a str> {
+        list.as_array().expect("a list").iter().map(|element| element[name].as_str().expect("a string")).collect()
+    }
+
+    /// Every string in a value, however deep.
+    fn strings(value: &Value) -> Vec<&str> {
+        match value {
+            Value::String(text) => vec![text],
+            Value::Array(values) => values.iter().flat_map(strings).collect(),
+            Value::Object(members) => members.values().flat_map(strings).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_file_is_served_under_its_name() {
+        let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/resources")).expect("a folder");
+        let files: BTreeSet<_> =
+            files.map(|file| file.expect("a file").file_name().into_string().expect("UTF-8")).collect();
+        let served = RESOURCES.iter().map(|(kind, id, _)| format!("{kind}-{id}.json")).collect();
+        assert_eq!(files, served);
+        for ((kind, id, _), resource) in RESOURCES.iter().zip(resources()) {
+            assert_eq!((&resource["resourceType"], &resource["id"]), (&(*kind).into(), &(*id).into()));
+            if *kind != "NamingSystem" {
+                assert_eq!(resource["url"], format!("{DEFAULT_FHIR_BASE_URL}/{kind}/{id}"));
+            }
+        }
+    }
+
+    #[test]
+    fn every_url_of_ours_is_published() {
+        let resources = resources();
+        let mut published: BTreeSet<_> = resources.iter().filter_map(|resource| resource["url"].as_str()).collect();
+        published.insert(DEFAULT_FHIR_BASE_URL);
+        for resource in &resources {
+            published
+                .extend(resource["uniqueId"].as_array().into_iter().flatten().filter_map(|id| id["value"].as_str()));
+        }
+        let named = resources.iter().flat_map(strings).filter(|text| text.starts_with(DEFAULT_FHIR_BASE_URL)).collect();
+        assert_eq!(published, named);
+    }
+
+    #[test]
+    fn the_code_systems_have_the_codes_of_the_api() {
+        let types = resource("CodeSystem", "api-key-type");
+        assert_eq!(texts(&types["concept"], "code"), KeyType::ALL.map(KeyType::as_str).into());
+        let statuses = resource("CodeSystem", "api-key-status");
+        assert_eq!(texts(&statuses["concept"], "code"), Status::ALL.map(Status::as_str).into());
+        let actions = resource("CodeSystem", "api-key-action");
+        assert_eq!(texts(&actions["concept"], "code"), Action::ALL.map(Action::as_str).into());
+        let refusals = resource("CodeSystem", "api-key-refusal");
+        let all = [Refusal::Unknown, Refusal::Paused, Refusal::Expired, Refusal::Limit];
+        assert_eq!(texts(&refusals["concept"], "code"), all.map(Refusal::as_str).into());
+    }
+
+    #[test]
+    fn every_operation_is_defined_and_stated() {
+        let operations = Operation::ALL.map(Operation::name).into();
+        let defined = RESOURCES.iter().filter(|(kind, _, _)| *kind == "OperationDefinition").map(|(_, id, _)| *id);
+        assert_eq!(defined.collect::<BTreeSet<_>>(), operations);
+        let statement = resource("CapabilityStatement", "nuxera-api-keys");
+        let stated = &statement["rest"][0]["resource"][0]["operation"];
+        assert_eq!(texts(stated, "name"), operations);
+        for operation in stated.as_array().expect("a list") {
+            let definition = resource("OperationDefinition", operation["name"].as_str().expect("a name"));
+            assert_eq!((&operation["definition"], &definition["code"]), (&definition["url"], &operation["name"]));
+            let call = operation["documentation"].as_str().expect("a call");
+            assert!(definition["comment"].as_str().expect("a comment").starts_with(&format!("Called as {call}, ")));
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Documents for everybody: no caller, no limits, no table, and caches may keep them.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt::Write;
+use std::future::ready;
+
+use aws_lc_rs::digest;
+use lambda_http::http::header::{self, HeaderName};
+use lambda_http::http::{HeaderValue, Response, StatusCode};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt, service_fn};
+
+use crate::clock::{Clock, Random};
+use crate::config::Config;
+use crate::http::open_to;
+
+/// Documents change with a deployment only; for so many seconds caches need not ask again.
+const CACHE_CONTROL: &str = "public, max-age=3600";
+
+/// The parameters in a request's path.
+pub struct Path(HashMap<String, String>);
+
+impl Path {
+    /// A parameter's value.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+/// What was found under a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    status: StatusCode,
+    content_type: &'static str,
+    body: String,
+}
+
+impl Found {
+    /// A document.
+    #[must_use]
+    pub fn document(content_type: &'static str, body: String) -> Self {
+        Self { status: StatusCode::OK, content_type, body }
+    }
+
+    /// There is none; the body says so.
+    #[must_use]
+    pub fn nothing(content_type: &'static str, body: &str) -> Self {
+        Self { status: StatusCode::NOT_FOUND, content_type, body: body.to_owned() }
+    }
+}
+
+/// Runs an endpoint that publishes documents as a Lambda function.
+///
+/// # Errors
+///
+/// If the environment's settings cannot be used, or the Lambda runtime fails.
+pub async fn run(name: &'static str, find: fn(&Config, &Path) -> Found) -> Result<(), lambda_http::Error> {
+    crate::log::init();
+    let publisher = Publisher { config: Config::from_env()?, clock: Clock::system(), random: Random::system() };
+    let service = service_fn(|request| ready(Ok::<_, Infallible>(publisher.serve(name, find, &request))));
+    lambda_http::run(service).await
+}
+
+/// The surroundings of such an endpoint.
+pub struct Publisher {
+    /// The deployment's settings.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+impl Publisher {
+    /// Answers one request: with the document, with 304 to a client that has it already (RFC 9110, section 13.1.2), or
+    /// with 404.
+    pub fn serve(&self, name: &str, find: fn(&Config, &Path) -> Found, request: &Request) -> Response<Body> {
+        let now = self.clock.now();
+        let request_id = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => context.request_id.clone(),
+            _ => None,
+        };
+        let request_id = request_id.unwrap_or_else(|| self.random.uuid_v7(now).to_string());
+        let path = request.path_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+
+        let mut response = respond(find(&self.config, &Path(path)), request);
+        let headers = response.headers_mut();
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            headers.insert(HeaderName::from_static("x-request-id"), id);
+        }
+        let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        open_to(origin, &self.config.cors, headers);
+
+        let duration_ms = (self.clock.now() - now).num_milliseconds();
+        tracing::info!(operation = name, request_id, status = response.status().as_u16(), duration_ms, "done");
+        response
+    }
+}
+
+fn respond(found: Found, request: &Request) -> Response<Body> {
+    let Found { status, content_type, body } = found;
+    let tag = (status == StatusCode::OK).then(|| entity_tag(&body));
+    let known = tag.as_ref().is_some_and(|tag| is_known(tag, request));
+    let mut response = Response::new(if known { Body::Empty } else { Body::Text(body) });
+    *response.status_mut() = if known { StatusCode::NOT_MODIFIED } else { status };
+    let headers = response.headers_mut();
+    if !known {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    let cache_control = if tag.is_some() { CACHE_CONTROL } else { "no-store" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    if let Some(Ok(tag)) = tag.map(HeaderValue::try_from) {
+        headers.insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// A strong entity tag: 128 bits of the document's SHA-256.
+fn entity_tag(body: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, body.as_bytes());
+    let mut tag = String::from("\"");
+    for byte in &digest.as_ref()[..16] {
+        let _ = write!(tag, "{byte:02x}");
+    }
+    tag.push('"');
+    tag
+}
+
+/// Whether the client says that it has the document: by its tag, also as a weak one, or by `*`.
+fn is_known(tag: &str, request: &Request) -> bool {
+    let values = request.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut known = values.flat_map(|value| value.split(',')).map(str::trim);
+    known.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use lambda_http::http::HeaderMap;
+
+    use super::*;
+
+    fn find(_: &Config, path: &Path) -> Found {
+        match path.get("name") {
+            Some("greeting") => Found::document("text/plain", "Hello".to_owned()),
+            Some(_) | None => Found::nothing("text/plain", "There is no such document"),
+        }
+    }
+
+    fn serve(name: &str, headers: &[(&'static str, &'static str)]) -> (u16, HeaderMap, String) {
+        let config = Config::from_variables(|name| match name {
+            "CORS_ORIGINS" => Some("https://app.example".to_owned()),
+            "TABLE_NAME" | "KMS_KEY_ID" => Some("unused".to_owned()),
+            _ => None,
+        });
+        let publisher = Publisher {
+            config: config.expect("complete"),
+            clock: Clock::new(|| DateTime::UNIX_EPOCH),
+            random: Random::new(|bytes| bytes.fill(7)),
+        };
+        let path = HashMap::from([("name".to_owned(), name.to_owned())]);
+        let mut request = Request::new(Body::Empty).with_path_parameters(path);
+        for (name, value) in headers {
+            request.headers_mut().append(*name, HeaderValue::from_static(value));
+        }
+        let (parts, body) = publisher.serve("get-greeting", find, &request).into_parts();
+        let body = String::from_utf8(body.to_vec()).expect("UTF-8");
+        (parts.status.as_u16(), parts.headers, body)
+    }
+
+    #[test]
+    fn a_document_may_be_kept() {
+        let (status, headers, body) = serve("greeting", &[("origin", "https://app.example")]);
+        assert_eq!((status, body.as_str()), (200, "Hello"));
+        let mut headers: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.to_str().expect("ASCII"))).collect();
+        headers.retain(|(name, _)| *name != "access-control-expose-headers");
+        headers.sort_unstable();
+        let expected = [
+            ("access-control-allow-origin", "https://app.example"),
+            ("cache-control", "public, max-age=3600"),
+            ("content-type", "text/plain"),
+            ("etag", "\"185f8db32271fe25f561a6fc938b2e26\""),
+            ("vary", "Origin"),
+            ("x-content-type-options", "nosniff"),
+            ("x-request-id", "00000000-0000-7707-8707-070707070707"),
+        ];
+        assert_eq!(headers, expected);
+    }
+
+    #[test]
+    fn a_client_that_has_it_is_not_sent_it_again() {
+        let tag = "\"185f8db32271fe25f561a6fc938b2e26\"";
+        for known in [
+            &[("if-none-match", "\"185f8db32271fe25f561a6fc938b2e26\"")][..],
+            &[("if-none-match", "\"other\", W/\"185f8db32271fe25f561a6fc938b2e26\"")],
+            &[("if-none-match", "\"other\""), ("if-none-match", "\"185f8db32271fe25f561a6fc938b2e26\"")],
+            &[("if-none-match", "*")],
+        ] {
+            let (status, headers, body) = serve("greeting", known);
+            assert_eq!((status, body.as_str()), (304, ""), "{known:?}");
+            assert_eq!(
+                (&headers["etag"], &headers["cache-control"]),
+                (&tag.parse().expect("a header"), &"public, max-age=3600".parse().expect("a header"))
+            );
+            assert!(!headers.contains_key("content-type"));
+        }
+        for other in ["\"other\"", "185f8db32271fe25f561a6fc938b2e26", ""] {
+            assert_eq!(serve("greeting", &[("if-none-match", other)]).0, 200, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_is_not_kept() {
+        let (status, headers, body) = serve("farewell", &[("if-none-match", "*")]);
+        assert_eq!((status, body.as_str()), (404, "There is no such document"));
+        assert_eq!(headers["cache-control"], "no-store");
+        assert!(!headers.contains_key("etag"));
+    }
+}

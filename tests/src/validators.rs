@@ -1,0 +1,204 @@
+//! Validators that we did not write, for everything the API sends: hl7apy and hl7types for HL7 v2, Medplum's and
+//! fhir.resources for FHIR. `tests/validators/install.sh` installs them.
+//!
+//! Each runs as a process of its own, started with the first document and fed one a line; it ends with the tests.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::repository::root;
+
+static HL7: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/python", "hl7.py"));
+static FHIR: LazyLock<Validator> = LazyLock::new(|| Validator::start("node", "fhir.mjs"));
+static FHIR_RESOURCES: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/python", "fhir_resources.py"));
+
+/// Checks an HL7 v2 message, as it goes over the wire.
+///
+/// # Errors
+///
+/// If a validator has complaints: all of them, and the message.
+pub fn hl7(message: &str) -> Result<(), String> {
+    report(&hl7_complaints(message), &message.replace('\r', "\n"))
+}
+
+/// Checks a FHIR resource of a server whose base is the default one.
+///
+/// # Errors
+///
+/// If a validator has complaints: all of them, and the resource.
+pub fn fhir(resource: &Value) -> Result<(), String> {
+    report(&fhir_complaints(resource), &format!("{resource:#}"))
+}
+
+/// Checks a response by its `Content-Type`; JSON is left to others.
+///
+/// # Errors
+///
+/// If a validator has complaints: all of them, and the response.
+///
+/// # Panics
+///
+/// If it is FHIR and not JSON, or in none of the API's formats.
+pub fn response(content_type: &str, text: &str) -> Result<(), String> {
+    match content_type {
+        "application/json" => Ok(()),
+        "application/hl7-v2; charset=utf-8" => hl7(text),
+        "application/fhir+json; charset=utf-8" => fhir(&serde_json::from_str(text).expect("FHIR is JSON")),
+        _ => panic!("{content_type} is none of ours"),
+    }
+}
+
+fn report(complaints: &[String], document: &str) -> Result<(), String> {
+    if complaints.is_empty() { Ok(()) } else { Err(format!("{}\n\n{document}", complaints.join("\n"))) }
+}
+
+fn hl7_complaints(message: &str) -> Vec<String> {
+    HL7.complaints(&message.into())
+}
+
+fn fhir_complaints(resource: &Value) -> Vec<String> {
+    let others =
+        FHIR_RESOURCES.complaints(resource).into_iter().map(|complaint| format!("fhir.resources: {complaint}"));
+    FHIR.complaints(resource).into_iter().chain(others).collect()
+}
+
+struct Validator(Mutex<(Child, BufReader<ChildStdout>)>);
+
+impl Validator {
+    /// Starts a script of `tests/validators` with a program, by its path in the installation or else by its name.
+    fn start(program: &str, script: &str) -> Self {
+        let installation = root().join(".local/validators");
+        assert!(
+            installation.join("installed").exists(),
+            "The validators are not installed: run tests/validators/install.sh"
+        );
+        let own = installation.join(program);
+        let mut child = Command::new(if own.exists() { own } else { program.into() })
+            .arg(root().join("tests/validators").join(script))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the validator starts");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        Self(Mutex::new((child, BufReader::new(stdout))))
+    }
+
+    fn complaints(&self, document: &Value) -> Vec<String> {
+        // Whoever failed holding the lock did so because the process had died: the next one will, too.
+        let mut process = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (child, stdout) = &mut *process;
+        let stdin = child.stdin.as_mut().expect("stdin is piped");
+        writeln!(stdin, "{document}").expect("the validator listens");
+        let mut answer = String::new();
+        stdout.read_line(&mut answer).expect("the validator answers");
+        serde_json::from_str(&answer).expect("the validator answers with a list of complaints")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::repository::{read, yaml};
+
+    const SAMPLES: &str = "tests/validators/samples";
+
+    fn json(path: &str) -> Value {
+        serde_json::from_str(&read(path)).expect("JSON")
+    }
+
+    /// Files of a folder with an extension.
+    fn files(folder: &str, extension: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(root().join(folder)).expect("a folder");
+        let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
+        let mut files: Vec<_> =
+            names.filter(|name| name.ends_with(extension)).map(|name| format!("{folder}/{name}")).collect();
+        files.sort();
+        assert!(!files.is_empty(), "{folder}");
+        files
+    }
+
+    /// The examples of the API's description that are in a format, by their names.
+    fn examples(format: &str) -> Vec<(String, Value)> {
+        let description = serde_json::to_value(yaml("openapi.yaml")).expect("JSON");
+        let examples = description["components"]["examples"].as_object().expect("examples").clone();
+        let of_format: Vec<_> = examples.into_iter().filter(|(name, _)| name.contains(format)).collect();
+        assert!(!of_format.is_empty(), "{format}");
+        of_format.into_iter().map(|(name, example)| (name, example["value"].clone())).collect()
+    }
+
+    /// Fails for each case that one of the named validators lets pass.
+    fn assert_refused(case: &Value, complaints: &[String]) {
+        let named = case["by"].as_array().expect("by").iter().filter_map(Value::as_str).collect::<BTreeSet<_>>();
+        let refusing = complaints.iter().filter_map(|complaint| complaint.split(':').next()).collect();
+        assert!(named.is_subset(&refusing), "{} passes one of {named:?}: {complaints:#?}", case["why"]);
+    }
+
+    #[test]
+    fn the_messages_that_are_right_are_accepted() {
+        for path in files(SAMPLES, ".hl7") {
+            assert_eq!(hl7(&read(&path).replace('\n', "\r")), Ok(()), "{path}");
+        }
+        for (name, example) in examples("Hl7") {
+            assert_eq!(hl7(example.as_str().expect("a message")), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_message_that_is_wrong_is_refused() {
+        for case in json("tests/validators/broken/hl7.json").as_array().expect("a list") {
+            let part = |name: &str| case[name].as_str().expect("a string");
+            let right = read(&format!("{SAMPLES}/{}", part("sample")));
+            let wrong = right.replacen(part("replace"), part("with"), 1);
+            assert_ne!(right, wrong, "{}", case["why"]);
+            assert_refused(case, &hl7_complaints(&wrong.replace('\n', "\r")));
+        }
+    }
+
+    #[test]
+    fn the_resources_that_are_right_are_accepted() {
+        for path in files(SAMPLES, ".json") {
+            assert_eq!(fhir(&json(&path)), Ok(()), "{path}");
+        }
+        for (name, example) in examples("Fhir") {
+            assert_eq!(fhir(&example), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_resource_that_is_wrong_is_refused() {
+        for case in json("tests/validators/broken/fhir.json").as_array().expect("a list") {
+            let part = |name: &str| case[name].as_str().expect("a string");
+            let right = json(&format!("{SAMPLES}/{}", part("sample")));
+            let mut wrong = right.clone();
+            let (parent, name) = part("at").rsplit_once('/').expect("a JSON pointer");
+            match (wrong.pointer_mut(parent).expect("a parent"), case.get("to")) {
+                (Value::Object(parent), Some(to)) => drop(parent.insert(name.to_owned(), to.clone())),
+                (Value::Object(parent), None) => drop(parent.remove(name)),
+                (Value::Array(parent), Some(to)) => parent[name.parse::<usize>().expect("an index")] = to.clone(),
+                (Value::Array(parent), None) => drop(parent.remove(name.parse().expect("an index"))),
+                (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_), _) => panic!("{case}"),
+            }
+            assert_ne!(right, wrong, "{}", case["why"]);
+            assert_refused(case, &fhir_complaints(&wrong));
+        }
+    }
+
+    #[test]
+    fn the_published_definitions_are_right() {
+        for path in files("functions/get-conformance/resources", ".json") {
+            assert_eq!(fhir(&json(&path)), Ok(()), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_published_snapshots_are_in_step_with_their_differentials() {
+        let check = Command::new("node").arg(root().join("tests/validators/snapshot.mjs")).arg("--check").status();
+        assert!(check.expect("node starts").success(), "run: node tests/validators/snapshot.mjs");
+    }
+}

@@ -1,0 +1,94 @@
+//! `GET /fhir/metadata` and `GET /fhir/{resource_type}/{id}`
+
+use chrono::DateTime;
+use lambda_http::Response;
+use serde_json::{Value, json};
+use shared::clock::{Clock, Random};
+use shared::config::Config;
+use shared::publish::Publisher;
+use tests::{repository, validators};
+
+/// Serves the event, for the path of a definition or, without one, for the metadata.
+fn get(definition: Option<(&str, &str)>, settings: &[(&str, &str)], headers: &[(&str, &str)]) -> Response<String> {
+    let mut event = repository::event("get-conformance");
+    let (resource, parameters) = match definition {
+        Some((kind, id)) => ("/fhir/{resource_type}/{id}", json!({"resource_type": kind, "id": id})),
+        None => ("/fhir/metadata", Value::Null),
+    };
+    event["resource"] = resource.into();
+    event["pathParameters"] = parameters;
+    for (name, value) in headers {
+        event["headers"][*name] = (*value).into();
+        event["multiValueHeaders"][*name] = json!([value]);
+    }
+    let request = lambda_http::request::from_str(&event.to_string()).expect("an event of API Gateway");
+    let fixed = [("TABLE_NAME", "unused"), ("KMS_KEY_ID", "unused")];
+    let config = Config::from_variables(|name| {
+        let setting = settings.iter().chain(&fixed).find(|(known, _)| *known == name);
+        setting.map(|(_, value)| (*value).to_owned())
+    });
+    let publisher = Publisher {
+        config: config.expect("settings"),
+        clock: Clock::new(|| DateTime::UNIX_EPOCH),
+        random: Random::new(|bytes| bytes.fill(0)),
+    };
+    let response = publisher.serve(get_conformance::NAME, get_conformance::find, &request);
+    response.map(|body| String::from_utf8(body.to_vec()).expect("UTF-8"))
+}
+
+fn resource(response: &Response<String>) -> Value {
+    serde_json::from_str(response.body()).expect("JSON")
+}
+
+#[test]
+fn the_metadata_are_the_capability_statement() {
+    let response = get(None, &[], &[]);
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/fhir+json; charset=utf-8");
+    assert_eq!(response.headers()["cache-control"], "public, max-age=3600");
+    assert_eq!(resource(&response)["url"], "https://nuxera.cloud/fhir/CapabilityStatement/nuxera-api-keys");
+    let by_name = get(Some(("CapabilityStatement", "nuxera-api-keys")), &[], &[]);
+    assert_eq!(by_name.body(), response.body());
+}
+
+#[test]
+fn a_definition_is_served_without_a_token_and_in_fhir() {
+    let response = get(Some(("StructureDefinition", "api-key")), &[], &[("x-response-format", "hl7")]);
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["x-request-id"], "5a0e7c52-3d0b-4f86-8b0d-6f1c2a9e4d37");
+    assert_eq!(resource(&response)["url"], "https://nuxera.cloud/fhir/StructureDefinition/api-key");
+}
+
+#[test]
+fn a_client_that_has_it_gets_304_until_the_text_changes() {
+    let wanted = Some(("ValueSet", "api-key-status"));
+    let first = get(wanted, &[], &[]);
+    let tag = first.headers()["etag"].to_str().expect("ASCII");
+    let again = get(wanted, &[], &[("If-None-Match", tag)]);
+    assert_eq!((again.status().as_u16(), again.body().as_str()), (304, ""));
+    let moved = [("FHIR_BASE_URL", "https://test.example/v1/fhir")];
+    assert_eq!(get(wanted, &moved, &[("If-None-Match", tag)]).status(), 200);
+}
+
+#[test]
+fn every_url_is_under_the_base_of_the_deployment() {
+    let moved = [("FHIR_BASE_URL", "https://test.example/v1/fhir/")];
+    for definition in [None, Some(("StructureDefinition", "api-key")), Some(("OperationDefinition", "create-key"))] {
+        let response = get(definition, &moved, &[]);
+        assert!(!response.body().contains("nuxera.cloud"), "{definition:?}");
+        let url = resource(&response)["url"].as_str().expect("a url").to_owned();
+        assert!(url.starts_with("https://test.example/v1/fhir/"), "{url}");
+    }
+}
+
+#[test]
+fn what_does_not_exist_is_an_operation_outcome() {
+    for (kind, id) in [("StructureDefinition", "api-keys"), ("Patient", "api-key"), ("metadata", ""), ("", "")] {
+        let response = get(Some((kind, id)), &[], &[("x-response-format", "xml")]);
+        assert_eq!(response.status(), 404, "{kind}/{id}");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        let content_type = response.headers()["content-type"].to_str().expect("ASCII");
+        assert_eq!(validators::response(content_type, response.body()), Ok(()));
+        assert_eq!(resource(&response)["issue"][0]["code"], "not-found");
+    }
+}

