@@ -14,12 +14,13 @@ const FIRST_ID: u64 = 1_000_000;
 /// The most that one `BatchWriteItem` takes.
 const BATCH: u64 = 25;
 
-/// Makes keys of a user that end in some time: copies of the record of one that was made by the service.
+/// Makes keys of a user that end in some time, in so many of the index's shards: copies of the record of one that was
+/// made by the service.
 ///
 /// # Panics
 ///
 /// If the engine does not take them.
-pub async fn fill(test: &TestApp, keys: u64, user_id: u64, expires_in: TimeDelta) {
+pub async fn fill(test: &TestApp, keys: u64, shards: u64, user_id: u64, expires_in: TimeDelta) {
     let original = test.key_of(user_id, "One of many").await;
     let user_id = UserId::new(user_id).expect("an id");
     let (client, name) = (test.app.table.client(), test.app.table.name());
@@ -43,7 +44,8 @@ pub async fn fill(test: &TestApp, keys: u64, user_id: u64, expires_in: TimeDelta
         WriteRequest::builder().put_request(put).build()
     };
     for start in (0..keys).step_by(usize::try_from(BATCH).expect("small")) {
-        let batch = (start..keys.min(start + BATCH)).map(|index| copy(FIRST_ID + index)).collect();
+        let id = |index| FIRST_ID + index / shards * u64::from(EXPIRY_SHARDS) + index % shards;
+        let batch = (start..keys.min(start + BATCH)).map(|index| copy(id(index))).collect();
         let write = client.batch_write_item().request_items(name, batch).send().await.expect("the engine works");
         assert!(write.unprocessed_items.unwrap_or_default().is_empty());
     }
