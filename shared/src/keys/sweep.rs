@@ -161,27 +161,19 @@ impl Keys {
     pub async fn take(&self, planned: &Planned, run: &Run, now: DateTime<Utc>) -> Result<bool, Error> {
         let Planned { before, after, step } = planned;
         let mut writes = vec![self.replace(before, after)?];
-        match step {
-            Step::Notice { .. } => {}
-            Step::Expire => {
-                writes.push(
-                    self.put_entry(&Entry {
-                        id: self.random.uuid_v7(now),
-                        at: now,
-                        action: Action::Expire,
-                        key_id: after.id,
-                        user_id: after.user_id,
-                        actor: Actor { user_id: None, role: Role::System },
-                        source_ip: None,
-                        request_id: run.id.clone(),
-                        changes: after
-                            .changes_since(before)
-                            .into_iter()
-                            .map(|(field, change)| (field.to_owned(), change))
-                            .collect(),
-                    })?,
-                )
-            }
+        if *step == Step::Expire {
+            let changes = after.changes_since(before).into_iter();
+            writes.push(self.put_entry(&Entry {
+                id: self.random.uuid_v7(now),
+                at: now,
+                action: Action::Expire,
+                key_id: after.id,
+                user_id: after.user_id,
+                actor: Actor { user_id: None, role: Role::System },
+                source_ip: None,
+                request_id: run.id.clone(),
+                changes: changes.map(|(field, change)| (field.to_owned(), change)).collect(),
+            })?);
         }
         let mut attempts = self.attempts();
         loop {
