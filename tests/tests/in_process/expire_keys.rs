@@ -141,14 +141,14 @@ async fn sweeps_beside_each_other_and_beside_users_do_everything_once() {
     let (changed, swept_only) = ids.split_at(16);
     let (moved, deleted) = changed.split_at(8);
     // The changes are under way when the keys end; whoever comes first decides.
-    let changes = join_all(moved.iter().map(|id| {
+    let updates = join_all(moved.iter().map(|id| {
         let body = json!({"expiry_at": "2026-03-01T13:00:00Z"});
         test.call(Operation::UpdateKey).id(id).json(&body).send()
     }));
     let deletions = join_all(deleted.iter().map(|id| test.call(Operation::DeleteKey).id(id).send()));
     let late = at(&test, TimeDelta::seconds(2));
     let sweeps = join_all((0..3).map(|_| expire_keys::handle(late.clone(), bus.publisher(), run(&late))));
-    let (sweeps, (changes, _)) = tokio::join!(sweeps, async { tokio::join!(changes, deletions) });
+    let (sweeps, (updates, _)) = tokio::join!(sweeps, async { tokio::join!(updates, deletions) });
 
     let swept: Vec<Swept> = sweeps.into_iter().collect::<Result<_, _>>().expect("no failure");
     let told: Vec<u64> = kinds(&bus).into_iter().map(|(_, id, _)| id).collect();
@@ -160,9 +160,9 @@ async fn sweeps_beside_each_other_and_beside_users_do_everything_once() {
     for id in swept_only {
         assert_eq!(told.iter().filter(|told| *told == id).count(), 1);
     }
-    for (id, changed) in moved.iter().zip(changes) {
+    for (id, update) in moved.iter().zip(updates) {
         let was_told = told.contains(id);
-        assert_eq!(changed.status, if was_told { 409 } else { 200 }, "{}", changed.text);
+        assert_eq!(update.status, if was_told { 409 } else { 200 }, "{}", update.text);
     }
     for id in &ids {
         let expirations = trail(&test, *id).await.iter().filter(|entry| entry["action"] == "expire").count();
