@@ -26,6 +26,16 @@ impl CallLog {
         self.0.lock().expect("not poisoned").clear();
     }
 
+    /// How often an operation was called.
+    ///
+    /// # Panics
+    ///
+    /// If a test panicked while recording.
+    #[must_use]
+    pub fn count(&self, operation: &str) -> usize {
+        self.rounds().iter().flatten().filter(|called| *called == operation).count()
+    }
+
     /// The operations called, in rounds: those of one round were under way together, and each round waited for the
     /// one before it.
     ///

@@ -3,11 +3,14 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::config::retry::RetryPartition;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType,
 };
+use chrono::DateTime;
 use serde_yaml_ng::Value;
+use shared::clock::Random;
 use shared::table::Table;
 
 use crate::calls::CallLog;
@@ -60,8 +63,17 @@ pub async fn sdk_config(url: &str) -> SdkConfig {
 /// A client whose calls are recorded.
 #[must_use]
 pub fn client(sdk: &SdkConfig, calls: &CallLog) -> Client {
-    let config = aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(calls.clone()).build();
+    // The clients of a process share an allowance of retries unless they are told apart: a test would then fail because
+    // of what others let go wrong.
+    let alone = RetryPartition::new(unique_name("client"));
+    let config = aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(calls.clone()).retry_partition(alone).build();
     Client::from_conf(config)
+}
+
+/// A name that nothing else has.
+#[must_use]
+pub fn unique_name(prefix: &str) -> String {
+    format!("{prefix}-{}", Random::system().uuid_v7(DateTime::UNIX_EPOCH))
 }
 
 /// Makes the table of `template.yaml` under a name of its own.

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use lambda_http::{Body, Request, Response};
 use proptest::prelude::Rng;
@@ -11,9 +12,11 @@ use serde_json::{Map, Value, json};
 use shared::clock::{Clock, Random};
 use shared::config::Config;
 use shared::keys::{DataKey, Vault};
+use shared::table::Table;
 use shared::{App, Operation, serve};
 
 use crate::calls::CallLog;
+use crate::contents::Contents;
 use crate::engine::{self, Engine};
 use crate::{repository, tokens, validators};
 
@@ -41,43 +44,60 @@ impl TestApp {
         Self::on(&Engine::Embedded.start().await, settings).await
     }
 
-    /// An app on an engine.
+    /// An app on an engine, or on something in front of one.
     ///
     /// # Panics
     ///
     /// If the settings are wrong or the engine does not work.
     pub async fn on(engine_url: &str, settings: &[(&str, &str)]) -> Self {
-        let calls = CallLog::default();
-        let client = engine::client(&engine::sdk_config(engine_url).await, &calls);
-        let name = format!("keys-{}", Random::system().uuid_v7(DateTime::UNIX_EPOCH));
+        let client = engine::client(&engine::sdk_config(engine_url).await, &CallLog::default());
+        let name = engine::unique_name("keys");
         engine::create_table(&client, &name).await;
-        calls.clear();
-        Self::of_table(engine_url, &name, calls, settings).await
-    }
-
-    /// An app on a table that is there, at an engine or something in front of one.
-    ///
-    /// # Panics
-    ///
-    /// If the settings are wrong.
-    pub async fn of_table(url: &str, table_name: &str, calls: CallLog, settings: &[(&str, &str)]) -> Self {
-        let fixed = [("TABLE_NAME", table_name), ("KMS_KEY_ID", "not used"), ("JWT_SECRET", tokens::SECRET)];
+        let fixed = [("TABLE_NAME", &*name), ("KMS_KEY_ID", "alias/keys"), ("JWT_SECRET", tokens::SECRET)];
         let config = Config::from_variables(|name| {
             let setting = settings.iter().chain(&fixed).find(|(known, _)| *known == name);
             setting.map(|(_, value)| (*value).to_owned())
         });
-        let start: DateTime<Utc> = START.parse().expect("a time");
-        let now = Arc::new(Mutex::new(start));
+        let now = Arc::new(Mutex::new(START.parse().expect("a time")));
+        Self::container(engine_url, config.expect("settings"), now, seeded_random(), holding_a_data_key).await
+    }
+
+    /// A second container of the same deployment, which reaches the engine by a URL of its own.
+    pub async fn second(&self, url: &str) -> Self {
+        Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), holding_a_data_key).await
+    }
+
+    /// A container of the same deployment that has just started: it has no data key yet, and asks KMS at the same URL.
+    pub async fn cold(&self, url: &str) -> Self {
+        Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), |vault| vault).await
+    }
+
+    async fn container(
+        url: &str,
+        config: Config,
+        now: Arc<Mutex<DateTime<Utc>>>,
+        random: Random,
+        prepare: impl FnOnce(Vault) -> Vault,
+    ) -> Self {
         let clock = Clock::new({
             let now = now.clone();
             move || *now.lock().expect("not poisoned")
         });
+        let calls = CallLog::default();
         let sdk = engine::sdk_config(url).await;
-        let table = shared::table::Table::new(engine::client(&sdk, &calls), table_name);
-        let data_key = DataKey::new(&[7; 32], start).expect("256 bits");
-        let vault = Vault::new(table.clone(), sdk, "not used".to_owned()).holding(1, data_key);
-        let app = App::new(config.expect("settings"), table, vault, clock, seeded_random()).expect("settings");
+        let table = Table::new(engine::client(&sdk, &calls), &config.table_name);
+        let vault = prepare(Vault::new(table.clone(), sdk, config.kms_key_id.clone()));
+        let app = App::new(config, table, vault, clock, random).expect("settings");
         Self { app, calls, now }
+    }
+
+    /// Makes it a later time.
+    ///
+    /// # Panics
+    ///
+    /// If a test panicked while it did.
+    pub fn set_time(&self, time: &str) {
+        *self.now.lock().expect("not poisoned") = time.parse().expect("a time");
     }
 
     /// Lets time pass.
@@ -126,6 +146,33 @@ impl TestApp {
         answer.json()
     }
 
+    /// One of user 7's keys, as it is now.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be read.
+    pub async fn read(&self, id: u64) -> Value {
+        let answer = self.call(Operation::GetKey).id(id).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()
+    }
+
+    /// The audit trail of one of user 7's keys, newest first.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be read.
+    pub async fn audit(&self, id: u64) -> Vec<Value> {
+        let answer = self.call(Operation::ListAudit).id(id).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json().as_array().expect("an array").clone()
+    }
+
+    /// What the table holds.
+    pub async fn contents(&self) -> Contents {
+        Contents::of(&self.app.table).await
+    }
+
     async fn serve(&self, operation: Operation, request: Request) -> Response<Body> {
         macro_rules! endpoint {
             ($endpoint:ident) => {{
@@ -151,6 +198,10 @@ impl TestApp {
             Operation::VerifyKey => endpoint!(verify_key),
         }
     }
+}
+
+fn holding_a_data_key(vault: Vault) -> Vault {
+    vault.holding(1, DataKey::new(&[7; 32], START.parse().expect("a time")).expect("256 bits"))
 }
 
 /// Random bytes that are the same in every run.
@@ -238,6 +289,13 @@ impl TestCall<'_> {
         self
     }
 
+    /// To a path as the client sees it; the event's own begins with the stage.
+    #[must_use]
+    pub fn client_path(mut self, path: &str) -> Self {
+        self.event["requestContext"]["path"] = path.into();
+        self
+    }
+
     /// With a query parameter.
     #[must_use]
     pub fn query(mut self, name: &str, value: &str) -> Self {
@@ -266,6 +324,14 @@ impl TestCall<'_> {
         self
     }
 
+    /// With a body that API Gateway took for binary.
+    #[must_use]
+    pub fn base64_body(mut self, body: &[u8]) -> Self {
+        self.event["body"] = base64::engine::general_purpose::STANDARD.encode(body).into();
+        self.event["isBase64Encoded"] = true.into();
+        self
+    }
+
     /// Sends it. Whatever comes back in HL7 v2 or FHIR is judged by the validators.
     ///
     /// # Panics
@@ -273,7 +339,9 @@ impl TestCall<'_> {
     /// If the event is not one of API Gateway, or a validator has complaints.
     pub async fn send(self) -> Answer {
         let request = lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway");
-        let (parts, body) = self.test.serve(self.operation, request).await.into_parts();
+        // Boxed, so that tests can make many calls at once on the small stack of a test's thread.
+        let response = Box::pin(self.test.serve(self.operation, request)).await;
+        let (parts, body) = response.into_parts();
         let Body::Text(text) = body else { panic!("not a text: {body:?}") };
         let headers = parts
             .headers
@@ -306,6 +374,51 @@ impl Answer {
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
+    }
+
+    /// The body as JSON, of a call that succeeds.
+    ///
+    /// # Panics
+    ///
+    /// If the call was refused.
+    #[track_caller]
+    #[expect(clippy::must_use_candidate, reason = "that it succeeds is often all that matters")]
+    pub fn ok(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text);
+        self.json()
+    }
+
+    /// Checks that the call was refused with a text and no details.
+    ///
+    /// # Panics
+    ///
+    /// If it was not.
+    #[track_caller]
+    pub fn assert_refused(&self, status: u16, error: &str) {
+        assert_eq!((self.status, self.text.as_str()), (status, json!({"error": error}).to_string().as_str()));
+    }
+
+    /// Checks that the call was refused because of some fields, in this order.
+    ///
+    /// # Panics
+    ///
+    /// If it was not.
+    #[track_caller]
+    pub fn assert_invalid(&self, fields: &[&str]) {
+        assert_eq!(self.status, 400, "{}", self.text);
+        let body = self.json();
+        assert_eq!(body["error"], "Invalid request data");
+        let details = body["details"].as_array().expect("details");
+        let named: Vec<&str> = details.iter().map(|detail| detail["field"].as_str().expect("a field")).collect();
+        assert_eq!(named, fields, "{}", self.text);
+        for detail in details {
+            let (field, message) = (detail["field"].as_str(), detail["message"].as_str());
+            let (field, message) = (field.expect("a field"), message.expect("a message"));
+            assert!(
+                message.starts_with(field) && message.len() > field.len() + 5,
+                "{message:?} says what {field} must be"
+            );
+        }
     }
 
     /// A header.

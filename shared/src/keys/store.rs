@@ -155,15 +155,16 @@ impl Keys {
         writes.extend(self.remember(call, idempotency.as_ref(), &key, false)?);
         let mut attempts = self.attempts();
         while let Err(cancelled) = self.table.commit(writes.clone()).await {
-            if let Cancelled::Conflict(conflicts) = &cancelled
-                && matches!(conflicts.get(1), Some(Conflict::Condition(_)))
-            {
-                return Err(Error::LimitReached);
+            let full = matches!(&cancelled, Cancelled::Conflict(conflicts) if matches!(conflicts.get(1), Some(Conflict::Condition(_))));
+            if !full {
+                attempts.again(cancelled).await?;
             }
-            attempts.again(cancelled).await?;
-            // The conflict may have been with the same request.
+            // The conflict may have been with the same request, which may also have taken the last place.
             if let Some(made) = self.replay(call, idempotency.as_ref()).await? {
                 return Ok(made);
+            }
+            if full {
+                return Err(Error::LimitReached);
             }
         }
         Ok(Made::new(KeyView::new(key, ShownKey::Whole(plain), false, call.timestamp())))
@@ -419,12 +420,11 @@ impl Keys {
             .scan_index_forward(false)
             .key_condition_expression("PK = :trail")
             .expression_attribute_values(":trail", AttributeValue::S(PrimaryKey::audit_partition(owner, id)));
-        let (items, more) = all_or_some(page.limit, after, |start, limit| {
-            query.clone().set_exclusive_start_key(start).set_limit(limit).send()
-        })
-        .await?;
-        // A key's trail begins with its creation, so there is one for every key that ever was.
-        if items.is_empty() && from_start {
+        let query = |start, limit| query.clone().set_exclusive_start_key(start).set_limit(limit).send();
+        let (items, more) = all_or_some(page.limit, after, query).await?;
+        // A key's trail begins with its creation, so there is one for every key that ever was. After a cursor that no
+        // Link header gave there may be nothing left of it.
+        if items.is_empty() && (from_start || all_or_some(Some(1), None, query).await?.0.is_empty()) {
             return Err(Error::NotFound);
         }
         let entries: Vec<audit::Entry> = items

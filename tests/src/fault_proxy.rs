@@ -1,0 +1,318 @@
+//! A proxy on the loopback interface between the service and its engine, which lets things go wrong on demand. It also
+//! answers for KMS, which no engine has.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Error, Result};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use crate::kms;
+
+/// What goes wrong with a request.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// It gets this answer, and is not passed on.
+    Answer(Response),
+    /// The connection is reset before it is passed on.
+    Reset,
+    /// It is passed on, but the connection is reset in place of the answer.
+    LoseAnswer,
+    /// It is passed on after a time, whether or not anybody still waits for the answer.
+    Delay(Duration),
+    /// It is passed on when the gate opens.
+    Hold(Gate),
+    /// Of a `BatchGetItem`, only so many keys are processed; the others come back as unprocessed.
+    Process(usize),
+}
+
+/// An answer of the proxy's own.
+#[derive(Clone, Debug)]
+pub struct Response {
+    status: u16,
+    body: String,
+}
+
+impl Fault {
+    /// An error of an AWS service: its code, with status 400 or 500. The message is one that clients must never see.
+    #[must_use]
+    pub fn error(status: u16, code: &str) -> Self {
+        let body = json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": INTERNAL_TEXT});
+        Self::Answer(Response { status, body: body.to_string() })
+    }
+
+    /// A cancelled transaction with the codes of its reasons.
+    #[must_use]
+    pub fn cancellation(codes: &[&str]) -> Self {
+        let reasons: Vec<Value> = codes.iter().map(|code| json!({"Code": code, "Message": INTERNAL_TEXT})).collect();
+        let body = json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "Message": INTERNAL_TEXT,
+            "CancellationReasons": reasons,
+        });
+        Self::Answer(Response { status: 400, body: body.to_string() })
+    }
+
+    /// An answer that is not JSON.
+    #[must_use]
+    pub fn garbage() -> Self {
+        Self::Answer(Response { status: 200, body: format!("<html>{INTERNAL_TEXT}</html>") })
+    }
+}
+
+/// Part of every answer of the proxy's own.
+pub const INTERNAL_TEXT: &str = "arn:aws:dynamodb:eu-central-1:123456789012:table/internal";
+
+/// Holds requests back until it is opened.
+#[derive(Clone)]
+pub struct Gate {
+    arrived: Arc<Semaphore>,
+    opened: Arc<Semaphore>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { arrived: Arc::new(Semaphore::new(0)), opened: Arc::new(Semaphore::new(0)) }
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gate")
+    }
+}
+
+impl Gate {
+    /// Waits until a request is held back.
+    ///
+    /// # Panics
+    ///
+    /// If none is within ten seconds.
+    pub async fn reached(&self) {
+        let arrived = tokio::time::timeout(Duration::from_secs(10), self.arrived.acquire());
+        arrived.await.expect("a request is held back").expect("never closed").forget();
+    }
+
+    /// Lets all requests go on.
+    pub fn open(&self) {
+        self.opened.add_permits(Semaphore::MAX_PERMITS / 2);
+    }
+
+    async fn pass(&self) {
+        self.arrived.add_permits(1);
+        self.opened.acquire().await.expect("never closed").forget();
+    }
+}
+
+/// The proxy. It runs as long as the test.
+#[derive(Clone, Debug)]
+pub struct FaultProxy {
+    /// Where it listens.
+    pub url: String,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    engine: String,
+    rules: Mutex<Vec<Rule>>,
+    requests: Mutex<Vec<String>>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    operation: String,
+    times: usize,
+    fault: Fault,
+}
+
+impl FaultProxy {
+    /// A proxy in front of an engine.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot listen.
+    pub async fn start(engine_url: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let engine = engine_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let state = Arc::new(State { engine, rules: Mutex::default(), requests: Mutex::default() });
+        tokio::spawn({
+            let state = state.clone();
+            async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    let state = state.clone();
+                    // A client that goes away in the middle is none of our business.
+                    tokio::spawn(async move { state.serve(stream).await.ok() });
+                }
+            }
+        });
+        Self { url, state }
+    }
+
+    /// Lets the next `times` requests of an operation (`UpdateItem`, …) go wrong; earlier rules come first.
+    ///
+    /// # Panics
+    ///
+    /// If the proxy panicked.
+    pub fn inject(&self, operation: &str, times: usize, fault: Fault) {
+        self.state.rules.lock().expect("not poisoned").push(Rule { operation: operation.to_owned(), times, fault });
+    }
+
+    /// Lets all go well again, and forgets the requests.
+    ///
+    /// # Panics
+    ///
+    /// If the proxy panicked.
+    pub fn clear(&self) {
+        self.state.rules.lock().expect("not poisoned").clear();
+        self.state.requests.lock().expect("not poisoned").clear();
+    }
+
+    /// How many requests of an operation there were, answered or not.
+    ///
+    /// # Panics
+    ///
+    /// If the proxy panicked.
+    #[must_use]
+    pub fn count(&self, operation: &str) -> usize {
+        let requests = self.state.requests.lock().expect("not poisoned");
+        requests.iter().filter(|request| *request == operation).count()
+    }
+}
+
+impl State {
+    async fn serve(&self, stream: TcpStream) -> Result<()> {
+        stream.set_nodelay(true)?;
+        let mut client = BufReader::new(stream);
+        let mut engine: Option<BufReader<TcpStream>> = None;
+        while let Some(mut request) = Message::read(&mut client).await? {
+            let target = request.header("x-amz-target").unwrap_or_default().to_owned();
+            let (service, operation) = target.split_once('.').unwrap_or_default();
+            self.requests.lock().expect("not poisoned").push(operation.to_owned());
+            let mut lose_answer = false;
+            let mut unprocessed = None;
+            match self.fault(operation) {
+                None => {}
+                Some(Fault::Answer(response)) => {
+                    respond(&mut client, &response).await?;
+                    continue;
+                }
+                Some(Fault::Reset) => return client.get_ref().set_zero_linger(),
+                Some(Fault::LoseAnswer) => lose_answer = true,
+                Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+                Some(Fault::Hold(gate)) => gate.pass().await,
+                Some(Fault::Process(0)) => {
+                    let request: Value = serde_json::from_slice(&request.body)?;
+                    let body = json!({"Responses": {}, "UnprocessedKeys": request["RequestItems"]}).to_string();
+                    respond(&mut client, &Response { status: 200, body }).await?;
+                    continue;
+                }
+                Some(Fault::Process(count)) => unprocessed = Some(request.leave_out(count)?),
+            }
+            if service == "TrentService" {
+                let (status, body) = kms::answer(operation, &serde_json::from_slice(&request.body)?);
+                respond(&mut client, &Response { status, body: body.to_string() }).await?;
+                continue;
+            }
+            let engine = match &mut engine {
+                Some(engine) => engine,
+                none => none.insert(BufReader::new(TcpStream::connect(&self.engine).await?)),
+            };
+            request.write(engine).await?;
+            let mut answer = Message::read(engine).await?.ok_or_else(|| Error::other("the engine went away"))?;
+            if lose_answer {
+                return client.get_ref().set_zero_linger();
+            }
+            if let Some(unprocessed) = unprocessed {
+                answer.change(|body| body["UnprocessedKeys"] = unprocessed)?;
+            }
+            answer.write(&mut client).await?;
+        }
+        Ok(())
+    }
+
+    fn fault(&self, operation: &str) -> Option<Fault> {
+        let mut rules = self.rules.lock().expect("not poisoned");
+        let rule = rules.iter_mut().find(|rule| rule.operation == operation && rule.times > 0)?;
+        rule.times -= 1;
+        Some(rule.fault.clone())
+    }
+}
+
+/// An HTTP/1.1 request or response with a body of known length (RFC 9112), which is what the SDK and the engines send.
+struct Message {
+    head: Vec<String>,
+    body: Vec<u8>,
+}
+
+impl Message {
+    async fn read(stream: &mut BufReader<TcpStream>) -> Result<Option<Self>> {
+        let mut head = Vec::new();
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line).await? == 0 {
+                return Ok(None);
+            }
+            if line == "\r\n" {
+                break;
+            }
+            head.push(line.trim_end().to_owned());
+        }
+        let mut message = Self { head, body: Vec::new() };
+        let length = message.header("content-length").and_then(|length| length.parse().ok());
+        message.body.resize(length.ok_or_else(|| Error::other("no content-length"))?, 0);
+        stream.read_exact(&mut message.body).await?;
+        Ok(Some(message))
+    }
+
+    async fn write(&self, stream: &mut BufReader<TcpStream>) -> Result<()> {
+        let head = self.head.join("\r\n") + "\r\n\r\n";
+        stream.write_all(&[head.as_bytes(), &self.body].concat()).await
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.head.iter().filter_map(|line| line.split_once(':'));
+        fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Value)) -> Result<()> {
+        let mut body = serde_json::from_slice(&self.body)?;
+        change(&mut body);
+        self.body = body.to_string().into_bytes();
+        self.head.retain(|line| {
+            let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            !matches!(name.as_str(), "content-length" | "x-amz-crc32")
+        });
+        self.head.push(format!("content-length: {}", self.body.len()));
+        Ok(())
+    }
+
+    /// Takes all but `count` keys out of a `BatchGetItem` of one table, and returns them as `UnprocessedKeys`.
+    fn leave_out(&mut self, count: usize) -> Result<Value> {
+        let mut unprocessed = Value::Null;
+        self.change(|body| {
+            let tables = body["RequestItems"].as_object_mut().expect("tables");
+            let (name, table) = tables.iter_mut().next().expect("a table");
+            let keys = table["Keys"].as_array_mut().expect("keys");
+            let rest = keys.split_off(count.min(keys.len()));
+            if !rest.is_empty() {
+                let mut left = table.clone();
+                left["Keys"] = rest.into();
+                unprocessed = json!({name: left});
+            }
+        })?;
+        Ok(if unprocessed.is_null() { json!({}) } else { unprocessed })
+    }
+}
+
+async fn respond(client: &mut BufReader<TcpStream>, response: &Response) -> Result<()> {
+    let Response { status, body } = response;
+    let head = [format!("HTTP/1.1 {status} -"), "content-type: application/x-amz-json-1.0".to_owned()];
+    let length = format!("content-length: {}", body.len());
+    let message = Message { head: [head.as_slice(), &[length]].concat(), body: body.clone().into_bytes() };
+    message.write(client).await
+}
