@@ -136,7 +136,8 @@ impl Call {
         let limit = match self.query.get("limit") {
             None => None,
             Some(text) => {
-                let limit = text.parse().ok().filter(|limit| (1..=1_000).contains(limit));
+                let digits = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+                let limit = text.parse().ok().filter(|limit| digits && (1..=1_000).contains(limit));
                 let invalid = || Error::invalid("limit", Reason::Value, "limit must be an integer from 1 to 1000");
                 Some(limit.ok_or_else(invalid)?)
             }

@@ -36,6 +36,13 @@ impl Contents {
         self
     }
 
+    /// The same without the counters of calls, which every call of a known caller changes.
+    #[must_use]
+    pub fn without_limits(mut self) -> Self {
+        self.0.retain(|(partition, _), _| !partition.starts_with("LIMIT#"));
+        self
+    }
+
     /// All items.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.0.values()

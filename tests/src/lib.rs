@@ -1,16 +1,17 @@
 //! What the tests share: an app on a real DynamoDB engine with a clock that stands still, and the events that drive it.
 
 pub mod calls;
-pub mod content;
 pub mod contents;
 pub mod engine;
 pub mod fault_proxy;
+pub mod issuer;
 pub mod kms;
 pub mod repository;
+pub mod signer;
 pub mod test_app;
 pub mod tokens;
 pub mod validators;
 
-pub use self::content::Content;
 pub use self::contents::Contents;
+pub use self::signer::Signer;
 pub use self::test_app::{Answer, TestApp, TestCall};

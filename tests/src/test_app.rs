@@ -16,7 +16,7 @@ use shared::table::Table;
 use shared::{App, Operation, serve};
 
 use crate::calls::CallLog;
-use crate::content::Content;
+use crate::contents::Contents;
 use crate::engine::{self, Engine};
 use crate::{repository, tokens, validators};
 
@@ -169,8 +169,8 @@ impl TestApp {
     }
 
     /// What the table holds.
-    pub async fn content(&self) -> Content {
-        Content::of(&self.app.table).await
+    pub async fn contents(&self) -> Contents {
+        Contents::of(&self.app.table).await
     }
 
     async fn serve(&self, operation: Operation, request: Request) -> Response<Body> {
@@ -400,8 +400,8 @@ impl Answer {
     /// # Panics
     ///
     /// If the call was refused.
-    #[must_use]
     #[track_caller]
+    #[expect(clippy::must_use_candidate, reason = "that it succeeds is often all that matters")]
     pub fn ok(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text);
         self.json()

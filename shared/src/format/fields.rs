@@ -56,7 +56,8 @@ impl Fields {
     pub fn insert(&mut self, name: impl Into<String>, value: Value) {
         let name = name.into();
         if self.values.iter().any(|(known, _)| *known == name) {
-            self.violations.push(Violation::new(name, Reason::Structure, "must not be repeated"));
+            let message = format!("{name} must not be repeated");
+            self.violations.push(Violation::new(name, Reason::Structure, message));
         } else {
             self.values.push((name, value));
         }

@@ -424,12 +424,11 @@ impl Keys {
             .scan_index_forward(false)
             .key_condition_expression("PK = :trail")
             .expression_attribute_values(":trail", AttributeValue::S(PrimaryKey::audit_partition(owner, id)));
-        let (items, more) = all_or_some(page.limit, after, |start, limit| {
-            query.clone().set_exclusive_start_key(start).set_limit(limit).send()
-        })
-        .await?;
-        // A key's trail begins with its creation, so there is one for every key that ever was.
-        if items.is_empty() && from_start {
+        let query = |start, limit| query.clone().set_exclusive_start_key(start).set_limit(limit).send();
+        let (items, more) = all_or_some(page.limit, after, query).await?;
+        // A key's trail begins with its creation, so there is one for every key that ever was. After a cursor that no
+        // Link header gave there may be nothing left of it.
+        if items.is_empty() && (from_start || all_or_some(Some(1), None, query).await?.0.is_empty()) {
             return Err(Error::NotFound);
         }
         let entries: Vec<audit::Entry> = items

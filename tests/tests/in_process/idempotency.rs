@@ -296,13 +296,13 @@ async fn a_repeat_is_a_call_like_any_other_to_the_rate_limits() {
 async fn a_key_is_1_to_255_visible_ascii_characters() {
     let test = TestApp::start().await;
     test.key("a").await;
-    let before = test.content().await.without("LIMIT#").without("SYSTEM");
+    let before = test.contents().await.records();
     for bad in ["", "two words", "tab\there", "é", &"x".repeat(256)] {
         for call in [creation(&test), rotation(&test)] {
             call.header("Idempotency-Key", bad).send().await.assert_invalid(&["Idempotency-Key"]);
         }
     }
-    assert_eq!(test.content().await.without("LIMIT#").without("SYSTEM"), before);
+    assert_eq!(test.contents().await.records(), before);
     for good in ["!", "~", "#", "\"quoted\"", "8e03978e-40d5-43dd-bc93-6894a57f9324", &"x".repeat(255)] {
         let first = creation(&test).header("Idempotency-Key", good).send().await;
         assert_first(&first, 201);

@@ -131,7 +131,7 @@ async fn hl7_and_fhir_show_the_key() {
 async fn a_grace_is_a_whole_number_of_seconds_up_to_30_days() {
     let test = TestApp::start().await;
     let key = test.key("a").await;
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     for bad in
         [json!(-1), json!(2_592_001), json!(1.5), json!(60.0), json!("60"), json!(null), json!(true), json!(u64::MAX)]
     {
@@ -152,7 +152,7 @@ async fn a_grace_is_a_whole_number_of_seconds_up_to_30_days() {
         let answer = test.call(Operation::RotateKey).id(1).format("hl7").body(&format!("{head}\r{zak}\r")).send().await;
         assert_eq!(answer.status, 400, "{zak} {}", answer.text);
     }
-    assert_eq!(test.content().await.without_limits(), before);
+    assert_eq!(test.contents().await.without_limits(), before);
     assert_eq!(test.read(1).await["key"], key["key"]);
 }
 
@@ -221,13 +221,13 @@ async fn the_default_stays_the_default() {
 async fn somebody_elses_key_and_a_missing_one_are_not_found() {
     let test = TestApp::start().await;
     let key = test.key("a").await;
-    let before = test.content().await.without_limits();
+    let before = test.contents().await.without_limits();
     test.call(Operation::RotateKey).id(2).send().await.assert_refused(404, "API Key not found");
     for token in [tests::tokens::user(8), tests::tokens::with_role(1, "admin")] {
         let call = test.call(Operation::RotateKey).id(1).bearer(&token);
         call.send().await.assert_refused(404, "API Key not found");
     }
-    assert_eq!(test.content().await.without_limits(), before);
+    assert_eq!(test.contents().await.without_limits(), before);
     assert_eq!(test.verify(string(&key)).await["valid"], true);
 }
 

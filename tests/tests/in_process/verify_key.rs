@@ -78,7 +78,7 @@ async fn a_valid_check_counts_one_use() {
 async fn only_a_service_may_ask() {
     let test = TestApp::start().await;
     let key = string(&test.key("a").await);
-    let before = test.content().await;
+    let before = test.contents().await;
     for token in [tokens::user(7), tokens::with_role(7, "user"), tokens::with_role(1, "admin")] {
         let answer = verification(&test, &key).bearer(&token).send().await;
         answer.assert_refused(403, "Access denied");
@@ -90,7 +90,7 @@ async fn only_a_service_may_ask() {
     answer.assert_refused(401, "JWT token required");
     let answer = verification(&test, &key).bearer("x.y.z").send().await;
     answer.assert_refused(401, "Invalid or expired JWT token");
-    assert_eq!(test.content().await, before);
+    assert_eq!(test.contents().await, before);
     for roles in [json!(["service"]), json!(["service", "admin"]), json!(["auditor", "service"])] {
         let token = tokens::sign(&json!({"user_id": 900, "roles": roles, "exp": 4_102_444_800_u64}));
         assert_eq!(verification(&test, &key).bearer(&token).send().await.ok(), valid("live"), "{roles}");
@@ -137,12 +137,12 @@ async fn what_cannot_be_a_key_is_refused_without_a_call_to_the_table() {
 async fn well_formed_strings_of_nobody_are_unknown() {
     let test = TestApp::start().await;
     test.key("a").await;
-    let before = test.content().await;
+    let before = test.contents().await;
     // Another secret for the key that is there; no such key; no such user; each other's ids; the largest ids.
     for (user_id, key_id) in [(7, 1), (7, 2), (8, 1), (1, 7), ((1 << 53) - 1, (1 << 53) - 1)] {
         assert_eq!(test.verify(&invented(user_id, key_id)).await, refused("unknown"), "{user_id} {key_id}");
     }
-    assert_eq!(test.content().await, before);
+    assert_eq!(test.contents().await, before);
 }
 
 #[tokio::test]
@@ -162,12 +162,12 @@ async fn a_check_is_one_update_whatever_it_finds() {
         (expired, Some("expired")),
         (limited, Some("limit")),
     ] {
-        let before = test.content().await;
+        let before = test.contents().await;
         test.calls.clear();
         let answer = test.verify(&key).await;
         assert_eq!(test.calls.rounds(), one_update, "{answer}");
         assert_eq!(answer["reason"].as_str(), reason, "{answer}");
-        assert_eq!(test.content().await == before, reason.is_some(), "a refused check counts nothing: {answer}");
+        assert_eq!(test.contents().await == before, reason.is_some(), "a refused check counts nothing: {answer}");
     }
 }
 
@@ -191,9 +191,9 @@ async fn a_deleted_key_is_unknown_on_the_next_call() {
     let key = string(&test.key("a").await);
     assert_eq!(test.verify(&key).await, valid("live"));
     done(test.call(Operation::DeleteKey).id(1)).await;
-    let before = test.content().await;
+    let before = test.contents().await;
     assert_eq!(test.verify(&key).await, refused("unknown"));
-    assert_eq!(test.content().await, before, "a check makes no record");
+    assert_eq!(test.contents().await, before, "a check makes no record");
 }
 
 #[tokio::test]
@@ -424,7 +424,7 @@ async fn checks_are_outside_the_rate_limits() {
 async fn the_body_has_one_string() {
     let test = TestApp::start().await;
     let key = string(&test.key("a").await);
-    let before = test.content().await;
+    let before = test.contents().await;
     for (body, field) in [
         (json!({}), "key"),
         (json!({"key": null}), "key"),
@@ -438,7 +438,7 @@ async fn the_body_has_one_string() {
     verification(&test, "").body("").send().await.assert_invalid(&["body"]);
     let answer = verification(&test, &key.repeat(300)).send().await;
     assert_eq!((answer.status, answer.json()["details"][0]["field"].as_str()), (413, Some("body")));
-    assert_eq!(test.content().await, before);
+    assert_eq!(test.contents().await, before);
 }
 
 #[tokio::test]
