@@ -27,5 +27,6 @@ mod rotate_key;
 mod round_trips;
 mod set_default;
 mod store;
+mod transcribe;
 mod update_key;
 mod verify_key;
