@@ -146,6 +146,12 @@ impl Call {
         Ok(PageRequest { limit, cursor: cursor.transpose()? })
     }
 
+    /// What is asked for, in words that are the same in every format: two calls with the same words are the same call.
+    pub(crate) fn canonical(&self) -> String {
+        let id = self.path.get("id").map(String::as_str).unwrap_or_default();
+        format!("{} {id} {}", self.operation.name(), self.fields.canonical())
+    }
+
     /// Reads the endpoint's input from the body.
     ///
     /// # Errors

@@ -68,11 +68,14 @@ impl Random {
         bytes
     }
 
-    /// A `UUIDv7` (RFC 9562, section 5.7) of the given time.
+    /// A `UUIDv7` (RFC 9562, section 5.7) of the given time, to a fraction of the millisecond (section 6.2, method 3).
     #[must_use]
     pub fn uuid_v7(&self, at: DateTime<Utc>) -> Uuid {
         let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
-        uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid()
+        let fraction = (at.timestamp_subsec_nanos() % 1_000_000) * 4_096 / 1_000_000;
+        let mut bytes: [u8; 10] = self.bytes();
+        [_, _, bytes[0], bytes[1]] = fraction.to_be_bytes();
+        uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
     }
 }
 
@@ -156,8 +159,9 @@ mod tests {
     #[test]
     fn a_uuid_v7_carries_its_time() {
         let at = Timestamp::parse("2026-03-01T12:00:00Z").unwrap().time();
-        let id = Random::new(|bytes| bytes.fill(0xff)).uuid_v7(at);
-        assert_eq!(id.get_version_num(), 7);
-        assert_eq!(id.to_string(), "019ca945-0a00-7fff-bfff-ffffffffffff");
+        let random = Random::new(|bytes| bytes.fill(0xff));
+        assert_eq!(random.uuid_v7(at).to_string(), "019ca945-0a00-7000-bfff-ffffffffffff");
+        let later = at + chrono::TimeDelta::microseconds(500);
+        assert_eq!(random.uuid_v7(later).to_string(), "019ca945-0a00-7800-bfff-ffffffffffff");
     }
 }

@@ -15,7 +15,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, service_fn};
 
 use crate::app::App;
-use crate::auth::{Caller, Role};
+use crate::auth::Caller;
 use crate::call::{Access, Call, Reply};
 use crate::config::Cors;
 use crate::error::{Error, Reason};
@@ -165,7 +165,7 @@ impl Exchange {
         };
         let admission = match access {
             Access::User => Admission::request(app.table.clone(), app.config.rate_limits, caller.user_id, self.now),
-            Access::Service if caller.role == Role::Service => Admission::unlimited(),
+            Access::Service if caller.is_service => Admission::unlimited(),
             Access::Service => {
                 return Outcome { result: Err(Error::AccessDenied), caller: Some(caller), allowance: None };
             }

@@ -1,0 +1,267 @@
+//! Calls that run into each other, on several threads: nothing is lost, and what the table holds fits together.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use shared::Operation;
+use tests::engine::Engine;
+use tests::{Answer, Contents, TestApp, tokens};
+use tokio::task::JoinSet;
+
+async fn start(settings: &[(&str, &str)]) -> TestApp {
+    let limits = [("RATE_LIMIT_PER_MINUTE", "1000000"), ("RATE_LIMIT_PER_HOUR", "1000000")];
+    let settings = [settings, &limits].concat();
+    TestApp::on(&Engine::Embedded.start().await, &settings).await
+}
+
+/// Makes 50 calls at once, numbered from 1, each in a task of its own, and returns their answers.
+async fn fifty_at_once<F>(test: &TestApp, call: impl Fn(TestApp, u64) -> F) -> Vec<Answer>
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
+    (1..=50).map(|number| call(test.clone(), number)).collect::<JoinSet<_>>().join_all().await
+}
+
+async fn keys(test: &TestApp, count: u64) {
+    for id in 1..=count {
+        assert_eq!(test.key("k").await["id"], id);
+    }
+}
+
+fn distinct(answers: &[Answer], field: &str) -> usize {
+    answers.iter().map(|answer| answer.json()[field].to_string()).collect::<BTreeSet<_>>().len()
+}
+
+async fn contents(test: &TestApp) -> Contents {
+    let contents = Contents::of(&test.app.table).await;
+    contents.assert_consistent();
+    contents
+}
+
+fn count(contents: &Contents, action: &str) -> usize {
+    contents.actions(7).iter().filter(|known| *known == action).count()
+}
+
+fn all_have(status: u16, answers: &[Answer]) {
+    for answer in answers {
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+}
+
+async fn create(test: TestApp, number: u64) -> Answer {
+    let body = json!({"name": format!("key {number}"), "type": "live", "status": "active"});
+    test.call(Operation::CreateKey).json(&body).send().await
+}
+
+async fn set_default(test: TestApp, id: u64) -> Answer {
+    test.call(Operation::SetDefault).json(&json!({"id": id})).send().await
+}
+
+async fn update(test: TestApp, id: u64, name: String) -> Answer {
+    test.call(Operation::UpdateKey).id(id).json(&json!({"name": name})).send().await
+}
+
+async fn on_key(test: TestApp, operation: Operation, id: u64) -> Answer {
+    test.call(operation).id(id).send().await
+}
+
+async fn verify(test: TestApp, key: String) -> Answer {
+    let token = tokens::with_role(1, "service");
+    test.call(Operation::VerifyKey).bearer(&token).json(&json!({"key": key})).send().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fifty_defaults_leave_one() {
+    let test = start(&[]).await;
+    keys(&test, 50).await;
+    all_have(200, &fifty_at_once(&test, set_default).await);
+
+    let list = test.call(Operation::ListKeys).send().await.json();
+    let defaults = list.as_array().expect("an array").iter().filter(|key| key["is_default"] == true);
+    assert_eq!(defaults.count(), 1);
+    let contents = contents(&test).await;
+    assert_eq!((count(&contents, "set_default"), count(&contents, "remove_default")), (50, 49));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fifty_creations_have_ids_of_their_own() {
+    let test = start(&[]).await;
+    let answers = fifty_at_once(&test, create).await;
+    all_have(201, &answers);
+    assert_eq!((distinct(&answers, "id"), distinct(&answers, "key"), distinct(&answers, "name")), (50, 50, 50));
+
+    let contents = contents(&test).await;
+    assert_eq!((contents.key_count(7), count(&contents, "create")), (50, 50));
+    let list = test.call(Operation::ListKeys).send().await.text;
+    for answer in answers {
+        assert!(list.contains(&answer.text), "{list} lacks {}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn creations_stop_exactly_at_the_limit() {
+    let test = start(&[("MAX_KEYS_PER_USER", "20")]).await;
+    let answers = fifty_at_once(&test, create).await;
+    let (made, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
+    all_have(409, &refused);
+    assert_eq!((made.len(), contents(&test).await.key_count(7)), (20, 20));
+
+    // Beside deletions there is room for as many more, and no others.
+    let ids: Vec<u64> = made.iter().map(|key| key.json()["id"].as_u64().expect("an id")).collect();
+    let answers = fifty_at_once(&test, |test, number| {
+        let to_delete = ids.get(usize::try_from(number).expect("small") - 1).copied();
+        async move {
+            match to_delete {
+                Some(id) => on_key(test, Operation::DeleteKey, id).await,
+                None => create(test, number).await,
+            }
+        }
+    })
+    .await;
+    let made = answers.iter().filter(|answer| answer.status == 201).count();
+    let deleted = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!((deleted, made <= 20), (20, true), "{made} were made");
+    assert_eq!(contents(&test).await.key_count(7), made as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_pause_and_an_update_are_both_applied() {
+    let test = start(&[]).await;
+    keys(&test, 25).await;
+    let answers = fifty_at_once(&test, async |test, number| {
+        let id = number.div_ceil(2);
+        if number % 2 == 0 {
+            on_key(test, Operation::PauseKey, id).await
+        } else {
+            update(test, id, "renamed".to_owned()).await
+        }
+    })
+    .await;
+    all_have(200, &answers);
+    let contents = contents(&test).await;
+    assert_eq!((count(&contents, "pause"), count(&contents, "update")), (25, 25));
+    for key in test.call(Operation::ListKeys).send().await.json().as_array().expect("an array") {
+        assert_eq!((&key["name"], &key["status"]), (&json!("renamed"), &json!("paused")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fifty_changes_of_one_key_are_all_applied() {
+    let test = start(&[]).await;
+    keys(&test, 1).await;
+    let answers = fifty_at_once(&test, |test, number| update(test, 1, format!("name {number}"))).await;
+    all_have(200, &answers);
+    assert_eq!(count(&contents(&test).await, "update"), 50);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pausing_and_resuming_leave_a_trail_that_adds_up() {
+    let test = start(&[]).await;
+    keys(&test, 1).await;
+    let answers = fifty_at_once(&test, |test, number| {
+        let operation = if number % 2 == 0 { Operation::PauseKey } else { Operation::ResumeKey };
+        on_key(test, operation, 1)
+    })
+    .await;
+    all_have(200, &answers);
+    // Those that found nothing to change wrote nothing; the others alternate.
+    let contents = contents(&test).await;
+    let (pauses, resumes) = (count(&contents, "pause"), count(&contents, "resume"));
+    assert!(pauses == resumes || pauses == resumes + 1, "{pauses} pauses, {resumes} resumes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_default_that_is_being_deleted_never_dangles() {
+    let test = start(&[]).await;
+    keys(&test, 25).await;
+    let answers = fifty_at_once(&test, async |test, number| {
+        let id = number.div_ceil(2);
+        if number % 2 == 0 { on_key(test, Operation::DeleteKey, id).await } else { set_default(test, id).await }
+    })
+    .await;
+    assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 404)), "{answers:?}");
+    let contents = contents(&test).await;
+    assert_eq!((contents.key_count(7), contents.default_id(7), count(&contents, "delete")), (0, None, 25));
+    assert!(count(&contents, "set_default") > 0, "some came before the deletion");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn uses_beside_changes_are_all_counted() {
+    let test = start(&[]).await;
+    let key = test.key("k").await["key"].as_str().expect("a key").to_owned();
+    let answers = fifty_at_once(&test, |test, number| {
+        let key = key.clone();
+        async move {
+            if number % 5 == 0 { update(test, 1, format!("name {number}")).await } else { verify(test, key).await }
+        }
+    })
+    .await;
+    all_have(200, &answers);
+    assert_eq!(answers.iter().filter(|answer| answer.text.starts_with(r#"{"valid":true"#)).count(), 40);
+    let key = on_key(test.clone(), Operation::GetKey, 1).await.json();
+    assert_eq!(key["usage_count"], 40);
+    assert_eq!(count(&contents(&test).await, "update"), 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_daily_limit_of_a_test_key_is_exact() {
+    let test = start(&[("TEST_KEY_DAILY_LIMIT", "20")]).await;
+    let body = json!({"name": "k", "type": "test", "status": "active"});
+    let key = test.call(Operation::CreateKey).json(&body).send().await.json();
+    let key = key["key"].as_str().expect("a key");
+    let answers = fifty_at_once(&test, |test, _| verify(test, key.to_owned())).await;
+    all_have(200, &answers);
+    assert_eq!(answers.iter().filter(|answer| answer.text.starts_with(r#"{"valid":true"#)).count(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn rotations_leave_one_string_that_works() {
+    let test = start(&[]).await;
+    keys(&test, 1).await;
+    let answers = fifty_at_once(&test, |test, _| on_key(test, Operation::RotateKey, 1)).await;
+    all_have(200, &answers);
+    assert_eq!((distinct(&answers, "key"), count(&contents(&test).await, "rotate")), (50, 50));
+    let mut valid = 0;
+    for answer in &answers {
+        let key = answer.json()["key"].as_str().expect("a key").to_owned();
+        valid += usize::from(verify(test.clone(), key).await.json()["valid"] == true);
+    }
+    assert_eq!(valid, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_request_fifty_times_makes_one_key() {
+    // There is room for one key only: a repeat must not be taken for one too many.
+    let test = start(&[("MAX_KEYS_PER_USER", "1")]).await;
+    let answers = fifty_at_once(&test, async |test, _| {
+        let body = json!({"name": "k", "type": "live", "status": "active"});
+        test.call(Operation::CreateKey).header("Idempotency-Key", "once").json(&body).send().await
+    })
+    .await;
+    all_have(201, &answers);
+    assert_eq!((distinct(&answers, "id"), distinct(&answers, "key")), (1, 1));
+    let replayed = answers.iter().filter(|answer| answer.header("idempotent-replayed") == Some("true")).count();
+    assert_eq!(replayed, 49);
+    assert_eq!(count(&contents(&test).await, "create"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_rotation_fifty_times_rotates_once() {
+    let test = start(&[]).await;
+    keys(&test, 1).await;
+    let answers = fifty_at_once(&test, async |test, _| {
+        test.call(Operation::RotateKey).id(1).header("Idempotency-Key", "once").send().await
+    })
+    .await;
+    all_have(200, &answers);
+    assert_eq!((distinct(&answers, "key"), count(&contents(&test).await, "rotate")), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_rate_limit_is_exact() {
+    let test = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "20")]).await;
+    let answers = fifty_at_once(&test, create).await;
+    let (made, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
+    all_have(429, &refused);
+    assert_eq!((made.len(), contents(&test).await.key_count(7)), (20, 20));
+}

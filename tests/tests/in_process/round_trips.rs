@@ -1,0 +1,222 @@
+//! How many DynamoDB calls an operation makes one after the other: as few as its design says. What is in one round is
+//! under way together; each round waits for the one before it.
+
+use serde_json::json;
+use shared::Operation;
+use tests::engine::Engine;
+use tests::fault_proxy::FaultProxy;
+use tests::test_app::TestCall;
+use tests::{TestApp, tokens};
+
+/// The write that counts a call against its user's limits; other writes of single items are called so as well.
+const LIMIT: &str = "UpdateItem";
+const NEXT_ID: &str = "UpdateItem";
+const USE: &str = "UpdateItem";
+
+/// An app with keys 1, the default, 2, which is paused, and 3, which is expired.
+async fn start(settings: &[(&str, &str)]) -> TestApp {
+    let test = TestApp::with(settings).await;
+    for status in ["active", "paused", "expired"] {
+        let body = json!({"name": "k", "type": "live", "status": status});
+        assert_eq!(test.call(Operation::CreateKey).json(&body).send().await.status, 201);
+    }
+    assert_eq!(default(&test, Operation::SetDefault, 1).send().await.status, 200);
+    test
+}
+
+fn create(test: &TestApp) -> TestCall<'_> {
+    test.call(Operation::CreateKey).json(&json!({"name": "k", "type": "live", "status": "active"}))
+}
+
+fn update(test: &TestApp, id: u64) -> TestCall<'_> {
+    test.call(Operation::UpdateKey).id(id).json(&json!({"name": "renamed", "type": "t2yd"}))
+}
+
+fn default(test: &TestApp, operation: Operation, id: u64) -> TestCall<'_> {
+    test.call(operation).json(&json!({"id": id}))
+}
+
+fn verify<'a>(test: &'a TestApp, key: &str) -> TestCall<'a> {
+    test.call(Operation::VerifyKey).bearer(&tokens::with_role(1, "service")).json(&json!({"key": key}))
+}
+
+/// Sends a call and holds it to its rounds.
+#[track_caller]
+fn expect<'a>(test: &TestApp, call: TestCall<'a>, status: u16, rounds: &[&[&str]]) -> impl Future<Output = ()> + 'a {
+    let caller = std::panic::Location::caller();
+    let calls = test.calls.clone();
+    let rounds: Vec<Vec<String>> = rounds.iter().map(|round| sorted(round)).collect();
+    async move {
+        calls.clear();
+        let answer = call.send().await;
+        assert_eq!(answer.status, status, "{caller}: {}", answer.text);
+        assert_eq!(calls.rounds(), rounds, "{caller}");
+    }
+}
+
+fn sorted(round: &[&str]) -> Vec<String> {
+    let mut round: Vec<String> = round.iter().map(|&operation| operation.to_owned()).collect();
+    round.sort();
+    round
+}
+
+#[tokio::test]
+async fn reads_are_one_round() {
+    let test = start(&[]).await;
+    let list = &[&["Query", "GetItem", LIMIT][..]];
+    expect(&test, test.call(Operation::GetKey).id(1), 200, &[&["BatchGetItem", LIMIT]]).await;
+    expect(&test, test.call(Operation::ListKeys), 200, list).await;
+    expect(&test, test.call(Operation::ListKeys).query("limit", "2"), 200, list).await;
+    expect(&test, test.call(Operation::ListUserKeys).path_parameter("user_id", "7"), 200, list).await;
+    expect(&test, test.call(Operation::ListAudit).id(1), 200, &[&["Query", LIMIT]]).await;
+    expect(&test, test.call(Operation::GetUsage).id(1), 200, &[&["GetItem", LIMIT]]).await;
+}
+
+#[tokio::test]
+async fn changes_are_two_rounds() {
+    let test = start(&[]).await;
+    let change: &[&[&str]] = &[&["BatchGetItem", LIMIT], &["TransactWriteItems"]];
+    expect(&test, create(&test), 201, &[&[NEXT_ID, LIMIT], &["TransactWriteItems"]]).await;
+    expect(&test, update(&test, 1), 200, change).await;
+    expect(&test, test.call(Operation::PauseKey).id(1), 200, change).await;
+    expect(&test, test.call(Operation::ResumeKey).id(1), 200, change).await;
+    expect(&test, test.call(Operation::RotateKey).id(1), 200, change).await;
+    expect(&test, default(&test, Operation::SetDefault, 2), 200, change).await;
+    let both = test.call(Operation::SetDefault).json(&json!({"id": 1, "old_id": 2}));
+    expect(&test, both, 200, change).await;
+    expect(&test, default(&test, Operation::RemoveDefault, 1), 200, change).await;
+    expect(&test, test.call(Operation::DeleteKey).id(1), 200, change).await;
+}
+
+#[tokio::test]
+async fn idempotency_adds_no_round() {
+    let test = start(&[]).await;
+    let create = || create(&test).header("Idempotency-Key", "create");
+    expect(&test, create(), 201, &[&["GetItem", NEXT_ID, LIMIT], &["TransactWriteItems"]]).await;
+    expect(&test, create(), 201, &[&["GetItem", NEXT_ID, LIMIT]]).await;
+    let rotate = || test.call(Operation::RotateKey).id(1).header("Idempotency-Key", "rotate");
+    expect(&test, rotate(), 200, &[&["GetItem", "BatchGetItem", LIMIT], &["TransactWriteItems"]]).await;
+    expect(&test, rotate(), 200, &[&["GetItem", "BatchGetItem", LIMIT]]).await;
+}
+
+#[tokio::test]
+async fn what_changes_nothing_is_one_round() {
+    let test = start(&[]).await;
+    let read: &[&[&str]] = &[&["BatchGetItem", LIMIT]];
+    let same = test.call(Operation::UpdateKey).id(1).json(&json!({"name": "k"}));
+    expect(&test, same, 200, read).await;
+    expect(&test, test.call(Operation::PauseKey).id(2), 200, read).await;
+    expect(&test, test.call(Operation::ResumeKey).id(1), 200, read).await;
+    expect(&test, default(&test, Operation::SetDefault, 1), 200, read).await;
+    expect(&test, default(&test, Operation::RemoveDefault, 2), 200, read).await;
+}
+
+#[tokio::test]
+async fn what_is_refused_is_one_round() {
+    let test = start(&[]).await;
+    let read: &[&[&str]] = &[&["BatchGetItem", LIMIT]];
+    for operation in [Operation::GetKey, Operation::PauseKey, Operation::ResumeKey, Operation::DeleteKey] {
+        expect(&test, test.call(operation).id(9), 404, read).await;
+        expect(&test, test.call(operation).id(1).user(8), 404, read).await;
+    }
+    expect(&test, update(&test, 9), 404, read).await;
+    expect(&test, default(&test, Operation::SetDefault, 9), 404, read).await;
+    expect(&test, default(&test, Operation::RemoveDefault, 9), 404, read).await;
+    expect(&test, test.call(Operation::ListAudit).id(9), 404, &[&["Query", LIMIT]]).await;
+    expect(&test, test.call(Operation::GetUsage).id(9), 404, &[&["GetItem", LIMIT]]).await;
+
+    for operation in [Operation::PauseKey, Operation::ResumeKey, Operation::RotateKey] {
+        expect(&test, test.call(operation).id(3), 409, read).await;
+    }
+    expect(&test, update(&test, 3), 409, read).await;
+    expect(&test, default(&test, Operation::SetDefault, 3), 409, read).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_right_is_not_looked_up() {
+    let test = start(&[]).await;
+    let counted: &[&[&str]] = &[&[LIMIT]];
+    expect(&test, test.call(Operation::GetKey).id("x"), 400, counted).await;
+    expect(&test, test.call(Operation::CreateKey).json(&json!({"name": ""})), 400, counted).await;
+    expect(&test, test.call(Operation::ListKeys).query("limit", "0"), 400, counted).await;
+    expect(&test, test.call(Operation::ListUserKeys).path_parameter("user_id", "8"), 403, counted).await;
+    expect(&test, test.call(Operation::GetKey).id(1).without_header("Authorization"), 401, &[]).await;
+    expect(&test, test.call(Operation::GetKey).id(1).bearer("x"), 401, &[]).await;
+    expect(&test, test.call(Operation::GetKey).id(1).header("x-response-format", "xml"), 400, &[]).await;
+}
+
+#[tokio::test]
+async fn what_is_over_the_limit_is_one_round() {
+    let test = start(&[("RATE_LIMIT_PER_MINUTE", "4")]).await;
+    expect(&test, create(&test), 429, &[&[NEXT_ID, LIMIT]]).await;
+    expect(&test, test.call(Operation::PauseKey).id(1), 429, &[&["BatchGetItem", LIMIT]]).await;
+    expect(&test, test.call(Operation::GetKey).id(1), 429, &[&["BatchGetItem", LIMIT]]).await;
+}
+
+#[tokio::test]
+async fn a_presented_key_is_checked_and_counted_in_one_call() {
+    let test = start(&[]).await;
+    let key = test.call(Operation::GetKey).id(1).send().await.json();
+    let key = key["key"].as_str().expect("a key");
+    expect(&test, verify(&test, key), 200, &[&[USE]]).await;
+    assert_eq!(test.call(Operation::PauseKey).id(1).send().await.status, 200);
+    expect(&test, verify(&test, key), 200, &[&[USE]]).await;
+    // What cannot be a key is refused without a call.
+    let typo = format!("{}{}", &key[..64], if key.ends_with('0') { "1" } else { "0" });
+    expect(&test, verify(&test, &typo), 200, &[]).await;
+}
+
+/// A container that has just started reads its data keys beside the first read, and has them unwrapped once.
+#[tokio::test]
+async fn a_cold_start_adds_no_round_to_the_table() {
+    let engine = Engine::Embedded.start().await;
+    let proxy = FaultProxy::start(&engine).await;
+    let first = TestApp::on(&engine, &[]).await.cold(&proxy.url).await;
+    // The first creation of all makes the data key, stores it and reads it back.
+    let rounds: &[&[&str]] = &[&["Query", NEXT_ID, LIMIT], &["PutItem"], &["Query"], &["TransactWriteItems"]];
+    expect(&first, create(&first), 201, rounds).await;
+    assert_eq!((proxy.count("GenerateDataKeyWithoutPlaintext"), proxy.count("Decrypt")), (1, 1));
+    expect(&first, create(&first), 201, &[&[NEXT_ID, LIMIT], &["TransactWriteItems"]]).await;
+
+    let cold = async |rounds: &[&[&str]], status: u16, call: &dyn Fn(&TestApp) -> TestCall<'_>| {
+        proxy.clear();
+        let test = first.cold(&proxy.url).await;
+        expect(&test, call(&test), status, rounds).await;
+        (proxy.count("GenerateDataKeyWithoutPlaintext"), proxy.count("Decrypt"))
+    };
+    let create_rounds: &[&[&str]] = &[&["Query", NEXT_ID, LIMIT], &["TransactWriteItems"]];
+    assert_eq!(cold(create_rounds, 201, &create).await, (0, 1));
+    let read: &[&[&str]] = &[&["Query", "BatchGetItem", LIMIT]];
+    assert_eq!(cold(read, 200, &|test| test.call(Operation::GetKey).id(1)).await, (0, 1));
+    let list: &[&[&str]] = &[&["Query", "Query", "GetItem", LIMIT]];
+    assert_eq!(cold(list, 200, &|test| test.call(Operation::ListKeys)).await, (0, 1));
+    let change: &[&[&str]] = &[&["Query", "BatchGetItem", LIMIT], &["TransactWriteItems"]];
+    assert_eq!(cold(change, 200, &|test| test.call(Operation::PauseKey).id(1)).await, (0, 1));
+    assert_eq!(cold(change, 200, &|test| update(test, 1)).await, (0, 1));
+    assert_eq!(cold(change, 200, &|test| default(test, Operation::SetDefault, 1)).await, (0, 1));
+    assert_eq!(cold(change, 200, &|test| test.call(Operation::RotateKey).id(1)).await, (0, 1));
+
+    // What shows no key string needs no data key.
+    let trail: &[&[&str]] = &[&["Query", LIMIT]];
+    assert_eq!(cold(trail, 200, &|test| test.call(Operation::ListAudit).id(1)).await, (0, 0));
+    assert_eq!(cold(&[&["GetItem", LIMIT]], 200, &|test| test.call(Operation::GetUsage).id(1)).await, (0, 0));
+    let delete: &[&[&str]] = &[&["BatchGetItem", LIMIT], &["TransactWriteItems"]];
+    assert_eq!(cold(delete, 200, &|test| test.call(Operation::DeleteKey).id(1)).await, (0, 0));
+}
+
+/// Two containers that make the first data key at once store one, and read each other's keys.
+#[tokio::test]
+async fn the_first_data_key_is_made_once() {
+    let engine = Engine::Embedded.start().await;
+    let proxy = FaultProxy::start(&engine).await;
+    let test = TestApp::on(&engine, &[]).await;
+    let (a, b) = (test.cold(&proxy.url).await, test.cold(&proxy.url).await);
+    let (from_a, from_b) = tokio::join!(create(&a).send(), create(&b).send());
+    assert_eq!((from_a.status, from_b.status), (201, 201));
+    assert_eq!(proxy.count("GenerateDataKeyWithoutPlaintext"), 2, "they were at it at once");
+    let list = a.call(Operation::ListKeys).send().await.text;
+    assert_eq!(b.call(Operation::ListKeys).send().await.text, list);
+    for created in [from_a, from_b] {
+        assert!(list.contains(&created.text), "{list}");
+    }
+}
