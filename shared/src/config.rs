@@ -1,7 +1,11 @@
 //! The deployment's settings: every environment variable, read once, typed. Nothing else asks for the environment.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
+use std::time::Duration;
+
+use crate::keys::UserId;
 
 /// Where the FHIR definitions are published unless `FHIR_BASE_URL` says otherwise. It is in their text, too.
 pub const DEFAULT_FHIR_BASE_URL: &str = "https://nuxera.cloud/fhir";
@@ -23,10 +27,16 @@ pub struct Config {
     pub max_keys_per_user: u32,
     /// `TEST_KEY_DAILY_LIMIT`: how often a key of type `test` may be used in a day (UTC); default 100.
     pub test_key_daily_limit: u32,
+    /// Where recordings are transcribed; without it, nowhere.
+    pub transcription: Option<TranscriptionConfig>,
     /// Management calls a user may make.
     pub rate_limits: RateLimits,
     /// Which web origins may read responses.
     pub cors: Cors,
+    /// `EVENT_BUS_NAME`: the EventBridge bus that subscribers listen to; default `default`.
+    pub event_bus_name: String,
+    /// The lanes of the gateway's usage plans; only the function that assigns them is told.
+    pub lanes: Option<Lanes>,
     /// `FHIR_BASE_URL`: where the FHIR definitions are published; default `https://nuxera.cloud/fhir`.
     pub fhir_base_url: String,
 }
@@ -50,6 +60,15 @@ impl fmt::Debug for JwtConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JwtConfig(redacted)")
     }
+}
+
+/// The transcription service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TranscriptionConfig {
+    /// `TRANSCRIPTION_URL`: where recordings are posted; http or https.
+    pub url: String,
+    /// `TRANSCRIPTION_TIMEOUT_SECONDS`: how long its answer is waited for; default 26.
+    pub timeout: Duration,
 }
 
 /// Who sees whole keys, and when. Admins never see those of other users.
@@ -77,6 +96,31 @@ pub enum Cors {
     Any,
     /// These, separated by commas.
     Origins(Vec<String>),
+}
+
+/// The API Gateway keys that the usage plans count by. Their values name lanes and are no secrets: the gateway takes them
+/// from the authorizer alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lanes {
+    /// `LANE_KEY_PREFIX`: what the values of all keys begin with.
+    pub key_prefix: String,
+    /// `LANES`: how many lanes users share.
+    pub count: NonZeroU64,
+}
+
+impl Lanes {
+    /// The value of a user's key; a user keeps it.
+    #[must_use]
+    pub fn of_user(&self, user_id: UserId) -> String {
+        // Ids are given in sequence, so this spreads users evenly.
+        format!("{}lane{}", self.key_prefix, user_id.get() % self.count)
+    }
+
+    /// The value of the key of all who do not say who they are.
+    #[must_use]
+    pub fn unauthenticated(&self) -> String {
+        format!("{}unauthenticated", self.key_prefix)
+    }
 }
 
 /// A setting that cannot be used; the function does not start.
@@ -129,6 +173,7 @@ impl Config {
             default_key_lifetime_days: number(text, "DEFAULT_KEY_LIFETIME_DAYS", 365)?,
             max_keys_per_user: number(text, "MAX_KEYS_PER_USER", 1_000)?,
             test_key_daily_limit: number(text, "TEST_KEY_DAILY_LIMIT", 100)?,
+            transcription: transcription(text)?,
             rate_limits: RateLimits {
                 per_minute: number(text, "RATE_LIMIT_PER_MINUTE", 100)?,
                 per_hour: number(text, "RATE_LIMIT_PER_HOUR", 1_000)?,
@@ -137,12 +182,31 @@ impl Config {
                 None | Some("*") => Cors::Any,
                 Some(origins) => Cors::Origins(origins.split(',').map(|origin| origin.trim().to_owned()).collect()),
             },
+            event_bus_name: text("EVENT_BUS_NAME").unwrap_or_else(|| "default".to_owned()),
+            lanes: match text("LANE_KEY_PREFIX") {
+                Some(key_prefix) => Some(Lanes { key_prefix, count: number(text, "LANES", NonZeroU64::MIN)? }),
+                None => None,
+            },
             fhir_base_url: text("FHIR_BASE_URL")
                 .as_deref()
                 .unwrap_or(DEFAULT_FHIR_BASE_URL)
                 .trim_end_matches('/')
                 .to_owned(),
         })
+    }
+}
+
+fn transcription(
+    text: impl Fn(&'static str) -> Option<String> + Copy,
+) -> Result<Option<TranscriptionConfig>, ConfigError> {
+    let timeout = Duration::from_secs(number(text, "TRANSCRIPTION_TIMEOUT_SECONDS", 26)?);
+    let Some(url) = text("TRANSCRIPTION_URL") else { return Ok(None) };
+    match reqwest::Url::parse(&url) {
+        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => Ok(Some(TranscriptionConfig { url, timeout })),
+        Ok(_) | Err(_) => {
+            let problem = "must be an http or https URL".to_owned();
+            Err(ConfigError { variable: "TRANSCRIPTION_URL", problem })
+        }
     }
 }
 
@@ -174,6 +238,7 @@ mod tests {
         assert_eq!((config.default_key_lifetime_days, config.max_keys_per_user), (365, 1_000));
         assert_eq!(config.rate_limits, RateLimits { per_minute: 100, per_hour: 1_000 });
         assert_eq!(config.cors, Cors::Any);
+        assert_eq!(config.transcription, None);
         assert_eq!(config.fhir_base_url, "https://nuxera.cloud/fhir");
     }
 
@@ -183,6 +248,10 @@ mod tests {
         assert_eq!(error, "TABLE_NAME must be set");
         let error = config(&[("MAX_KEYS_PER_USER", "many")]).expect_err("unreadable").to_string();
         assert_eq!(error, "MAX_KEYS_PER_USER must be a whole number");
+        for url in ["transcribe", "ftp://host/", "https://"] {
+            let error = config(&[("TRANSCRIPTION_URL", url)]).expect_err("no URL of HTTP").to_string();
+            assert_eq!(error, "TRANSCRIPTION_URL must be an http or https URL");
+        }
         let error = config(&[("KEY_REVEAL", "never")]).expect_err("unknown").to_string();
         assert_eq!(error, "KEY_REVEAL must be \"always\" or \"once\"");
     }
