@@ -128,6 +128,8 @@ fn every_error() -> Vec<Error> {
         Error::KeyExpired,
         Error::KeyLimit { retry_after: 1 },
         Error::IdempotencyMismatch,
+        Error::TranscriptionFailed("x".into()),
+        Error::TranscriptionTimedOut,
         Error::Unavailable("x".into()),
         Error::Failed("x".into()),
     ];
@@ -150,6 +152,8 @@ fn every_error() -> Vec<Error> {
             | Error::KeyExpired
             | Error::KeyLimit { .. }
             | Error::IdempotencyMismatch
+            | Error::TranscriptionFailed(_)
+            | Error::TranscriptionTimedOut
             | Error::Unavailable(_)
             | Error::Failed(_) => {}
         }
