@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod contents;
+pub mod deployed;
 pub mod engine;
 pub mod fault_proxy;
 pub mod issuer;
