@@ -1,1 +1,3 @@
 //! The deployed service, through its gateway.
+
+mod expire_keys;

@@ -121,7 +121,15 @@ async fn pages_of_every_origin_may_read_responses_unless_the_deployment_names_so
             assert_eq!(answer.header("vary"), vary, "{setting} for {origin:?}");
             let exposed = answer.header("access-control-expose-headers");
             assert_eq!(exposed.is_some(), allowed.is_some());
-            for name in ["Idempotent-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "x-request-id"] {
+            for name in [
+                "Idempotent-Replayed",
+                "Link",
+                "Location",
+                "RateLimit",
+                "RateLimit-Policy",
+                "Retry-After",
+                "x-request-id",
+            ] {
                 assert!(exposed.is_none_or(|exposed| exposed.split(", ").any(|known| known == name)), "{name}");
             }
             assert_eq!(answer.header("access-control-allow-credentials"), None);

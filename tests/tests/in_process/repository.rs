@@ -75,7 +75,8 @@ fn event_routes() -> BTreeMap<String, Route> {
     let files = std::fs::read_dir(repository::root().join("events")).expect("events/ is there");
     let names = files.map(|file| file.expect("a file").file_name().into_string().expect("UTF-8"));
     let names = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned));
-    let events = names.map(|name| (repository::event(&name), name)).filter(|(event, _)| event["httpMethod"].is_string());
+    let events =
+        names.map(|name| (repository::event(&name), name)).filter(|(event, _)| event["httpMethod"].is_string());
     let route_of = |event: &serde_json::Value| {
         let text = |value: &serde_json::Value| value.as_str().expect("a string").to_owned();
         let context = &event["requestContext"];
