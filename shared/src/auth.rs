@@ -33,8 +33,10 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Caller {
     /// The user.
     pub user_id: UserId,
-    /// What the token lets them do beyond their own keys.
+    /// The role in which they act: of several, the one that may do most with keys.
     pub role: Role,
+    /// Whether the token has the role `service`, be it beside another.
+    pub is_service: bool,
 }
 
 /// In which role somebody acts.
@@ -296,17 +298,19 @@ impl Claims {
             Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => None,
         };
         let user_id = user_id.ok_or_else(|| invalid("no user id from 1 to 2^53-1"))?;
-        Ok(Caller { user_id, role: self.role() })
+        let roles = self.roles();
+        let role = [Role::Admin, Role::Service].into_iter().find(|role| roles.contains(&role.as_str()));
+        let is_service = roles.contains(&Role::Service.as_str());
+        Ok(Caller { user_id, role: role.unwrap_or(Role::User), is_service })
     }
 
-    /// Roles that are not known here give no rights; of several, the one that may do most here counts.
-    fn role(&self) -> Role {
+    /// The names of the roles. Those that are not known here give no rights.
+    fn roles(&self) -> Vec<&str> {
         let claims = [&self.role, &self.roles].into_iter().flatten().flat_map(|claim| match claim {
             Value::Array(names) => names.iter().collect::<Vec<_>>(),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => vec![claim],
         });
-        let names: Vec<&str> = claims.filter_map(Value::as_str).collect();
-        [Role::Admin, Role::Service].into_iter().find(|role| names.contains(&role.as_str())).unwrap_or(Role::User)
+        claims.filter_map(Value::as_str).collect()
     }
 }
 

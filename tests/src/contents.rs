@@ -153,8 +153,10 @@ impl Contents {
                 Some(1 + count(&["update", "pause", "resume", "rotate"]) as u64),
                 "version by trail {trail}"
             );
-            let expires_at = record.get("expires_at").and_then(number).and_then(Timestamp::from_seconds);
-            expect("expiry_at", Value::Null, expires_at.map(|time| time.to_string()).into());
+            for (field, attribute) in [("expiry_at", "expires_at"), ("previous_key_until", "old_until")] {
+                let time = record.get(attribute).and_then(number).and_then(Timestamp::from_seconds);
+                expect(field, Value::Null, time.map(|time| time.to_string()).into());
+            }
             for field in ["name", "type", "status"] {
                 expect(field, Value::Null, text(record, field).into());
             }

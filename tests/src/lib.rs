@@ -10,6 +10,7 @@ pub mod issuer;
 pub mod kms;
 pub mod repository;
 pub mod signer;
+pub mod stub;
 pub mod test_app;
 pub mod tokens;
 pub mod validators;

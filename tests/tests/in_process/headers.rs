@@ -13,12 +13,13 @@ const ALWAYS: [&str; 6] = [
     "x-request-id",
 ];
 
-/// A call that succeeds of each operation, once there is a key 1.
+/// A call that succeeds of each operation, once there is a key 1; without transcribe, whose successes are not ours.
 fn successes(test: &TestApp) -> Vec<(Operation, TestCall<'_>)> {
     let new = json!({"name": "a", "type": "live", "status": "active"});
     let calls = Operation::ALL.map(|operation| {
         let call = test.call(operation);
         let call = match operation {
+            Operation::Transcribe => return None,
             Operation::CreateKey => call.json(&new),
             Operation::ListKeys => call,
             Operation::ListUserKeys => call.path_parameter("user_id", "7"),
@@ -33,9 +34,9 @@ fn successes(test: &TestApp) -> Vec<(Operation, TestCall<'_>)> {
             | Operation::GetUsage => call.id(1),
             Operation::VerifyKey => call.bearer(&tokens::with_role(900, "service")).json(&json!({"key": "x"})),
         };
-        (operation, call)
+        Some((operation, call))
     });
-    let mut calls = Vec::from(calls);
+    let mut calls: Vec<_> = calls.into_iter().flatten().collect();
     calls.sort_by_key(|(operation, _)| *operation == Operation::DeleteKey);
     calls
 }
@@ -73,7 +74,7 @@ async fn a_success_has_exactly_these_headers() {
             | Operation::ListAudit
             | Operation::RotateKey
             | Operation::GetUsage => assert_headers(&answer, operation, &["ratelimit", "ratelimit-policy"]),
-            Operation::VerifyKey => assert_headers(&answer, operation, &[]),
+            Operation::VerifyKey | Operation::Transcribe => assert_headers(&answer, operation, &[]),
         }
     }
 }
