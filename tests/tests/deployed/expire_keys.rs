@@ -28,7 +28,8 @@ async fn a_key_that_ends_is_swept_by_the_schedule_and_told_to_subscribers() {
 
     let event = subscription.event(&key["id"]).await;
     assert_eq!((&event["source"], &event["detail-type"]), (&"nuxera.api-keys".into(), &"API Key Expired".into()));
-    let expected = json!({"id": key["id"], "name": "Short", "type": "live", "expiry_at": key["expiry_at"], "user_id": 5_407});
+    let expected =
+        json!({"id": key["id"], "name": "Short", "type": "live", "expiry_at": key["expiry_at"], "user_id": 5_407});
     assert_eq!(event["detail"], expected);
     subscription.end().await;
 
