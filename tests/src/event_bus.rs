@@ -29,6 +29,8 @@ pub enum BusAnswer {
     /// It takes everything.
     #[default]
     Takes,
+    /// It takes everything, and cannot say later what it was.
+    TakesAndForgets,
     /// It takes all but the first event of each call.
     RefusesOne,
     /// It fails.
@@ -88,7 +90,7 @@ impl HttpConnector for EventBus {
         assert!((1..=10).contains(&entries.len()), "EventBridge takes 1 to 10 entries");
         let mut state = self.0.lock().expect("not poisoned");
         let refused = match state.answer {
-            BusAnswer::Takes => 0,
+            BusAnswer::Takes | BusAnswer::TakesAndForgets => 0,
             BusAnswer::RefusesOne => 1,
             BusAnswer::Fails => {
                 let failure = json!({"__type": "InternalException", "message": "not now"});
@@ -100,7 +102,9 @@ impl HttpConnector for EventBus {
             if index < refused { refusal.clone() } else { json!({"EventId": "0b0e4c1d-8c5e-4a52-8b0e-1f4f6a0c9d11"}) }
         });
         let answer = json!({"FailedEntryCount": refused, "Entries": results.collect::<Vec<_>>()});
-        state.entries.extend(entries.iter().skip(refused).cloned());
+        if !matches!(state.answer, BusAnswer::TakesAndForgets) {
+            state.entries.extend(entries.iter().skip(refused).cloned());
+        }
         HttpConnectorFuture::ready(Ok(response(200, &answer)))
     }
 }

@@ -29,6 +29,7 @@ mod rotate_key;
 mod round_trips;
 mod set_default;
 mod store;
+mod template;
 mod transcribe;
 mod update_key;
 mod verify_key;
