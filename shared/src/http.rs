@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
@@ -23,6 +24,10 @@ use crate::format::{self, Content, Context, Expected, Fields, Format, Incoming, 
 use crate::keys::KeyId;
 use crate::limits::{Admission, Allowance};
 use crate::operation::Operation;
+
+/// How long a call may take. Each step is bounded more narrowly; this is for many slow ones in a row, so that the answer
+/// is ours and not that of Lambda's time-out, which `template.yaml` sets a little higher.
+pub const DEADLINE: Duration = Duration::from_secs(12);
 
 /// The largest body of a management call, in bytes.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -63,9 +68,11 @@ where
 {
     let now = app.clock.now();
     let exchange = Exchange::new(app, operation, now, &request);
-    let outcome = match &exchange.formats {
-        Err(error) => Outcome::refused(error.clone()),
-        Ok(()) => exchange.answer(app, access, handle, &request).await,
+    let outcome = if let Err(error) = &exchange.formats {
+        Outcome::refused(error.clone())
+    } else {
+        let answer = tokio::time::timeout(DEADLINE, exchange.answer(app, access, handle, &request));
+        answer.await.unwrap_or_else(|_| Outcome::refused(Error::Unavailable(Cow::Borrowed("out of time"))))
     };
     exchange.log(app, &outcome);
     exchange.respond(app, outcome)

@@ -275,19 +275,22 @@ impl TestCall<'_> {
     ///
     /// If the event is not one of API Gateway, or a validator has complaints.
     pub async fn send(self) -> Answer {
-        let request = lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway");
+        let (test, operation) = (self.test, self.operation);
         // Boxed, so that tests can make many calls at once on the small stack of a test's thread.
-        let response = Box::pin(self.test.serve(self.operation, request)).await;
-        let (parts, body) = response.into_parts();
-        let Body::Text(text) = body else { panic!("not a text: {body:?}") };
-        let headers = parts
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), value.to_str().expect("ASCII").to_owned()));
-        let answer = Answer { status: parts.status.as_u16(), headers: headers.collect(), text };
+        let answer = Answer::from(Box::pin(test.serve(operation, self.request())).await);
         let content_type = answer.header("content-type").expect("every response has a body");
         validators::response(content_type, &answer.text).unwrap_or_else(|complaints| panic!("{complaints}"));
         answer
+    }
+
+    /// The request that `lambda_http` makes of it.
+    ///
+    /// # Panics
+    ///
+    /// If the event is not one of API Gateway.
+    #[must_use]
+    pub fn request(self) -> Request {
+        lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway")
     }
 }
 
@@ -300,6 +303,18 @@ pub struct Answer {
     pub headers: std::collections::BTreeMap<String, String>,
     /// The body.
     pub text: String,
+}
+
+impl From<Response<Body>> for Answer {
+    fn from(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let Body::Text(text) = body else { panic!("not a text: {body:?}") };
+        let headers = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.to_str().expect("ASCII").to_owned()));
+        Self { status: parts.status.as_u16(), headers: headers.collect(), text }
+    }
 }
 
 impl Answer {
