@@ -5,7 +5,8 @@
     local_aws.py reset             forgets all state
 
 PORT is where it listens, on the loopback interface only; 0 takes any free one. LOCAL_DIR holds stack.env, logs and
-state: another PORT and LOCAL_DIR make another, independent local AWS.
+state: another PORT and LOCAL_DIR make another, independent local AWS. Beside it runs a transcription service for
+development, on the next port if that is free.
 """
 
 import fcntl
@@ -35,6 +36,7 @@ STATE = DIR / "state"
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())["local"]["deploy"]["parameters"]
 STACK = CONFIG["stack_name"]
 JWT_SECRET_ID = "nuxera/jwt"
+DEFAULT_PORT = 4566
 
 
 def main():
@@ -49,13 +51,13 @@ def main():
             sys.exit(f"A local AWS is already running on {DIR}: stop it first, or choose another LOCAL_DIR.")
         match sys.argv[1:]:
             case ["up"]:
-                with emulator() as process:
-                    print(banner(deploy()), flush=True)
+                with transcription_service() as transcription_url, emulator() as process:
+                    print(banner(deploy(transcription_url)), flush=True)
                     process.wait()
                     sys.exit(f"The local AWS ended by itself: see {DIR / 'ministack.log'}")
             case ["run", *command] if command:
-                with emulator():
-                    sys.exit(subprocess.run(command, env=os.environ | deploy()).returncode)
+                with transcription_service() as transcription_url, emulator():
+                    sys.exit(subprocess.run(command, env=os.environ | deploy(transcription_url)).returncode)
             case ["reset"]:
                 shutil.rmtree(STATE, ignore_errors=True)
                 print("The local AWS will start empty.")
@@ -64,9 +66,32 @@ def main():
 
 
 @contextmanager
+def transcription_service():
+    """The transcription service as a child process: yields its URL, and in the end stops it."""
+    # The deployment holds the URL, so it stays the same where it can.
+    port = int(os.environ.get("PORT", DEFAULT_PORT))
+    port = free_port(port and port + 1) or free_port(0)
+    with (DIR / "transcription.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, ROOT / "local/transcription_service.py", str(port)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield f"http://127.0.0.1:{port}/transcribe"
+    finally:
+        stop(process)
+
+
+@contextmanager
 def emulator():
     """MiniStack as a child process: yields it when it answers, and in the end stops it, which saves its state."""
-    port = free_port(int(os.environ.get("PORT", "4566")))
+    wanted = int(os.environ.get("PORT", DEFAULT_PORT))
+    port = free_port(wanted)
+    if port is None:
+        sys.exit(f"Port {wanted} is in use: stop what listens there, or choose another one, as in PORT={wanted + 2}.")
     use_local_aws(f"http://127.0.0.1:{port}")
     # A run ends with a log of its own.
     (DIR / "functions.log").write_bytes(b"")
@@ -106,12 +131,13 @@ def emulator():
 
 
 def free_port(port):
+    """The port if it is free, any free one for 0."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            sys.exit(f"Port {port} is in use: stop what listens there, or choose another one, as in PORT={port + 1}.")
+            return None
         return probe.getsockname()[1]
 
 
@@ -150,11 +176,12 @@ def stop(process):
         process.wait()
 
 
-def deploy():
+def deploy(transcription_url):
     """Deploys the built template unless that very build is deployed; writes and returns the stack's variables."""
     secret = jwt_secret(boto3.client("secretsmanager"))
     cloudformation = boto3.client("cloudformation")
     overrides = [*CONFIG["parameter_overrides"], f"JwtSecretId={JWT_SECRET_ID}", f"Architecture={architecture()}"]
+    overrides += [f"TranscriptionUrl={transcription_url}"]
     build = fingerprint(overrides)
     stack = describe(cloudformation)
     if {"Key": "build", "Value": build} not in stack.get("Tags", []):
@@ -170,6 +197,7 @@ def deploy():
         "TABLE_NAME": outputs["TableName"],
         "KMS_KEY_ID": outputs["KmsKeyArn"],
         "LOG_FILE": str(DIR / "functions.log"),
+        "TRANSCRIPTION_URL": transcription_url,
     } | {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     stack_env = DIR / "stack.env"
     stack_env.touch(mode=0o600)
@@ -237,6 +265,8 @@ Try it as user 123, from another terminal (with the id that the first call retur
   curl -X POST "$API_URL/api/apiKeys" -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
        -d '{{"name": "My first key", "type": "live", "status": "active"}}'
   curl "$API_URL/api/apiKeys" -H "Authorization: Bearer $TOKEN"
+  curl -X POST "$API_URL/api/transcribe" -H "x-api-key: <the key>" -F "audio=@local/samples/recording.wav" \\
+       -F "userId=123" -F "speciality=General Practice"
   curl -X PATCH "$API_URL/api/apiKeys/1/pause" -H "Authorization: Bearer $TOKEN"
 """
 

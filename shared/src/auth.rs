@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -33,8 +33,10 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Caller {
     /// The user.
     pub user_id: UserId,
-    /// What the token lets them do beyond their own keys.
+    /// The role in which they act: of several, the one that may do most with keys.
     pub role: Role,
+    /// Whether the token has the role `service`, be it beside another.
+    pub is_service: bool,
 }
 
 /// In which role somebody acts.
@@ -97,18 +99,30 @@ struct Fetched {
     at: DateTime<Utc>,
 }
 
-/// The claims that matter here. A claim that occurs twice is an error (RFC 7519, section 4).
+/// The claims that matter here. A claim that occurs twice is an error (RFC 7519, section 4). A claim that is `null` is
+/// there, and wrong: it must not give way to another one.
 #[derive(Deserialize)]
 struct Claims {
+    #[serde(default, deserialize_with = "present")]
+    iss: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
     exp: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
     nbf: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
     user_id: Option<Value>,
-    #[serde(rename = "userId")]
+    #[serde(default, deserialize_with = "present", rename = "userId")]
     user_id_camel: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
     id: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
     sub: Option<Value>,
     role: Option<Value>,
     roles: Option<Value>,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 impl Authenticator {
@@ -154,25 +168,25 @@ impl Authenticator {
             return Err(Error::TokenInvalid(Cow::Borrowed("too long")));
         }
         let header = jsonwebtoken::decode_header(token).map_err(|error| refused(&error))?;
-        if header.extras.inner().contains_key("crit") {
+        if header.crit.is_some() {
             return Err(Error::TokenInvalid(Cow::Borrowed("critical header parameters are not understood")));
         }
         let key = self.key_for(header.alg, header.kid.as_deref(), now).await?;
         let claims = jsonwebtoken::decode::<Claims>(token, &key.key, &self.validation(key.algorithm))
             .map_err(|error| refused(&error))?
             .claims;
+        // The library would accept a list with the issuer in it; `iss` is a single string (RFC 7519, section 4.1.1).
+        if self.issuer.as_ref().is_some_and(|issuer| claims.iss.as_ref().is_none_or(|claimed| claimed != issuer)) {
+            return Err(Error::TokenInvalid(Cow::Borrowed("wrong issuer")));
+        }
         claims.caller(now)
     }
 
-    /// What the library checks. Times are checked in [`Claims::caller`], by the service's own clock.
+    /// What the library checks besides the signature. Times are checked in [`Claims::caller`], by the service's own clock.
     fn validation(&self, algorithm: Algorithm) -> Validation {
         let mut validation = Validation::new(algorithm);
         validation.validate_exp = false;
         let mut required = vec!["exp"];
-        if let Some(issuer) = &self.issuer {
-            validation.set_issuer(&[issuer]);
-            required.push("iss");
-        }
         if let Some(audience) = &self.audience {
             validation.set_audience(&[audience]);
             required.push("aud");
@@ -284,17 +298,19 @@ impl Claims {
             Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => None,
         };
         let user_id = user_id.ok_or_else(|| invalid("no user id from 1 to 2^53-1"))?;
-        Ok(Caller { user_id, role: self.role() })
+        let roles = self.roles();
+        let role = [Role::Admin, Role::Service].into_iter().find(|role| roles.contains(&role.as_str()));
+        let is_service = roles.contains(&Role::Service.as_str());
+        Ok(Caller { user_id, role: role.unwrap_or(Role::User), is_service })
     }
 
-    /// Roles that are not known here give no rights; of several, the one that may do most here counts.
-    fn role(&self) -> Role {
+    /// The names of the roles. Those that are not known here give no rights.
+    fn roles(&self) -> Vec<&str> {
         let claims = [&self.role, &self.roles].into_iter().flatten().flat_map(|claim| match claim {
             Value::Array(names) => names.iter().collect::<Vec<_>>(),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => vec![claim],
         });
-        let names: Vec<&str> = claims.filter_map(Value::as_str).collect();
-        [Role::Admin, Role::Service].into_iter().find(|role| names.contains(&role.as_str())).unwrap_or(Role::User)
+        claims.filter_map(Value::as_str).collect()
     }
 }
 

@@ -1,16 +1,19 @@
 //! A call as an endpoint sees it: typed, authenticated, and free of HTTP and formats.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use crate::auth::Caller;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason};
 use crate::format::{AuditPage, Content, Fields, Noted};
-use crate::keys::{KeyId, KeyPage, KeyView, Made, UserId, Verification};
+use crate::http::MAX_CARRIED_BYTES;
+use crate::keys::{Checked, Key, KeyId, KeyPage, KeyView, Keys, Made, PlainKey, Refusal, UserId, Verification};
 use crate::limits::Admission;
 use crate::operation::Operation;
 use crate::usage::UsageView;
@@ -22,6 +25,9 @@ pub enum Access {
     User,
     /// A service: a valid JWT with the role `service`.
     Service,
+    /// Anybody with an API key, or with a valid JWT for the caller's default key; without rate limits. The key is not
+    /// looked up before the endpoint asks for it by [`Call::use_key`].
+    Key,
 }
 
 /// A call that passed authentication.
@@ -29,7 +35,7 @@ pub enum Access {
 pub struct Call {
     /// What is called.
     pub operation: Operation,
-    /// Who is calling.
+    /// Who is calling. With [`Access::Key`] it is whom the presented key names, until [`Call::use_key`] confirms it.
     pub caller: Caller,
     /// When the call began.
     pub now: DateTime<Utc>,
@@ -44,6 +50,17 @@ pub struct Call {
     pub(crate) path: HashMap<String, String>,
     pub(crate) query: HashMap<String, String>,
     pub(crate) fields: Fields,
+    pub(crate) form: Form,
+    pub(crate) presented: Option<PlainKey>,
+}
+
+/// The body of an operation that takes a form, as it was sent.
+#[derive(Clone, Debug, Default)]
+pub struct Form {
+    /// The header `Content-Type`, which says how the body is to be read.
+    pub content_type: Option<String>,
+    /// The body.
+    pub bytes: Bytes,
 }
 
 /// The part of a list that is asked for.
@@ -136,13 +153,20 @@ impl Call {
         let limit = match self.query.get("limit") {
             None => None,
             Some(text) => {
-                let limit = text.parse().ok().filter(|limit| (1..=1_000).contains(limit));
+                let digits = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+                let limit = text.parse().ok().filter(|limit| digits && (1..=1_000).contains(limit));
                 let invalid = || Error::invalid("limit", Reason::Value, "limit must be an integer from 1 to 1000");
                 Some(limit.ok_or_else(invalid)?)
             }
         };
         let cursor = self.query.get("cursor").map(|text| Cursor::decode(text).ok_or_else(Cursor::invalid));
         Ok(PageRequest { limit, cursor: cursor.transpose()? })
+    }
+
+    /// What is asked for, in words that are the same in every format: two calls with the same words are the same call.
+    pub(crate) fn canonical(&self) -> String {
+        let id = self.path.get("id").map(String::as_str).unwrap_or_default();
+        format!("{} {id} {}", self.operation.name(), self.fields.canonical())
     }
 
     /// Reads the endpoint's input from the body.
@@ -153,21 +177,76 @@ impl Call {
     pub fn read<T>(&self, input: impl FnOnce(&mut Fields) -> Result<T, Noted>) -> Result<T, Error> {
         self.fields.clone().read(input)
     }
+
+    /// The form in the body.
+    ///
+    /// # Errors
+    ///
+    /// If it is larger than `limit` bytes.
+    pub fn form(&self, limit: usize) -> Result<&Form, Error> {
+        if self.form.bytes.len() > limit { Err(Error::TooLarge { limit }) } else { Ok(&self.form) }
+    }
+
+    /// Checks the presented key, or else the caller's default key, and counts the use.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such key or it does not work, or when the table fails; no use is counted then.
+    pub async fn use_key(&self, keys: &Keys) -> Result<Key, Error> {
+        let now = self.timestamp();
+        let checked = match &self.presented {
+            Some(key) => keys.check(key.reveal(), now).await?,
+            None => keys.use_default(self.caller.user_id, now).await?,
+        };
+        match checked {
+            Checked::Accepted(key) => Ok(*key),
+            // The default key was deleted while it was looked up: nobody presented a wrong one.
+            Checked::Refused(Refusal::Unknown) if self.presented.is_none() => Err(Error::NoDefault),
+            Checked::Refused(refusal) => Err(refusal.error(now)),
+        }
+    }
 }
 
 /// What an endpoint answers when it succeeds.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub(crate) status: u16,
-    pub(crate) content: Content,
+    pub(crate) payload: Payload,
     pub(crate) created: Option<KeyId>,
     pub(crate) next: Option<String>,
     pub(crate) replayed: bool,
 }
 
+/// What a reply holds.
+#[derive(Clone, Debug)]
+pub(crate) enum Payload {
+    /// Something of ours, in the format that the client asked for.
+    Content(Content),
+    /// The answer of a service behind ours, as it is.
+    Foreign {
+        /// Its `Content-Type`.
+        content_type: String,
+        /// Its body.
+        body: Bytes,
+    },
+}
+
 impl Reply {
     fn new(status: u16, content: Content) -> Self {
-        Self { status, content, created: None, next: None, replayed: false }
+        Self { status, payload: Payload::Content(content), created: None, next: None, replayed: false }
+    }
+
+    /// The answer of a service behind ours, unchanged. `status` is from 200 to 599.
+    ///
+    /// # Errors
+    ///
+    /// If it is larger than Lambda returns.
+    pub fn passed_on(status: u16, content_type: String, body: Bytes) -> Result<Self, Error> {
+        if carried_len(&body) > MAX_CARRIED_BYTES {
+            return Err(Error::TranscriptionFailed(Cow::Borrowed("the answer is larger than Lambda returns")));
+        }
+        let payload = Payload::Foreign { content_type, body };
+        Ok(Self { status, payload, created: None, next: None, replayed: false })
     }
 
     /// 200 with a key.
@@ -217,4 +296,17 @@ impl Reply {
     pub fn audit(page: AuditPage) -> Self {
         Self { next: page.next.clone(), ..Self::new(200, Content::Audit(page)) }
     }
+}
+
+/// The length of a body as Lambda carries it: text as a JSON string, else base64.
+fn carried_len(body: &[u8]) -> usize {
+    if std::str::from_utf8(body).is_err() {
+        return body.len().div_ceil(3) * 4;
+    }
+    let escaped_len = |byte: &u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    body.iter().map(escaped_len).sum()
 }

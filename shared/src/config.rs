@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Where the FHIR definitions are published unless `FHIR_BASE_URL` says otherwise. It is in their text, too.
 pub const DEFAULT_FHIR_BASE_URL: &str = "https://nuxera.cloud/fhir";
@@ -23,6 +24,8 @@ pub struct Config {
     pub max_keys_per_user: u32,
     /// `TEST_KEY_DAILY_LIMIT`: how often a key of type `test` may be used in a day (UTC); default 100.
     pub test_key_daily_limit: u32,
+    /// Where recordings are transcribed; without it, nowhere.
+    pub transcription: Option<TranscriptionConfig>,
     /// Management calls a user may make.
     pub rate_limits: RateLimits,
     /// Which web origins may read responses.
@@ -50,6 +53,15 @@ impl fmt::Debug for JwtConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JwtConfig(redacted)")
     }
+}
+
+/// The transcription service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TranscriptionConfig {
+    /// `TRANSCRIPTION_URL`: where recordings are posted; http or https.
+    pub url: String,
+    /// `TRANSCRIPTION_TIMEOUT_SECONDS`: how long its answer is waited for; default 26.
+    pub timeout: Duration,
 }
 
 /// Who sees whole keys, and when. Admins never see those of other users.
@@ -129,6 +141,7 @@ impl Config {
             default_key_lifetime_days: number(text, "DEFAULT_KEY_LIFETIME_DAYS", 365)?,
             max_keys_per_user: number(text, "MAX_KEYS_PER_USER", 1_000)?,
             test_key_daily_limit: number(text, "TEST_KEY_DAILY_LIMIT", 100)?,
+            transcription: transcription(text)?,
             rate_limits: RateLimits {
                 per_minute: number(text, "RATE_LIMIT_PER_MINUTE", 100)?,
                 per_hour: number(text, "RATE_LIMIT_PER_HOUR", 1_000)?,
@@ -143,6 +156,20 @@ impl Config {
                 .trim_end_matches('/')
                 .to_owned(),
         })
+    }
+}
+
+fn transcription(
+    text: impl Fn(&'static str) -> Option<String> + Copy,
+) -> Result<Option<TranscriptionConfig>, ConfigError> {
+    let timeout = Duration::from_secs(number(text, "TRANSCRIPTION_TIMEOUT_SECONDS", 26)?);
+    let Some(url) = text("TRANSCRIPTION_URL") else { return Ok(None) };
+    match reqwest::Url::parse(&url) {
+        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => Ok(Some(TranscriptionConfig { url, timeout })),
+        Ok(_) | Err(_) => {
+            let problem = "must be an http or https URL".to_owned();
+            Err(ConfigError { variable: "TRANSCRIPTION_URL", problem })
+        }
     }
 }
 
@@ -174,6 +201,7 @@ mod tests {
         assert_eq!((config.default_key_lifetime_days, config.max_keys_per_user), (365, 1_000));
         assert_eq!(config.rate_limits, RateLimits { per_minute: 100, per_hour: 1_000 });
         assert_eq!(config.cors, Cors::Any);
+        assert_eq!(config.transcription, None);
         assert_eq!(config.fhir_base_url, "https://nuxera.cloud/fhir");
     }
 
@@ -183,6 +211,10 @@ mod tests {
         assert_eq!(error, "TABLE_NAME must be set");
         let error = config(&[("MAX_KEYS_PER_USER", "many")]).expect_err("unreadable").to_string();
         assert_eq!(error, "MAX_KEYS_PER_USER must be a whole number");
+        for url in ["transcribe", "ftp://host/", "https://"] {
+            let error = config(&[("TRANSCRIPTION_URL", url)]).expect_err("no URL of HTTP").to_string();
+            assert_eq!(error, "TRANSCRIPTION_URL must be an http or https URL");
+        }
         let error = config(&[("KEY_REVEAL", "never")]).expect_err("unknown").to_string();
         assert_eq!(error, "KEY_REVEAL must be \"always\" or \"once\"");
     }

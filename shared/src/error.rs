@@ -67,6 +67,12 @@ pub enum Error {
     /// A service we depend on throttles, times out or cannot be reached; a later try may succeed.
     #[error("unavailable: {0}")]
     Unavailable(Cow<'static, str>),
+    /// The transcription service cannot be reached, or its answer cannot be passed on; the cause is for the log only.
+    #[error("transcription service failed: {0}")]
+    TranscriptionFailed(Cow<'static, str>),
+    /// The transcription service did not answer in time.
+    #[error("transcription service timed out")]
+    TranscriptionTimedOut,
     /// Anything else; the cause is for the log only.
     #[error("failed: {0}")]
     Failed(Cow<'static, str>),
@@ -99,7 +105,9 @@ impl Error {
             Self::TooLarge { .. } => (413, "Request body too large"),
             Self::RateLimited(_) | Self::KeyLimit { .. } => (429, "Rate limit exceeded"),
             Self::Failed(_) => (500, operation.failure()),
+            Self::TranscriptionFailed(_) => (502, "Transcription service failed"),
             Self::Unavailable(_) => (503, "Service temporarily unavailable"),
+            Self::TranscriptionTimedOut => (504, "Transcription service timed out"),
         };
         let violations = match self {
             Self::Invalid(violations) => violations.clone(),
@@ -121,6 +129,8 @@ impl Error {
             | Self::IdempotencyMismatch
             | Self::RateLimited(_)
             | Self::Failed(_)
+            | Self::TranscriptionFailed(_)
+            | Self::TranscriptionTimedOut
             | Self::Unavailable(_) => Vec::new(),
         };
         Problem { status, text, violations }
@@ -147,6 +157,8 @@ impl Error {
             | Self::KeyPaused
             | Self::KeyExpired
             | Self::IdempotencyMismatch
+            | Self::TranscriptionFailed(_)
+            | Self::TranscriptionTimedOut
             | Self::Failed(_) => None,
         }
     }
@@ -155,7 +167,7 @@ impl Error {
 /// What the client is told of an [`Error`], before it is put into a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// HTTP status, 400 to 503.
+    /// HTTP status, 400 to 504.
     pub status: u16,
     /// The documented text.
     pub text: &'static str,

@@ -4,38 +4,53 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::future::ready;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::join;
 use lambda_http::http::header::{self, HeaderName};
 use lambda_http::http::{HeaderMap, HeaderValue, Response};
 use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt, service_fn};
+use lambda_http::{Body, IntoResponse, Request, RequestExt, service_fn};
 
 use crate::app::App;
 use crate::auth::{Caller, Role};
-use crate::call::{Access, Call, Reply};
+use crate::call::{Access, Call, Form, Payload, Reply};
 use crate::config::Cors;
 use crate::error::{Error, Reason};
 use crate::format::{self, Content, Context, Expected, Fields, Format, Incoming, Sender};
-use crate::keys::KeyId;
+use crate::keys::{KeyId, Locator, PlainKey};
 use crate::limits::{Admission, Allowance};
 use crate::operation::Operation;
-
-/// How long a call may take. Each step is bounded more narrowly; this is for many slow ones in a row, so that the answer
-/// is ours and not that of Lambda's time-out, which `template.yaml` sets a little higher.
-pub const DEADLINE: Duration = Duration::from_secs(12);
 
 /// The largest body of a management call, in bytes.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
+/// The largest body that a form or an answer passed on may be, as Lambda carries it: as text or base64 within JSON. Lambda
+/// takes and returns 6 MB (6,291,456 bytes); what this leaves is for everything else in an event, chiefly the headers:
+/// API Gateway takes 10 KB of them and lists them twice.
+pub const MAX_CARRIED_BYTES: usize = 6_000_000;
+/// What that makes of any bytes, for base64 writes four for three.
+pub const MAX_BINARY_BYTES: usize = MAX_CARRIED_BYTES / 4 * 3;
+
 const REQUEST_FORMAT: &str = "x-request-format";
 const RESPONSE_FORMAT: &str = "x-response-format";
+const API_KEY: &str = "x-api-key";
 /// What a web page may read of a response besides the headers that are always readable.
 const EXPOSED_HEADERS: &str = "Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, x-amzn-Remapped-WWW-Authenticate, x-request-id";
+
+/// How long a call may take. Each of its steps is bounded more narrowly; this is for many slow ones in a row, so that the
+/// answer is ours: `template.yaml` lets Lambda give up a little later.
+#[must_use]
+pub const fn deadline(operation: Operation) -> Duration {
+    // The transcription service is waited for until 27 s are over.
+    Duration::from_secs(if matches!(operation, Operation::Transcribe) { 28 } else { 12 })
+}
 
 /// Runs an endpoint as a Lambda function.
 ///
@@ -50,9 +65,19 @@ where
     let app = App::from_env().await?;
     let service = service_fn(|request| {
         let app = app.clone();
-        async move { Ok::<_, Infallible>(serve(&app, operation, access, handle, request).await) }
+        async move { Ok::<_, Infallible>(AsItIs(serve(&app, operation, access, handle, request).await)) }
     });
     lambda_http::run(service).await
+}
+
+/// A response whose body stays the text or the bytes that it is. By itself `lambda_http` goes by the content type: it
+/// would take HL7 for bytes, which API Gateway would hand out as base64, and transcode text in other character sets.
+struct AsItIs(Response<Body>);
+
+impl IntoResponse for AsItIs {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        Box::pin(ready(self.0))
+    }
 }
 
 /// Answers one request. Every outcome is a response in the format the caller asked for.
@@ -61,18 +86,20 @@ pub async fn serve<F>(
     operation: Operation,
     access: Access,
     handle: impl FnOnce(App, Call) -> F,
-    request: Request,
+    mut request: Request,
 ) -> Response<Body>
 where
     F: Future<Output = Result<Reply, Error>>,
 {
     let now = app.clock.now();
-    let exchange = Exchange::new(app, operation, now, &request);
+    let body = std::mem::take(request.body_mut());
+    let exchange = Exchange::new(app, operation, now, &request, body);
     let outcome = if let Err(error) = &exchange.formats {
         Outcome::refused(error.clone())
     } else {
-        let answer = tokio::time::timeout(DEADLINE, exchange.answer(app, access, handle, &request));
-        answer.await.unwrap_or_else(|_| Outcome::refused(Error::Unavailable(Cow::Borrowed("out of time"))))
+        let answer = exchange.answer(app, access, handle, request.headers());
+        let answer = tokio::time::timeout(deadline(operation), answer).await;
+        answer.unwrap_or_else(|_| Outcome::refused(Error::Unavailable(Cow::Borrowed("out of time"))))
     };
     exchange.log(app, &outcome);
     exchange.respond(app, outcome)
@@ -97,23 +124,32 @@ struct Exchange {
     formats: Result<(), Error>,
     sender: Option<Sender>,
     fields: Result<Fields, Error>,
+    form: Form,
     path: HashMap<String, String>,
 }
 
 struct Outcome {
     result: Result<Reply, Error>,
     caller: Option<Caller>,
+    /// The key that was presented.
+    key_id: Option<KeyId>,
     allowance: Option<Allowance>,
+}
+
+/// Who is calling, and with which key where one was presented.
+struct Credential {
+    caller: Caller,
+    key: Option<(PlainKey, KeyId)>,
 }
 
 impl Outcome {
     fn refused(error: Error) -> Self {
-        Self { result: Err(error), caller: None, allowance: None }
+        Self { result: Err(error), caller: None, key_id: None, allowance: None }
     }
 }
 
 impl Exchange {
-    fn new(app: &App, operation: Operation, now: DateTime<Utc>, request: &Request) -> Self {
+    fn new(app: &App, operation: Operation, now: DateTime<Utc>, request: &Request, body: Body) -> Self {
         let headers = request.headers();
         let response_format = format_of(headers, RESPONSE_FORMAT);
         let request_format = format_of(headers, REQUEST_FORMAT);
@@ -124,12 +160,17 @@ impl Exchange {
         let format = *request_format.as_ref().unwrap_or(&Format::Json);
         let path_id = path.get("id").and_then(|id| KeyId::parse(id));
         let expected = Expected { operation, path_id, fhir_base: &app.config.fhir_base_url };
-        let (sender, fields) = read_body(format, request.body(), expected);
         let gateway = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => Some(context),
             _ => None,
         };
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (sender, fields, form) = if operation.takes_form() {
+            (None, Ok(Fields::none()), Form { content_type: text("content-type"), bytes: bytes_of(body) })
+        } else {
+            let (sender, fields) = read_body(format, &body, expected);
+            (sender, fields, Form::default())
+        };
         let scheme = text("x-forwarded-proto").unwrap_or_else(|| "https".to_owned());
         let request_id = gateway.and_then(|context| context.request_id.clone());
         Self {
@@ -149,6 +190,7 @@ impl Exchange {
             formats: response_format.and(request_format).map(|_| ()),
             sender,
             fields,
+            form,
             path,
         }
     }
@@ -159,22 +201,22 @@ impl Exchange {
         app: &App,
         access: Access,
         handle: impl FnOnce(App, Call) -> F,
-        request: &Request,
+        headers: &HeaderMap,
     ) -> Outcome
     where
         F: Future<Output = Result<Reply, Error>>,
     {
-        let authorization =
-            request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer ?"));
-        let caller = match app.authenticator.authenticate(authorization, self.now).await {
-            Ok(caller) => caller,
+        let Credential { caller, key } = match self.authenticate(app, access, headers).await {
+            Ok(credential) => credential,
             Err(error) => return Outcome::refused(error),
         };
+        let (presented, key_id) = key.unzip();
         let admission = match access {
             Access::User => Admission::request(app.table.clone(), app.config.rate_limits, caller.user_id, self.now),
-            Access::Service if caller.role == Role::Service => Admission::unlimited(),
+            Access::Key => Admission::unlimited(),
+            Access::Service if caller.is_service => Admission::unlimited(),
             Access::Service => {
-                return Outcome { result: Err(Error::AccessDenied), caller: Some(caller), allowance: None };
+                return Outcome { result: Err(Error::AccessDenied), caller: Some(caller), key_id, allowance: None };
             }
         };
         let handled = async {
@@ -193,6 +235,8 @@ impl Exchange {
                 path: self.path.clone(),
                 query: self.query.clone(),
                 fields,
+                form: self.form.clone(),
+                presented,
             };
             handle(app.clone(), call).await
         };
@@ -200,16 +244,41 @@ impl Exchange {
         let (handled, admitted) = join(handled, admission.allowance()).await;
         let handled = handled.unwrap_or(Err(Error::Failed(Cow::Borrowed("the endpoint panicked"))));
         match admitted {
-            Ok(allowance) => Outcome { result: handled, caller: Some(caller), allowance },
+            Ok(allowance) => Outcome { result: handled, caller: Some(caller), key_id, allowance },
             Err(error) => {
                 let allowance = if let Error::RateLimited(allowance) = &error { Some(*allowance) } else { None };
-                Outcome { result: Err(error), caller: Some(caller), allowance }
+                Outcome { result: Err(error), caller: Some(caller), key_id, allowance }
+            }
+        }
+    }
+
+    /// Who is calling. A presented key names its user, and is not looked up here: nothing is read, or counted, for a
+    /// string that cannot be a key or a request that is wrong.
+    async fn authenticate(&self, app: &App, access: Access, headers: &HeaderMap) -> Result<Credential, Error> {
+        let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer ?"));
+        let token = app.authenticator.authenticate(authorization, self.now);
+        match access {
+            Access::User | Access::Service => Ok(Credential { caller: token.await?, key: None }),
+            Access::Key => {
+                let presented = headers.get(API_KEY).map(|value| value.to_str().unwrap_or("?").trim());
+                let Some(presented) = presented.filter(|presented| !presented.is_empty()) else {
+                    return match token.await {
+                        Ok(caller) => Ok(Credential { caller, key: None }),
+                        Err(Error::TokenRequired) => Err(Error::KeyRequired),
+                        Err(error) => Err(error),
+                    };
+                };
+                let (key, Locator { user_id, key_id }) = PlainKey::parse(presented).ok_or(Error::KeyUnknown)?;
+                Ok(Credential {
+                    caller: Caller { user_id, role: Role::User, is_service: false },
+                    key: Some((key, key_id)),
+                })
             }
         }
     }
 
     fn respond(self, app: &App, outcome: Outcome) -> Response<Body> {
-        let Outcome { result, caller: _, allowance } = outcome;
+        let Outcome { result, caller: _, key_id: _, allowance } = outcome;
         let mut headers = self.common_headers(&app.config.cors);
         let mut set = |name: HeaderName, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -221,8 +290,8 @@ impl Exchange {
             set(HeaderName::from_static("ratelimit"), &allowance.header());
         }
         let mut next_url = None;
-        let (status, content) = match result {
-            Ok(Reply { status, content, created, next, replayed }) => {
+        let (status, payload) = match result {
+            Ok(Reply { status, payload, created, next, replayed }) => {
                 if replayed {
                     set(HeaderName::from_static("idempotent-replayed"), "true");
                 }
@@ -235,7 +304,7 @@ impl Exchange {
                     set(header::LINK, &format!("<{next}>; rel=\"next\""));
                     next_url = Some(format!("{}{next}", self.origin.as_deref().unwrap_or_default()));
                 }
-                (status, content)
+                (status, payload)
             }
             Err(error) => {
                 let problem = error.problem(self.operation);
@@ -245,24 +314,31 @@ impl Exchange {
                 if let Some(seconds) = error.retry_after() {
                     set(header::RETRY_AFTER, &seconds.to_string());
                 }
-                (problem.status, Content::Problem(problem))
+                (problem.status, Payload::Content(Content::Problem(problem)))
             }
         };
-        let about = Context {
-            operation: self.operation,
-            request_id: &self.request_id,
-            now: self.now,
-            sender: self.sender.as_ref(),
-            fhir_base: &app.config.fhir_base_url,
-            self_url: &self.self_url(),
-            next_url: next_url.as_deref(),
-            request_format: self.request_format,
+        let (content_type, body) = match payload {
+            Payload::Content(content) => {
+                let about = Context {
+                    operation: self.operation,
+                    request_id: &self.request_id,
+                    now: self.now,
+                    sender: self.sender.as_ref(),
+                    fhir_base: &app.config.fhir_base_url,
+                    self_url: &self.self_url(),
+                    next_url: next_url.as_deref(),
+                    request_format: self.request_format,
+                };
+                let body = format::write(self.response_format, &content, &about);
+                (Cow::Borrowed(self.response_format.content_type()), body)
+            }
+            Payload::Foreign { content_type, body } => (content_type.into(), body.into()),
         };
-        let body = format::write(self.response_format, &content, &about);
+        set(header::CONTENT_TYPE, &content_type);
         // Text, so that API Gateway does not take it for base64.
         let body = String::from_utf8(body).map_or_else(|error| Body::Binary(error.into_bytes()), Body::Text);
         let mut response = Response::new(body);
-        *response.status_mut() = status.try_into().expect("statuses are from 200 to 503");
+        *response.status_mut() = status.try_into().expect("statuses are from 200 to 599");
         *response.headers_mut() = headers;
         response
     }
@@ -284,7 +360,6 @@ impl Exchange {
 
     fn common_headers(&self, cors: &Cors) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.response_format.content_type()));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
@@ -300,7 +375,7 @@ impl Exchange {
         let operation = self.operation.name();
         let request_id = &self.request_id;
         let user_id = outcome.caller.map(|caller| caller.user_id.get());
-        let key_id = self.path.get("id").and_then(|id| KeyId::parse(id)).map(KeyId::get);
+        let key_id = self.path.get("id").and_then(|id| KeyId::parse(id)).or(outcome.key_id).map(KeyId::get);
         match &outcome.result {
             Ok(reply) => {
                 let key_id = key_id.or(reply.created.map(KeyId::get));
@@ -341,6 +416,14 @@ fn format_of(headers: &HeaderMap, name: &'static str) -> Result<Format, Error> {
     })
 }
 
+fn bytes_of(body: Body) -> Bytes {
+    match body {
+        Body::Text(text) => text.into(),
+        Body::Binary(bytes) => bytes.into(),
+        Body::Empty | _ => Bytes::new(),
+    }
+}
+
 fn read_body(format: Format, body: &Body, expected: Expected<'_>) -> (Option<Sender>, Result<Fields, Error>) {
     let bytes = match body {
         Body::Text(text) => text.as_bytes(),
@@ -359,6 +442,25 @@ fn read_body(format: Format, body: &Body, expected: Expected<'_>) -> (Option<Sen
         _ => {
             let sender = format::sender(format, bytes.get(..MAX_BODY_BYTES).unwrap_or_default());
             (sender, Err(Error::TooLarge { limit: MAX_BODY_BYTES }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn bodies_stay_what_they_are() {
+        for (content_type, body) in [
+            ("application/hl7-v2; charset=utf-8", Body::Text("MSH|".to_owned())),
+            ("audio/wav", Body::Text("RIFF".to_owned())),
+            ("text/plain; charset=iso-8859-1", Body::Binary(vec![0xfc])),
+            ("application/json", Body::Binary(vec![0xfc])),
+        ] {
+            let mut response = Response::new(body.clone());
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            assert_eq!(AsItIs(response).into_response().await.body(), &body, "{content_type}");
         }
     }
 }

@@ -31,11 +31,13 @@ pub enum Operation {
     GetUsage,
     /// `POST /api/apiKeys/verify`
     VerifyKey,
+    /// `POST /api/transcribe`
+    Transcribe,
 }
 
 impl Operation {
     /// Every operation, in the order of the documentation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::CreateKey,
         Self::ListKeys,
         Self::GetKey,
@@ -50,6 +52,7 @@ impl Operation {
         Self::RotateKey,
         Self::GetUsage,
         Self::VerifyKey,
+        Self::Transcribe,
     ];
 
     /// The name of the endpoint's folder under `functions/`, also used in logs.
@@ -70,6 +73,7 @@ impl Operation {
             Self::RotateKey => "rotate-key",
             Self::GetUsage => "get-usage",
             Self::VerifyKey => "verify-key",
+            Self::Transcribe => "transcribe",
         }
     }
 
@@ -90,10 +94,11 @@ impl Operation {
             Self::RotateKey => "Failed to rotate API Key",
             Self::GetUsage => "Failed to fetch API Key usage",
             Self::VerifyKey => "Failed to verify API Key",
+            Self::Transcribe => "Failed to transcribe",
         }
     }
 
-    /// Whether a request needs a body.
+    /// Whether a request needs a body in the request format.
     #[must_use]
     pub const fn needs_body(self) -> bool {
         match self {
@@ -106,7 +111,8 @@ impl Operation {
             | Self::ListUserKeys
             | Self::ListAudit
             | Self::RotateKey
-            | Self::GetUsage => false,
+            | Self::GetUsage
+            | Self::Transcribe => false,
         }
     }
 
@@ -114,5 +120,11 @@ impl Operation {
     #[must_use]
     pub const fn takes_body(self) -> bool {
         self.needs_body() || matches!(self, Self::RotateKey)
+    }
+
+    /// Whether the body is a form (`multipart/form-data`), whatever the request format.
+    #[must_use]
+    pub const fn takes_form(self) -> bool {
+        matches!(self, Self::Transcribe)
     }
 }

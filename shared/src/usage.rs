@@ -27,13 +27,15 @@ impl Day {
     /// Reads [`Day::attribute`].
     #[must_use]
     pub fn from_attribute(name: &str) -> Option<Self> {
-        name.parse().ok().map(Self)
+        u32::from_str_radix(name, 36).ok().map(Self)
     }
 
-    /// The day's name within a record.
+    /// The day's name within a record: the number in base 36, three characters until 2097, because 31 of them must fit
+    /// into a record of 1 KB.
     #[must_use]
     pub fn attribute(self) -> String {
-        self.0.to_string()
+        let digit = |place: u32| char::from_digit(self.0 / 36_u32.pow(place) % 36, 36);
+        (0..=self.0.checked_ilog(36).unwrap_or(0)).rev().filter_map(digit).collect()
     }
 
     /// Whether the day is no longer shown on `today`.
@@ -98,5 +100,25 @@ impl UsageView {
         let shown = days.into_iter().filter(|(day, _)| !day.is_past(today));
         let daily = shown.map(|(day, count)| DailyUsage { date: day.date(), count }).collect();
         Self { id, usage_count: count, last_used_at, daily }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_has_a_short_name_and_a_date() {
+        for (day, name, date) in [
+            (0, "0", "1970-01-01"),
+            (35, "z", "1970-02-05"),
+            (36, "10", "1970-02-06"),
+            (20_513, "ftt", "2026-03-01"),
+            (46_655, "zzz", "2097-09-26"),
+            (46_656, "1000", "2097-09-27"),
+        ] {
+            assert_eq!((Day(day).attribute().as_str(), Day(day).date().as_str()), (name, date));
+            assert_eq!(Day::from_attribute(name), Some(Day(day)));
+        }
     }
 }

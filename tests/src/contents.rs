@@ -36,6 +36,13 @@ impl Contents {
         self
     }
 
+    /// The same without the counters of calls, which every call of a known caller changes.
+    #[must_use]
+    pub fn without_limits(mut self) -> Self {
+        self.0.retain(|(partition, _), _| !partition.starts_with("LIMIT#"));
+        self
+    }
+
     /// All items.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.0.values()
@@ -146,8 +153,10 @@ impl Contents {
                 Some(1 + count(&["update", "pause", "resume", "rotate"]) as u64),
                 "version by trail {trail}"
             );
-            let expires_at = record.get("expires_at").and_then(number).and_then(Timestamp::from_seconds);
-            expect("expiry_at", Value::Null, expires_at.map(|time| time.to_string()).into());
+            for (field, attribute) in [("expiry_at", "expires_at"), ("previous_key_until", "old_until")] {
+                let time = record.get(attribute).and_then(number).and_then(Timestamp::from_seconds);
+                expect(field, Value::Null, time.map(|time| time.to_string()).into());
+            }
             for field in ["name", "type", "status"] {
                 expect(field, Value::Null, text(record, field).into());
             }

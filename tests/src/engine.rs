@@ -1,5 +1,8 @@
 //! A DynamoDB engine to test on, with the table of `template.yaml`.
 
+use std::sync::Mutex;
+
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Credentials;
@@ -16,6 +19,9 @@ use shared::table::Table;
 
 use crate::calls::CallLog;
 use crate::repository;
+
+/// The URLs of the embedded engines, which have nothing in front of them.
+static EMBEDDED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Which engine.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +46,9 @@ impl Engine {
                 let address = listener.local_addr().expect("an address");
                 let database = dynoxide::Database::memory().expect("an empty database");
                 tokio::spawn(dynoxide::server::serve_on(listener, database));
-                format!("http://{address}")
+                let url = format!("http://{address}");
+                EMBEDDED.lock().expect("not poisoned").push(url.clone());
+                url
             }
             Self::DynamoDbLocal => std::env::var("DYNAMODB_LOCAL_URL")
                 .expect("DYNAMODB_LOCAL_URL names a running DynamoDB Local: `make test-in-process` starts one"),
@@ -48,7 +56,8 @@ impl Engine {
     }
 }
 
-/// The configuration of clients of an engine, or of anything in front of one: the service's own but for the place.
+/// The configuration of clients of an engine, or of anything in front of one: the service's own but for the place. An
+/// embedded engine gets the time it needs on a busy machine: what is asked again after a time-out may be done twice.
 ///
 /// # Panics
 ///
@@ -58,7 +67,12 @@ pub async fn sdk_config(url: &str) -> SdkConfig {
         .region(Region::new("eu-central-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
         .endpoint_url(url);
-    shared::app::sdk_config(loader).await.expect("an HTTP client")
+    let sdk = shared::app::sdk_config(loader).await.expect("an HTTP client");
+    if EMBEDDED.lock().expect("not poisoned").iter().any(|embedded| embedded == url) {
+        sdk.into_builder().timeout_config(TimeoutConfig::disabled()).build()
+    } else {
+        sdk
+    }
 }
 
 /// A client whose calls are recorded.

@@ -4,11 +4,15 @@ pub mod calls;
 pub mod contents;
 pub mod engine;
 pub mod fault_proxy;
+pub mod issuer;
 pub mod kms;
 pub mod repository;
+pub mod signer;
+pub mod stub;
 pub mod test_app;
 pub mod tokens;
 pub mod validators;
 
 pub use self::contents::Contents;
-pub use self::test_app::{Answer, TestApp};
+pub use self::signer::Signer;
+pub use self::test_app::{Answer, TestApp, TestCall};

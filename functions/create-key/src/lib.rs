@@ -25,8 +25,12 @@ pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
         let expires_at = fields.expiry(now);
         let expires_at = expires_at?.unwrap_or_else(|| default_expiry(now, app.config.default_key_lifetime_days));
         Ok(NewKey { name: name?, kind: kind?, status: status?, expires_at })
-    })?;
-    let key = app.keys.create(&call, new).await?;
+    });
+    let key = match new {
+        Ok(new) => app.keys.create(&call, new).await?,
+        // It may be a repeat: the expiry lay in the future when it was first made.
+        Err(error) => app.keys.made_before(&call).await?.ok_or(error)?,
+    };
     Ok(Reply::created(key))
 }
 

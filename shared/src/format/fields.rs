@@ -1,5 +1,7 @@
 //! A request's body as fields, whatever its format, and the checks every endpoint needs.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::clock::Timestamp;
@@ -54,7 +56,8 @@ impl Fields {
     pub fn insert(&mut self, name: impl Into<String>, value: Value) {
         let name = name.into();
         if self.values.iter().any(|(known, _)| *known == name) {
-            self.violations.push(Violation::new(name, Reason::Structure, "must not be repeated"));
+            let message = format!("{name} must not be repeated");
+            self.violations.push(Violation::new(name, Reason::Structure, message));
         } else {
             self.values.push((name, value));
         }
@@ -105,6 +108,17 @@ impl Fields {
                 Err((reason, message)) => Err(self.note(name, reason, message)),
             },
         }
+    }
+
+    /// The fields as a JSON object, in one order and with each time in one notation, whatever the format.
+    pub(crate) fn canonical(&self) -> String {
+        let value = |name: &str, value: &Value| match Timestamp::from_field(value) {
+            Ok(time) if name == "expiry_at" => time.to_string().into(),
+            Ok(_) | Err(_) => value.clone(),
+        };
+        let fields: BTreeMap<&str, Value> =
+            self.values.iter().map(|(name, found)| (name.as_str(), value(name, found))).collect();
+        serde_json::to_string(&fields).expect("names are strings")
     }
 
     /// `expiry_at`: absent (`None`), for never (`Some(None)`), or after `now`.

@@ -168,6 +168,7 @@ const fn inputs(operation: Operation) -> &'static [&'static str] {
         Operation::RemoveDefault => &["id"],
         Operation::RotateKey => &["grace_period_seconds"],
         Operation::VerifyKey => &["key"],
+        Operation::Transcribe => &["audio", "userId", "speciality"],
         Operation::ListKeys
         | Operation::GetKey
         | Operation::DeleteKey

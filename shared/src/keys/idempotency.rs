@@ -42,19 +42,27 @@ pub(super) struct Idempotency<'a> {
 
 impl<'a> Idempotency<'a> {
     /// Nothing for a request without the header.
-    pub(super) fn of(call: &'a Call, input: impl FnOnce() -> String) -> Result<Option<Self>, Error> {
+    pub(super) fn of(call: &'a Call) -> Result<Option<Self>, Error> {
         let Some(key) = call.idempotency_key.as_deref() else { return Ok(None) };
         if key.is_empty() || key.len() > MAX_CHARS || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             let message = "Idempotency-Key must be 1 to 255 visible ASCII characters";
             return Err(Error::invalid("Idempotency-Key", Reason::Value, message));
         }
-        let request = format!("{} {}", call.operation.name(), input());
-        let fingerprint = digest::digest(&digest::SHA256, request.as_bytes()).as_ref().to_vec();
+        let fingerprint = digest::digest(&digest::SHA256, call.canonical().as_bytes()).as_ref().to_vec();
         Ok(Some(Self { key, fingerprint }))
     }
 }
 
 impl Keys {
+    /// The outcome of an earlier request, where the call repeats one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IdempotencyMismatch`].
+    pub async fn made_before(&self, call: &Call) -> Result<Option<Made>, Error> {
+        self.replay(call, Idempotency::of(call)?.as_ref()).await
+    }
+
     /// The outcome of an earlier request with the same key.
     pub(super) async fn replay(
         &self,

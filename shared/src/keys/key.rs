@@ -177,7 +177,7 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     /// The key string: hashed for checking, encrypted for showing.
     pub secret: Sealed,
-    /// The string before the last rotation, while it still works.
+    /// The string before the last rotation; it may not work any more.
     pub previous: Option<Previous>,
     /// How it was used.
     pub usage: Usage,
@@ -290,7 +290,8 @@ impl Key {
         Ok(())
     }
 
-    /// Gives the key a new string; the old one works until the grace is over, and never longer than the key.
+    /// Gives the key a new string; the old one works until the grace is over, and never longer than the key. At most one
+    /// old string works: one that was replaced before ends here.
     ///
     /// # Errors
     ///
@@ -300,7 +301,7 @@ impl Key {
         let until = now.plus_seconds(grace.0.into()).unwrap_or(now);
         let until = self.expires_at.map_or(until, |expiry| expiry.min(until));
         let hash = std::mem::replace(&mut self.secret, secret).hash;
-        self.previous = (until > now).then_some(Previous { hash, until });
+        self.previous = Some(Previous { hash, until });
         Ok(())
     }
 

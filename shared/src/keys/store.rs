@@ -26,8 +26,8 @@ use crate::keys::{
 use crate::table::{Cancelled, Conflict, Item, KEY_PREFIX, PrimaryKey, Table, failure, number};
 use crate::usage::{Usage, UsageView};
 
-/// How often a change is tried when others change the same records.
-const MAX_ATTEMPTS: u32 = 12;
+/// How often a change is tried when others change the same records: enough for fifty at once where a step takes 60 ms.
+const MAX_ATTEMPTS: u32 = 20;
 
 /// The keys of all users.
 pub struct Keys {
@@ -106,7 +106,7 @@ impl Keys {
     ///
     /// [`Error::LimitReached`] when the caller has as many keys as allowed; [`Error::IdempotencyMismatch`].
     pub async fn create(&self, call: &Call, new: NewKey) -> Result<Made, Error> {
-        let idempotency = Idempotency::of(call, || format!("{new:?}"))?;
+        let idempotency = Idempotency::of(call)?;
         let (first_round, replayed) = join(
             join3(self.vault.ready(), self.next_id(), call.admission.granted()),
             self.replay(call, idempotency.as_ref()),
@@ -153,17 +153,17 @@ impl Keys {
         writes.extend(self.remember(call, idempotency.as_ref(), &key, false)?);
         let mut attempts = self.attempts();
         while let Err(cancelled) = self.table.commit(writes.clone()).await {
-            let full = matches!(&cancelled, Cancelled::Conflict(conflicts) if matches!(conflicts.get(1), Some(Conflict::Condition(_))));
-            if !full {
-                attempts.again(cancelled).await?;
-            }
-            // The conflict may have been with the same request, which may also have taken the last place.
+            // The conflict may be with the same request, which may have made the last key that the limit allows; and
+            // a transaction that is not answered may be done.
             if let Some(made) = self.replay(call, idempotency.as_ref()).await? {
                 return Ok(made);
             }
-            if full {
+            if let Cancelled::Conflict(conflicts) = &cancelled
+                && matches!(conflicts.get(1), Some(Conflict::Condition(_)))
+            {
                 return Err(Error::LimitReached);
             }
+            attempts.again(cancelled).await?;
         }
         Ok(Made::new(KeyView::new(key, ShownKey::Whole(plain), false, call.timestamp())))
     }
@@ -174,16 +174,15 @@ impl Keys {
     ///
     /// [`Error::NotFound`]; [`Error::Expired`]; [`Error::IdempotencyMismatch`].
     pub async fn rotate(&self, call: &Call, id: KeyId, grace: GracePeriod) -> Result<Made, Error> {
-        let idempotency = Idempotency::of(call, || format!("{id} {grace:?}"))?;
+        let idempotency = Idempotency::of(call)?;
         let locator = Locator { user_id: call.caller.user_id, key_id: id };
+        let (read, replayed) = join(self.read_one(call, id), self.replay(call, idempotency.as_ref())).await;
+        if let Some(made) = replayed? {
+            return Ok(made);
+        }
+        let (mut before, mut meta) = read?;
         let mut attempts = self.attempts();
         loop {
-            let (read, replayed) = join(self.read_one(call, id), self.replay(call, idempotency.as_ref())).await;
-            if let Some(made) = replayed? {
-                call.admission.granted().await?;
-                return Ok(made);
-            }
-            let (before, meta) = read?;
             before.ensure_not_expired(call.timestamp()).map_err(|KeyExpired| Error::Expired)?;
             call.admission.granted().await?;
             let plain = PlainKey::generate(Prefix::of(before.kind), locator, &self.random);
@@ -198,7 +197,14 @@ impl Keys {
                 Ok(()) => {
                     return Ok(Made::new(KeyView::new(key, ShownKey::Whole(plain), is_default, call.timestamp())));
                 }
-                Err(cancelled) => attempts.again(cancelled).await?,
+                Err(cancelled) => {
+                    // As when a key is made.
+                    if let Some(made) = self.replay(call, idempotency.as_ref()).await? {
+                        return Ok(made);
+                    }
+                    attempts.again(cancelled).await?;
+                    (before, meta) = self.read_one(call, id).await?;
+                }
             }
         }
     }
@@ -418,12 +424,11 @@ impl Keys {
             .scan_index_forward(false)
             .key_condition_expression("PK = :trail")
             .expression_attribute_values(":trail", AttributeValue::S(PrimaryKey::audit_partition(owner, id)));
-        let (items, more) = all_or_some(page.limit, after, |start, limit| {
-            query.clone().set_exclusive_start_key(start).set_limit(limit).send()
-        })
-        .await?;
-        // A key's trail begins with its creation, so there is one for every key that ever was.
-        if items.is_empty() && from_start {
+        let query = |start, limit| query.clone().set_exclusive_start_key(start).set_limit(limit).send();
+        let (items, more) = all_or_some(page.limit, after, query).await?;
+        // A key's trail begins with its creation, so there is one for every key that ever was. After a cursor that no
+        // Link header gave there may be nothing left of it.
+        if items.is_empty() && (from_start || all_or_some(Some(1), None, query).await?.0.is_empty()) {
             return Err(Error::NotFound);
         }
         let entries: Vec<audit::Entry> = items

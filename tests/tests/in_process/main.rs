@@ -1,8 +1,33 @@
-//! The service in one process, on a real DynamoDB engine.
+//! The service in one process, on a real DynamoDB engine: one module per route, then what holds for all of them.
 
+mod auth;
+mod bad_input;
+mod cost_of_use;
 mod create_key;
+mod delete_key;
+mod expired_keys;
 mod faults;
 mod get_conformance;
+mod get_key;
+mod get_usage;
+mod headers;
+mod idempotency;
+mod isolation;
+mod key_reveal;
+mod list_audit;
+mod list_keys;
+mod list_user_keys;
+mod parallel_calls;
+mod pause_key;
 mod races;
+mod rate_limits;
+mod remove_default;
+mod repository;
+mod resume_key;
+mod rotate_key;
 mod round_trips;
+mod set_default;
 mod store;
+mod transcribe;
+mod update_key;
+mod verify_key;

@@ -80,7 +80,8 @@ fn of_status(status: u16, text: &str) -> &'static str {
         409 => "conflict",
         413 => "too-long",
         429 => "throttled",
-        503 => "transient",
+        502 | 503 => "transient",
+        504 => "timeout",
         500.. => "exception",
         _ => "invalid",
     }

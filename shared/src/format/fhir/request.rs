@@ -46,7 +46,8 @@ const fn takes_basic(operation: Operation) -> bool {
         | Operation::ListAudit
         | Operation::RotateKey
         | Operation::GetUsage
-        | Operation::VerifyKey => false,
+        | Operation::VerifyKey
+        | Operation::Transcribe => false,
     }
 }
 

@@ -109,7 +109,9 @@ fn phrase(status: u16) -> &'static str {
         413 => "Content Too Large",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
+        504 => "Gateway Timeout",
         _ => "Error",
     }
 }
@@ -143,7 +145,9 @@ mod tests {
             (413, "102", "AE"),
             (429, "207", "AR"),
             (500, "207", "AR"),
+            (502, "207", "AR"),
             (503, "207", "AR"),
+            (504, "207", "AR"),
         ] {
             let (written_acknowledgement, err) = written(status, "text", vec![]);
             assert_eq!(written_acknowledgement, acknowledgement, "{status}");

@@ -60,5 +60,6 @@ const fn event(operation: Operation) -> &'static str {
         Operation::GetUsage => "Z12",
         Operation::ListAudit => "Z13",
         Operation::VerifyKey => "Z14",
+        Operation::Transcribe => "Z15",
     }
 }

@@ -94,7 +94,8 @@ fn read_segments(
         break;
     }
     let needs_zak = match expected.operation {
-        Operation::ListKeys | Operation::ListUserKeys => false,
+        // A form is no message.
+        Operation::ListKeys | Operation::ListUserKeys | Operation::Transcribe => false,
         Operation::CreateKey
         | Operation::GetKey
         | Operation::UpdateKey
@@ -218,7 +219,8 @@ mod tests {
             | Operation::ListUserKeys
             | Operation::SetDefault
             | Operation::RemoveDefault
-            | Operation::VerifyKey => None,
+            | Operation::VerifyKey
+            | Operation::Transcribe => None,
         };
         Expected { operation, path_id, fhir_base: "https://nuxera.cloud/fhir" }
     }

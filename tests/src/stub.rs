@@ -1,0 +1,116 @@
+//! An HTTP server that stands for a service behind ours: it records what it is sent, and answers by script.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A server on a port of its own. It ends with the test's runtime.
+#[derive(Clone, Debug)]
+pub struct Stub {
+    /// Where it is.
+    pub url: String,
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+/// A request that came in.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// `POST /transcribe HTTP/1.1`
+    pub request_line: String,
+    /// The headers, by names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What every request is answered with: bytes as they go over the wire.
+#[derive(Clone, Debug)]
+pub enum Script {
+    /// These, and the connection is closed.
+    Send(Vec<u8>),
+    /// These, and nothing more; the connection stays open.
+    SendAndWait(Vec<u8>),
+}
+
+impl Script {
+    /// A complete response.
+    #[must_use]
+    pub fn respond(status: &str, content_type: &str, body: &[u8]) -> Self {
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n");
+        Self::Send([head.as_bytes(), body].concat())
+    }
+}
+
+impl Stub {
+    /// Starts a server.
+    ///
+    /// # Panics
+    ///
+    /// If there is no free port.
+    pub async fn start(script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/transcribe", listener.local_addr().expect("an address"));
+        let received = Arc::default();
+        let stub = Self { url, received };
+        tokio::spawn({
+            let stub = stub.clone();
+            async move {
+                while let Ok((connection, _)) = listener.accept().await {
+                    tokio::spawn(stub.clone().serve(connection, script.clone()));
+                }
+            }
+        });
+        stub
+    }
+
+    /// The requests that have come in so far.
+    ///
+    /// # Panics
+    ///
+    /// If a test panicked while recording.
+    #[must_use]
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().expect("not poisoned").clone()
+    }
+
+    async fn serve(self, connection: TcpStream, script: Script) {
+        let mut connection = BufReader::new(connection);
+        let Some(request) = read(&mut connection).await else { return };
+        self.received.lock().expect("not poisoned").push(request);
+        match script {
+            Script::Send(bytes) => {
+                // The client may have gone, which is its right.
+                let _ = connection.write_all(&bytes).await;
+                let _ = connection.shutdown().await;
+            }
+            Script::SendAndWait(bytes) => {
+                let _ = connection.write_all(&bytes).await;
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// Reads a request with a length; nothing if the client breaks off.
+async fn read(connection: &mut BufReader<TcpStream>) -> Option<Received> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        connection.read_line(&mut line).await.ok()?;
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let mut lines = lines.into_iter();
+    let request_line = lines.next()?;
+    let headers: BTreeMap<String, String> = lines
+        .filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned())))
+        .collect();
+    let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
+    connection.read_exact(&mut body).await.ok()?;
+    Some(Received { request_line, headers, body })
+}

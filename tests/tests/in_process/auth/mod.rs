@@ -1,0 +1,170 @@
+//! Who is calling: tokens that are accepted, and every attack on them that is not
+
+mod claims;
+mod key_set_url;
+mod signatures;
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+use shared::Operation;
+use tests::signer::encode;
+use tests::tokens::{self, SECRET};
+use tests::{Answer, Signer, TestApp};
+
+/// The second in which tests begin.
+const NOW: i64 = 1_772_366_400;
+const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
+
+static RSA: LazyLock<Signer> = LazyLock::new(Signer::rsa);
+static P256: LazyLock<Signer> = LazyLock::new(Signer::p256);
+static ED25519: LazyLock<Signer> = LazyLock::new(Signer::ed25519);
+/// Somebody else's.
+static FOREIGN_RSA: LazyLock<Signer> = LazyLock::new(Signer::rsa);
+
+fn claims() -> String {
+    json!({"user_id": 7, "exp": NOW + 60}).to_string()
+}
+
+fn with(name: &str, value: &Value) -> String {
+    let mut claims = json!({"user_id": 7, "exp": NOW + 60});
+    claims[name] = value.clone();
+    claims.to_string()
+}
+
+fn hs256(claims: &str) -> String {
+    Signer::hs256(SECRET).token(HS256, claims)
+}
+
+fn header(alg: &str, kid: Option<&str>) -> String {
+    kid.map_or(json!({"alg": alg}), |kid| json!({"alg": alg, "kid": kid})).to_string()
+}
+
+fn key_set(keys: &[(&Signer, &str)]) -> String {
+    json!({"keys": keys.iter().map(|(key, kid)| key.jwk(kid)).collect::<Vec<_>>()}).to_string()
+}
+
+/// An app with public keys `r`, `e` and `d`, and perhaps a secret.
+async fn with_public_keys(secret: &str) -> TestApp {
+    let keys = key_set(&[(&RSA, "r"), (&P256, "e"), (&ED25519, "d")]);
+    TestApp::with(&[("JWT_SECRET", secret), ("JWT_JWKS", &keys)]).await
+}
+
+/// Asks for a new key.
+async fn ask(test: &TestApp, authorization: Option<&str>) -> Answer {
+    let body = json!({"name": "a", "type": "live", "status": "active"});
+    let call = test.call(Operation::CreateKey).json(&body);
+    let call = match authorization {
+        Some(authorization) => call.header("Authorization", authorization),
+        None => call.without_header("Authorization"),
+    };
+    call.send().await
+}
+
+/// Checks that a token is taken for one of a user.
+async fn assert_accepted(test: &TestApp, token: &str, user_id: u64, what: &str) {
+    let answer = ask(test, Some(&format!("Bearer {token}"))).await;
+    assert_eq!(answer.status, 201, "{what}: {}", answer.text);
+    assert_eq!(answer.json()["user_id"], user_id, "{what}");
+}
+
+/// Checks that something in place of a token is refused, and that nothing was written or counted.
+async fn assert_refused(test: &TestApp, authorization: Option<&str>, text: &str, what: &str) {
+    let before = test.contents().await;
+    let answer = ask(test, authorization).await;
+    assert_eq!((answer.status, answer.text.as_str()), (401, json!({"error": text}).to_string().as_str()), "{what}");
+    assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{what}");
+    assert_eq!(answer.header("ratelimit"), None, "{what}");
+    assert_eq!(test.contents().await, before, "{what}");
+}
+
+async fn assert_invalid(test: &TestApp, token: &str, what: &str) {
+    assert_refused(test, Some(&format!("Bearer {token}")), "Invalid or expired JWT token", what).await;
+}
+
+#[tokio::test]
+async fn a_token_is_required() {
+    let test = TestApp::start().await;
+    let token = tokens::user(7);
+    for authorization in [
+        None,
+        Some(String::new()),
+        Some("Bearer".to_owned()),
+        Some("Bearer ".to_owned()),
+        Some("Bearer    ".to_owned()),
+        Some(token.clone()),
+        Some(format!("Bearer{token}")),
+        Some(format!("Basic {token}")),
+        Some(format!("Token {token}")),
+        Some(format!("JWT {token}")),
+        Some(format!("Negotiate Bearer {token}")),
+    ] {
+        assert_refused(&test, authorization.as_deref(), "JWT token required", &format!("{authorization:?}")).await;
+    }
+    for authorization in [format!("bearer {token}"), format!("BEARER {token}"), format!("  Bearer   {token} ")] {
+        assert_eq!(ask(&test, Some(&authorization)).await.status, 201, "{authorization}");
+    }
+}
+
+#[tokio::test]
+async fn garbage_is_no_token() {
+    let test = TestApp::start().await;
+    let token = tokens::user(7);
+    let parts: Vec<&str> = token.split('.').collect();
+    let (header, claims, signature) = (parts[0], parts[1], parts[2]);
+    for garbage in [
+        "x",
+        "null",
+        ".",
+        "..",
+        "...",
+        "a.b",
+        "a.b.c",
+        "é.é.é",
+        "e30.e30.",
+        "e30.e30.e30",
+        &format!("{header}.{claims}"),
+        &format!("{header}.{claims}."),
+        &format!("{header}..{signature}"),
+        &format!(".{claims}.{signature}"),
+        &format!("{token}.{signature}"),
+        &format!("{token}="),
+        &format!("{token}A"),
+        &format!("{token} x"),
+        &format!("{token}, Bearer {token}"),
+        &format!("\"{token}\""),
+        &format!("{header}.{}.{signature}", encode(with("user_id", &json!(8)))),
+        &format!("{}.{claims}.{signature}", encode(r#"{"alg":"HS256"}"#)),
+        &hs256("[]"),
+        &hs256("7"),
+        &hs256("null"),
+        &hs256(r#"{"user_id":7,"exp":4102444800"#),
+        &hs256(""),
+        &Signer::hs256(SECRET).token("[]", &self::claims()),
+        &Signer::hs256(SECRET).token("", &self::claims()),
+    ] {
+        assert_invalid(&test, garbage, garbage).await;
+    }
+    // The last of 43 characters for 32 bytes has two bits that mean nothing: they must be zero all the same.
+    let last = token.chars().next_back().expect("a character");
+    let twin = char::from(u8::try_from(last).expect("ASCII") + 1);
+    assert_invalid(&test, &format!("{}{twin}", &token[..token.len() - 1]), "a second spelling of the signature").await;
+}
+
+#[tokio::test]
+async fn a_token_has_at_most_8_kib() {
+    let test = TestApp::start().await;
+    let of_length = |length: usize| {
+        let candidates = (0..4).flat_map(|typ| (5_900..6_100).map(move |pad| (typ, pad)));
+        let tokens = candidates.map(|(typ, pad)| {
+            let header = json!({"alg": "HS256", "typ": "t".repeat(typ)}).to_string();
+            Signer::hs256(SECRET).token(&header, &with("pad", &json!("p".repeat(pad))))
+        });
+        tokens.into_iter().find(|token| token.len() == length).expect("a token of the length")
+    };
+    assert_accepted(&test, &of_length(8_192), 7, "8 KiB").await;
+    assert_invalid(&test, &of_length(8_193), "a byte more").await;
+    assert_invalid(&test, &hs256(&with("pad", &json!("p".repeat(1_000_000)))), "a megabyte more").await;
+    let deep = format!(r#"{{"user_id":7,"exp":{},"roles":{}{}}}"#, NOW + 60, "[".repeat(2_000), "]".repeat(2_000));
+    assert_invalid(&test, &hs256(&deep), "deeply nested").await;
+}

@@ -1,0 +1,555 @@
+//! Bad input: what each route refuses, which fields it names, and that nothing is written
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use shared::Operation;
+use tests::{TestApp, TestCall, tokens};
+
+use Operation::{
+    CreateKey, DeleteKey, GetKey, GetUsage, ListAudit, ListKeys, ListUserKeys, PauseKey, RemoveDefault, ResumeKey,
+    RotateKey, SetDefault, Transcribe, UpdateKey, VerifyKey,
+};
+
+const NOT_AN_ID: [&str; 20] = [
+    "0",
+    "-1",
+    "-0",
+    "+1",
+    "01",
+    "1.0",
+    "1.5",
+    "1e0",
+    "0x1",
+    "9007199254740992",
+    "18446744073709551617",
+    "abc",
+    "",
+    " 1",
+    "1 ",
+    "%31",
+    "1%00",
+    "1/",
+    "１",
+    "null",
+];
+const WITH_BODY: [Operation; 5] = [CreateKey, UpdateKey, SetDefault, RemoveDefault, VerifyKey];
+
+/// The operations whose bodies, if they have one, are fields and no form.
+fn of_fields() -> impl Iterator<Item = Operation> {
+    Operation::ALL.into_iter().filter(|operation| !operation.takes_form())
+}
+
+/// An app in which user 7 has keys 1 (the default, with three audit entries) and 2, and limits do not matter.
+async fn start() -> TestApp {
+    let test = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "100000"), ("RATE_LIMIT_PER_HOUR", "100000")]).await;
+    test.key("a").await;
+    test.key("b").await;
+    test.call(SetDefault).json(&json!({"id": 1})).send().await.ok();
+    test.call(PauseKey).id(1).send().await.ok();
+    test
+}
+
+/// A call for key 1 or user 7, still without a body.
+fn call(test: &TestApp, operation: Operation) -> TestCall<'_> {
+    let call = test.call(operation);
+    match operation {
+        CreateKey | ListKeys | SetDefault | RemoveDefault | Transcribe => call,
+        GetKey | UpdateKey | DeleteKey | PauseKey | ResumeKey | ListAudit | RotateKey | GetUsage => call.id(1),
+        VerifyKey => call.bearer(&tokens::with_role(900, "service")),
+        ListUserKeys => call.path_parameter("user_id", "7"),
+    }
+}
+
+/// The body of a call that would change something.
+fn right_body(operation: Operation) -> Value {
+    match operation {
+        CreateKey => json!({"name": "c", "type": "live", "status": "active"}),
+        UpdateKey => json!({"name": "c"}),
+        SetDefault => json!({"id": 2}),
+        RemoveDefault => json!({"id": 1}),
+        RotateKey => json!({"grace_period_seconds": 60}),
+        VerifyKey => json!({"key": "x"}),
+        ListKeys | GetKey | DeleteKey | PauseKey | ResumeKey | ListUserKeys | ListAudit | GetUsage | Transcribe => {
+            json!({})
+        }
+    }
+}
+
+/// Checks that a call is refused because of some fields, in this order, and that nothing is written.
+async fn assert_refused(test: &TestApp, call: TestCall<'_>, fields: &[&str], what: &str) {
+    let before = test.contents().await.without_limits();
+    let answer = call.send().await;
+    println!("{what}: {} {}", answer.status, answer.text);
+    answer.assert_invalid(fields);
+    assert_eq!(test.contents().await.without_limits(), before, "{what}");
+}
+
+/// The right body with a field replaced, or taken out.
+fn with(operation: Operation, name: &str, value: Option<Value>) -> String {
+    let mut body = right_body(operation);
+    match value {
+        Some(value) => body[name] = value,
+        None => drop(body.as_object_mut().expect("an object").remove(name)),
+    }
+    body.to_string()
+}
+
+#[tokio::test]
+async fn the_right_bodies_are_accepted() {
+    let test = start().await;
+    for operation in WITH_BODY {
+        let answer = call(&test, operation).json(&right_body(operation)).send().await;
+        assert!(answer.status < 300, "{operation:?} {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_body_must_be_a_json_object() {
+    let test = start().await;
+    for operation in of_fields() {
+        for body in [
+            "{",
+            "}",
+            "{}{}",
+            "{} x",
+            "x",
+            "[]",
+            "[{}]",
+            "\"\"",
+            "\"{}\"",
+            "1",
+            "null",
+            "true",
+            "{'id':1}",
+            "{\"id\"}",
+            "{\"id\":}",
+            "{\"id\":1,}",
+            "{id:1}",
+            "{\"id\":01}",
+            "{\"id\":NaN}",
+            "{\"id\":1e999}",
+            "{\"id\":1}//",
+            "\u{feff}{}",
+            "{\"name\":\"\\ud800\"}",
+            "{\"name\":\"\n\"}",
+            " ",
+            "name=a&type=live",
+            "<id>1</id>",
+        ] {
+            assert_refused(&test, call(&test, operation).body(body), &["body"], body).await;
+        }
+        let deep = format!("{{\"name\":{}{}}}", "[".repeat(5_000), "]".repeat(5_000));
+        assert_refused(&test, call(&test, operation).body(&deep), &["body"], "deeply nested").await;
+        for bytes in [&b"\xff\xfe"[..], b"{\"name\":\"\xff\"}", b"\0", b"{}\0"] {
+            assert_refused(&test, call(&test, operation).base64_body(bytes), &["body"], "bytes").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_or_empty_body_is_refused_where_there_must_be_one() {
+    let test = start().await;
+    for operation in WITH_BODY {
+        assert_refused(&test, call(&test, operation), &["body"], "none").await;
+        assert_refused(&test, call(&test, operation).body(""), &["body"], "empty").await;
+        assert_refused(&test, call(&test, operation).base64_body(b""), &["body"], "empty bytes").await;
+    }
+    assert_refused(&test, call(&test, CreateKey).body("{}"), &["name", "type", "status"], "nothing in it").await;
+    assert_refused(&test, call(&test, UpdateKey).body("{}"), &["body"], "nothing in it").await;
+    assert_refused(&test, call(&test, SetDefault).body("{}"), &["id"], "nothing in it").await;
+    assert_refused(&test, call(&test, RemoveDefault).body("{}"), &["id"], "nothing in it").await;
+    assert_refused(&test, call(&test, VerifyKey).body("{}"), &["key"], "nothing in it").await;
+}
+
+#[tokio::test]
+async fn a_body_has_at_most_16_kib_unless_it_is_a_form() {
+    let test = start().await;
+    for operation in of_fields() {
+        let body = format!("{:<16385}", right_body(operation).to_string());
+        for call in [call(&test, operation).body(&body), call(&test, operation).base64_body(body.as_bytes())] {
+            let before = test.contents().await.without_limits();
+            let answer = call.send().await;
+            let message = "body must not be larger than 16384 bytes";
+            let expected =
+                json!({"error": "Request body too large", "details": [{"field": "body", "message": message}]});
+            assert_eq!((answer.status, answer.json()), (413, expected), "{operation:?}");
+            assert_eq!(test.contents().await.without_limits(), before, "{operation:?}");
+        }
+    }
+    let multibyte = format!("{{\"name\":\"{}\"}}", "é".repeat(8_190));
+    assert!(multibyte.len() > 16 * 1024 && multibyte.chars().count() < 16 * 1024);
+    assert_eq!(call(&test, UpdateKey).body(&multibyte).send().await.status, 413, "bytes count, not characters");
+    for operation in of_fields() {
+        let body = format!("{:<16384}", right_body(operation).to_string());
+        let answer = call(&test, operation).body(&body).send().await;
+        assert_ne!(answer.status, 413, "{operation:?}");
+        assert_ne!(answer.status, 400, "{operation:?} {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn names_have_1_to_100_characters_and_no_control_characters() {
+    let test = start().await;
+    for operation in [CreateKey, UpdateKey] {
+        for name in [
+            json!(""),
+            json!("   "),
+            json!("\t\r\n"),
+            json!("\u{a0}\u{2003}\u{3000}"),
+            json!("n".repeat(101)),
+            json!("鍵".repeat(101)),
+            json!("n".repeat(10_000)),
+            json!("a\u{0}b"),
+            json!("a\tb"),
+            json!("a\nb"),
+            json!("a\rb"),
+            json!("a\u{1b}[31mb"),
+            json!("a\u{7f}b"),
+            json!("a\u{85}b"),
+            json!("\u{0}"),
+            json!(1),
+            json!(1.5),
+            json!(true),
+            json!([]),
+            json!(["a"]),
+            json!({}),
+            json!({"name": "a"}),
+            Value::Null,
+        ] {
+            let body = with(operation, "name", Some(name));
+            assert_refused(&test, call(&test, operation).body(&body), &["name"], &body).await;
+        }
+    }
+    assert_refused(&test, call(&test, CreateKey).body(&with(CreateKey, "name", None)), &["name"], "missing").await;
+}
+
+#[tokio::test]
+async fn types_and_statuses_are_one_of_the_documented() {
+    let test = start().await;
+    let wrong = [
+        json!(""),
+        json!("Live"),
+        json!("LIVE"),
+        json!(" live"),
+        json!("live "),
+        json!("production"),
+        json!("ai_medical_note"),
+        json!("T2YD"),
+        json!(0),
+        json!(true),
+        json!(["live"]),
+        json!({"live": true}),
+        Value::Null,
+    ];
+    for value in wrong {
+        for operation in [CreateKey, UpdateKey] {
+            let body = with(operation, "type", Some(value.clone()));
+            assert_refused(&test, call(&test, operation).body(&body), &["type"], &body).await;
+        }
+    }
+    let wrong = [
+        json!(""),
+        json!("Active"),
+        json!("ACTIVE"),
+        json!("active "),
+        json!("inactive"),
+        json!("deleted"),
+        json!(1),
+        json!(true),
+        json!(["active"]),
+        json!({}),
+        Value::Null,
+    ];
+    for value in wrong {
+        let body = with(CreateKey, "status", Some(value));
+        assert_refused(&test, call(&test, CreateKey).body(&body), &["status"], &body).await;
+    }
+    for name in ["type", "status"] {
+        assert_refused(&test, call(&test, CreateKey).body(&with(CreateKey, name, None)), &[name], "missing").await;
+    }
+}
+
+#[tokio::test]
+async fn an_expiry_is_a_timestamp_in_the_future() {
+    let test = start().await;
+    for operation in [CreateKey, UpdateKey] {
+        for value in [
+            json!("2026-03-01T12:00:00Z"),
+            json!("2026-03-01T12:00:00.999Z"),
+            json!("2026-03-01T13:00:00+01:00"),
+            json!("2026-03-01T11:59:59Z"),
+            json!("1970-01-01T00:00:00Z"),
+            json!("0000-01-01T00:00:00Z"),
+            json!("2027-03-01T12:00:00"),
+            json!("2027-03-01"),
+            json!("2027-03-01T12:00Z"),
+            json!("2027-3-1T12:00:00Z"),
+            json!("2027-02-29T12:00:00Z"),
+            json!("2027-13-01T12:00:00Z"),
+            json!("2027-03-01T25:00:00Z"),
+            json!("2027-03-01T12:00:00+25:00"),
+            json!("2027-03-01T12:00:00 UTC"),
+            json!("2027-W09-1T12:00:00Z"),
+            json!("20270301T120000Z"),
+            json!("9999-12-31T23:59:59-00:01"),
+            json!("10000-01-01T00:00:00Z"),
+            json!("+12027-03-01T12:00:00Z"),
+            json!("-2027-03-01T12:00:00Z"),
+            json!(" 2027-03-01T12:00:00Z"),
+            json!("tomorrow"),
+            json!("never"),
+            json!("null"),
+            json!(""),
+            json!(1_803_902_400),
+            json!(0),
+            json!(true),
+            json!([]),
+            json!({}),
+        ] {
+            let body = with(operation, "expiry_at", Some(value));
+            assert_refused(&test, call(&test, operation).body(&body), &["expiry_at"], &body).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn ids_in_a_body_are_integers_from_1_to_2_to_the_53() {
+    let test = start().await;
+    for bad in [
+        "0",
+        "-1",
+        "-0",
+        "1.0",
+        "1.5",
+        "1e0",
+        "9007199254740992",
+        "18446744073709551617",
+        "\"1\"",
+        "\"\"",
+        "\"abc\"",
+        "true",
+        "[]",
+        "[1]",
+        "{}",
+        "{\"id\":1}",
+    ] {
+        for (operation, body, field) in [
+            (SetDefault, format!("{{\"id\":{bad}}}"), "id"),
+            (SetDefault, format!("{{\"id\":{bad},\"old_id\":1}}"), "id"),
+            (SetDefault, format!("{{\"id\":2,\"old_id\":{bad}}}"), "old_id"),
+            (RemoveDefault, format!("{{\"id\":{bad}}}"), "id"),
+        ] {
+            assert_refused(&test, call(&test, operation).body(&body), &[field], &body).await;
+        }
+    }
+    for operation in [SetDefault, RemoveDefault] {
+        assert_refused(&test, call(&test, operation).body("{\"id\":null}"), &["id"], "null").await;
+    }
+    let both = call(&test, SetDefault).body("{\"id\":\"2\",\"old_id\":\"1\"}");
+    assert_refused(&test, both, &["id", "old_id"], "both at once").await;
+}
+
+#[tokio::test]
+async fn a_grace_period_is_at_most_30_days_and_a_key_to_verify_a_string() {
+    let test = start().await;
+    let unlike = [json!("60"), json!(1.5), json!(60.0), json!(true), json!([]), json!({}), Value::Null];
+    for value in [json!(-1), json!(2_592_001), json!(u64::MAX)].iter().chain(&unlike) {
+        let body = with(RotateKey, "grace_period_seconds", Some(value.clone()));
+        assert_refused(&test, call(&test, RotateKey).body(&body), &["grace_period_seconds"], &body).await;
+    }
+    for value in [json!(1), json!(true), json!([]), json!(["x"]), json!({}), Value::Null] {
+        let body = with(VerifyKey, "key", Some(value));
+        assert_refused(&test, call(&test, VerifyKey).body(&body), &["key"], &body).await;
+    }
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_1_to_255_visible_ascii_characters() {
+    let test = start().await;
+    for operation in [CreateKey, RotateKey] {
+        for key in ["", " ", "a b", "a\tb", "é", "\u{7f}", &"k".repeat(256)] {
+            let call = call(&test, operation).json(&right_body(operation)).header("Idempotency-Key", key);
+            assert_refused(&test, call, &["Idempotency-Key"], &format!("{operation:?} {key:?}")).await;
+        }
+        let call = call(&test, operation).json(&right_body(operation));
+        let answer = call.header("Idempotency-Key", &"~".repeat(255)).send().await;
+        assert!(answer.status < 300, "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn fields_that_a_route_does_not_know_are_refused() {
+    let test = start().await;
+    for (operation, unknown) in [
+        (
+            CreateKey,
+            vec!["id", "key", "is_default", "created_at", "user_id", "last_used_at", "usage_count", "Name", "expiryAt"],
+        ),
+        (UpdateKey, vec!["id", "key", "status", "is_default", "created_at", "user_id", "usage_count", "Type"]),
+        (SetDefault, vec!["oldId", "user_id", "name", "ID"]),
+        (RemoveDefault, vec!["old_id", "user_id"]),
+        (ListKeys, vec!["limit"]),
+        (GetKey, vec!["id"]),
+        (DeleteKey, vec!["id"]),
+        (PauseKey, vec!["id", "status"]),
+        (ResumeKey, vec!["id", "status"]),
+        (ListUserKeys, vec!["user_id"]),
+        (ListAudit, vec!["id"]),
+        (RotateKey, vec!["id", "grace_period", "gracePeriodSeconds"]),
+        (GetUsage, vec!["id", "days"]),
+        (VerifyKey, vec!["user_id", "Key"]),
+    ] {
+        for name in unknown.into_iter().chain(["x", "", "__proto__", "a b"]) {
+            for value in [json!(1), Value::Null] {
+                let body = with(operation, name, Some(value));
+                assert_refused(&test, call(&test, operation).body(&body), &[name], &body).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_occurs_twice_is_refused() {
+    let test = start().await;
+    for (operation, body, field) in [
+        (CreateKey, r#"{"name":"c","type":"live","status":"active","name":"d"}"#, "name"),
+        (CreateKey, r#"{"name":"c","name":"c","type":"live","status":"active"}"#, "name"),
+        (CreateKey, r#"{"name":"c","type":"live","type":"test","status":"active"}"#, "type"),
+        (CreateKey, r#"{"name":"c","type":"live","status":"active","status":"active"}"#, "status"),
+        (CreateKey, r#"{"name":"c","type":"live","status":"active","expiry_at":null,"expiry_at":null}"#, "expiry_at"),
+        (CreateKey, r#"{"name":"c","type":"live","status":"active","n\u0061me":"d"}"#, "name"),
+        (UpdateKey, r#"{"name":"c","name":"d"}"#, "name"),
+        (UpdateKey, r#"{"type":"test","type":"test"}"#, "type"),
+        (SetDefault, r#"{"id":2,"id":1}"#, "id"),
+        (SetDefault, r#"{"id":2,"old_id":1,"old_id":null}"#, "old_id"),
+        (RemoveDefault, r#"{"id":2,"id":1}"#, "id"),
+        (RotateKey, r#"{"grace_period_seconds":0,"grace_period_seconds":0}"#, "grace_period_seconds"),
+        (VerifyKey, r#"{"key":"x","key":"x"}"#, "key"),
+    ] {
+        assert_refused(&test, call(&test, operation).body(body), &[field], body).await;
+    }
+}
+
+#[tokio::test]
+async fn all_mistakes_are_named_at_once() {
+    let test = start().await;
+    let body = json!({"name": "", "type": "x", "status": 1, "expiry_at": "x", "more": 1});
+    let fields = ["name", "type", "status", "expiry_at", "more"];
+    assert_refused(&test, call(&test, CreateKey).json(&body), &fields, "create").await;
+    let body = json!({"type": null, "status": "active", "expiry_at": "2020-01-01T00:00:00Z", "id": 2});
+    let answer = call(&test, UpdateKey).json(&body).send().await;
+    let fields: Vec<Value> =
+        answer.json()["details"].as_array().expect("details").iter().map(|detail| detail["field"].clone()).collect();
+    assert_eq!(fields.len(), 4, "{}", answer.text);
+    assert_eq!(fields[..2], ["type", "expiry_at"]);
+}
+
+#[tokio::test]
+async fn ids_in_the_path_are_canonical() {
+    let test = start().await;
+    for operation in [GetKey, UpdateKey, DeleteKey, PauseKey, ResumeKey, ListAudit, RotateKey, GetUsage] {
+        for id in NOT_AN_ID {
+            let call = test.call(operation).id(id);
+            let call = if operation.takes_body() { call.json(&right_body(operation)) } else { call };
+            assert_refused(&test, call, &["id"], &format!("{operation:?} {id:?}")).await;
+        }
+    }
+    for id in NOT_AN_ID {
+        let call = test.call(ListUserKeys).path_parameter("user_id", id);
+        assert_refused(&test, call, &["user_id"], id).await;
+    }
+}
+
+#[tokio::test]
+async fn a_limit_is_an_integer_from_1_to_1000() {
+    let test = start().await;
+    for operation in [ListKeys, ListUserKeys, ListAudit] {
+        for limit in
+            ["0", "-1", "+1", "1001", "01", "1.0", "1e2", "x", "", " 1", "1 ", "4294967297", "１", "1,2", "null"]
+        {
+            let call = call(&test, operation).query("limit", limit);
+            assert_refused(&test, call, &["limit"], &format!("{operation:?} {limit:?}")).await;
+        }
+        for limit in ["1", "1000"] {
+            call(&test, operation).query("limit", limit).send().await.ok();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_is_one_that_a_link_gave() {
+    let test = start().await;
+    let key_cursor = call(&test, ListKeys).query("limit", "1").send().await.next_cursor().expect("more").to_owned();
+    let entry_cursor = call(&test, ListAudit).query("limit", "1").send().await.next_cursor().expect("more").to_owned();
+    let encoded = ["0", "-1", "01", "x", "", "KEY#0000000000000001", "USER#8", "9007199254740992", "1 ", "{\"id\":1}"]
+        .map(|text| URL_SAFE_NO_PAD.encode(text));
+    let garbage = ["", "x", "!", "MQ==", "1", "..", "%4d%51", "////", "MQ MQ", "\u{0}", "é"].map(str::to_owned);
+    for operation in [ListKeys, ListUserKeys, ListAudit] {
+        let other = if operation == ListAudit { &key_cursor } else { &entry_cursor };
+        for cursor in garbage.iter().chain(&encoded).chain([other]) {
+            let call = call(&test, operation).query("cursor", cursor);
+            assert_refused(&test, call, &["cursor"], &format!("{operation:?} {cursor:?}")).await;
+        }
+    }
+    for (operation, cursor) in [(ListKeys, &key_cursor), (ListUserKeys, &key_cursor), (ListAudit, &entry_cursor)] {
+        call(&test, operation).query("cursor", cursor).send().await.ok();
+        let bad_limit = call(&test, operation).query("cursor", cursor).query("limit", "0");
+        assert_refused(&test, bad_limit, &["limit"], "a bad limit beside it").await;
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_format_is_refused_before_the_token_is_looked_at() {
+    let test = start().await;
+    let before = test.contents().await;
+    for operation in Operation::ALL {
+        for format in ["xml", "", "json,hl7", "application/json", "fhir;q=1", "hl7v2", "j son", "\u{e9}"] {
+            for (response_format, request_format, field) in [
+                (Some(format), None, "x-response-format"),
+                (None, Some(format), "x-request-format"),
+                (Some(format), Some("fhir"), "x-response-format"),
+                (Some(format), Some("hl7"), "x-response-format"),
+                (Some("json"), Some(format), "x-request-format"),
+            ] {
+                let call = call(&test, operation).json(&right_body(operation));
+                let call = response_format.into_iter().fold(call, |call, it| call.header("x-response-format", it));
+                let call = request_format.into_iter().fold(call, |call, it| call.header("x-request-format", it));
+                let answer = call.clone().send().await;
+                answer.assert_invalid(&[field]);
+                assert_eq!(answer.header("content-type"), Some("application/json"), "{format}");
+                assert_eq!(call.without_header("Authorization").send().await, answer);
+            }
+        }
+        assert_eq!(test.contents().await, before, "nothing is written or counted");
+    }
+}
+
+#[tokio::test]
+async fn formats_are_named_in_any_case() {
+    let test = start().await;
+    for format in ["json", "JSON", "Json", " json "] {
+        call(&test, GetKey).header("x-response-format", format).send().await.ok();
+    }
+    for (format, content_type) in
+        [("HL7", "application/hl7-v2; charset=utf-8"), ("Fhir", "application/fhir+json; charset=utf-8")]
+    {
+        let answer = call(&test, GetKey).header("x-response-format", format).send().await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(content_type)));
+        let answer = call(&test, GetKey).header("x-request-format", format).send().await;
+        assert_eq!(answer.ok()["id"], 1, "a request format without a body means nothing");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_says_nothing_is_welcome_where_none_is_needed() {
+    for operation in of_fields().filter(|operation| !operation.needs_body()) {
+        let test = start().await;
+        for body in ["", "{}", " {\n} "] {
+            let answer = call(&test, operation).body(body).send().await;
+            // The second deletion finds no key any more.
+            let expected = if operation == DeleteKey && body != "" { 404 } else { 200 };
+            assert_eq!(answer.status, expected, "{operation:?} {}", answer.text);
+        }
+    }
+}

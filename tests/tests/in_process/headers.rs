@@ -1,0 +1,139 @@
+//! Headers of every response, CORS among them
+
+use serde_json::json;
+use shared::Operation;
+use tests::{Answer, TestApp, TestCall, repository, tokens};
+
+const ALWAYS: [&str; 6] = [
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "cache-control",
+    "content-type",
+    "x-content-type-options",
+    "x-request-id",
+];
+
+/// A call that succeeds of each operation, once there is a key 1; without transcribe, whose successes are not ours.
+fn successes(test: &TestApp) -> Vec<(Operation, TestCall<'_>)> {
+    let new = json!({"name": "a", "type": "live", "status": "active"});
+    let calls = Operation::ALL.map(|operation| {
+        let call = test.call(operation);
+        let call = match operation {
+            Operation::Transcribe => return None,
+            Operation::CreateKey => call.json(&new),
+            Operation::ListKeys => call,
+            Operation::ListUserKeys => call.path_parameter("user_id", "7"),
+            Operation::UpdateKey => call.id(1).json(&json!({"name": "b"})),
+            Operation::SetDefault | Operation::RemoveDefault => call.json(&json!({"id": 1})),
+            Operation::GetKey
+            | Operation::PauseKey
+            | Operation::ResumeKey
+            | Operation::ListAudit
+            | Operation::DeleteKey
+            | Operation::RotateKey
+            | Operation::GetUsage => call.id(1),
+            Operation::VerifyKey => call.bearer(&tokens::with_role(900, "service")).json(&json!({"key": "x"})),
+        };
+        Some((operation, call))
+    });
+    let mut calls: Vec<_> = calls.into_iter().flatten().collect();
+    calls.sort_by_key(|(operation, _)| *operation == Operation::DeleteKey);
+    calls
+}
+
+fn assert_headers(answer: &Answer, operation: Operation, further: &[&str]) {
+    let mut expected = [&ALWAYS, further].concat();
+    expected.sort_unstable();
+    assert_eq!(answer.headers.keys().collect::<Vec<_>>(), expected, "{operation:?} {}", answer.text);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    let request_id = &repository::event(operation.name())["requestContext"]["requestId"];
+    assert_eq!(answer.header("x-request-id"), request_id.as_str());
+}
+
+#[tokio::test]
+async fn a_success_has_exactly_these_headers() {
+    let test = TestApp::start().await;
+    test.key("a").await;
+    for (operation, call) in successes(&test) {
+        let answer = call.send().await;
+        assert!(answer.status < 300, "{operation:?} {}", answer.text);
+        match operation {
+            Operation::CreateKey => assert_headers(&answer, operation, &["location", "ratelimit", "ratelimit-policy"]),
+            Operation::ListKeys
+            | Operation::GetKey
+            | Operation::UpdateKey
+            | Operation::DeleteKey
+            | Operation::PauseKey
+            | Operation::ResumeKey
+            | Operation::SetDefault
+            | Operation::RemoveDefault
+            | Operation::ListUserKeys
+            | Operation::ListAudit
+            | Operation::RotateKey
+            | Operation::GetUsage => assert_headers(&answer, operation, &["ratelimit", "ratelimit-policy"]),
+            Operation::VerifyKey | Operation::Transcribe => assert_headers(&answer, operation, &[]),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_has_them_too() {
+    let test = TestApp::start().await;
+    for (operation, call) in successes(&test) {
+        let answer = call.clone().without_header("Authorization").send().await;
+        assert_headers(&answer, operation, &["www-authenticate"]);
+        let answer = call.clone().header("x-request-format", "xml").send().await;
+        assert_headers(&answer, operation, &[]);
+        let answer = call.body("{").send().await;
+        assert_eq!(answer.status, 400, "{operation:?}");
+        let limits = if operation == Operation::VerifyKey { &[][..] } else { &["ratelimit", "ratelimit-policy"] };
+        assert_headers(&answer, operation, limits);
+    }
+    let answer = test.call(Operation::GetKey).id(1).send().await;
+    assert_eq!(answer.status, 404);
+    assert_headers(&answer, Operation::GetKey, &["ratelimit", "ratelimit-policy"]);
+}
+
+#[tokio::test]
+async fn pages_of_every_origin_may_read_responses_unless_the_deployment_names_some() {
+    let origins = "https://app.nuxera.ai, https://staging.nuxera.ai";
+    for (setting, origin, allowed, vary) in [
+        ("", None, Some("*"), None),
+        ("*", Some("https://anybody.example"), Some("*"), None),
+        (origins, Some("https://app.nuxera.ai"), Some("https://app.nuxera.ai"), Some("Origin")),
+        (origins, Some("https://staging.nuxera.ai"), Some("https://staging.nuxera.ai"), Some("Origin")),
+        (origins, Some("https://anybody.example"), None, Some("Origin")),
+        (origins, Some("http://app.nuxera.ai"), None, Some("Origin")),
+        (origins, Some("https://app.nuxera.ai.evil.example"), None, Some("Origin")),
+        (origins, Some("https://APP.nuxera.ai"), None, Some("Origin")),
+        (origins, Some("null"), None, Some("Origin")),
+        (origins, None, None, Some("Origin")),
+    ] {
+        let test = TestApp::with(&[("CORS_ORIGINS", setting)]).await;
+        let call = test.call(Operation::ListKeys);
+        let call = if let Some(origin) = origin { call.header("Origin", origin) } else { call };
+        for (status, call) in [(200, call.clone()), (401, call.without_header("Authorization"))] {
+            let answer = call.send().await;
+            assert_eq!(answer.status, status);
+            assert_eq!(answer.header("access-control-allow-origin"), allowed, "{setting} for {origin:?}");
+            assert_eq!(answer.header("vary"), vary, "{setting} for {origin:?}");
+            let exposed = answer.header("access-control-expose-headers");
+            assert_eq!(exposed.is_some(), allowed.is_some());
+            for name in [
+                "Idempotent-Replayed",
+                "Link",
+                "Location",
+                "RateLimit",
+                "RateLimit-Policy",
+                "Retry-After",
+                "x-request-id",
+            ] {
+                assert!(exposed.is_none_or(|exposed| exposed.split(", ").any(|known| known == name)), "{name}");
+            }
+            assert_eq!(answer.header("access-control-allow-credentials"), None);
+        }
+    }
+}

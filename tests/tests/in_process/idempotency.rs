@@ -1,0 +1,414 @@
+//! The header `Idempotency-Key` on create and rotate
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use shared::Operation;
+use tests::engine::Engine;
+use tests::fault_proxy::{Fault, FaultProxy};
+use tests::{Answer, Contents, TestApp, TestCall};
+
+fn creation(test: &TestApp) -> TestCall<'_> {
+    let body = json!({"name": "Lab gateway", "type": "live", "status": "active"});
+    test.call(Operation::CreateKey).json(&body).header("Idempotency-Key", "k1")
+}
+
+fn rotation(test: &TestApp) -> TestCall<'_> {
+    let body = json!({"grace_period_seconds": 60});
+    test.call(Operation::RotateKey).id(1).json(&body).header("Idempotency-Key", "k2")
+}
+
+/// Checks that an answer is the first one again.
+#[track_caller]
+fn assert_replayed(answer: &Answer, first: &Answer) {
+    assert_eq!((answer.status, answer.text.as_str()), (first.status, first.text.as_str()));
+    assert_eq!(answer.header("idempotent-replayed"), Some("true"));
+    let mut headers = answer.headers.clone();
+    headers.remove("idempotent-replayed");
+    // What is left of the limits goes down with each call.
+    headers.remove("ratelimit");
+    let mut expected = first.headers.clone();
+    expected.remove("idempotent-replayed");
+    expected.remove("ratelimit");
+    assert_eq!(headers, expected);
+}
+
+#[track_caller]
+fn assert_first(answer: &Answer, status: u16) {
+    assert_eq!((answer.status, answer.header("idempotent-replayed")), (status, None), "{}", answer.text);
+}
+
+#[track_caller]
+fn assert_mismatch(answer: &Answer) {
+    answer.assert_refused(409, "Idempotency-Key was used with a different request");
+    assert_eq!(answer.header("idempotent-replayed"), None);
+}
+
+async fn done(call: TestCall<'_>) {
+    let answer = call.send().await;
+    assert!(matches!(answer.status, 200 | 201), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_repeated_creation_returns_the_first_key() {
+    let test = TestApp::start().await;
+    let first = creation(&test).send().await;
+    assert_first(&first, 201);
+    for _ in 0..3 {
+        // The default expiry is counted from the first request on.
+        test.advance(TimeDelta::seconds(77));
+        let repeat = creation(&test).send().await;
+        assert_replayed(&repeat, &first);
+        assert_eq!(repeat.header("location"), Some("/v1/api/apiKeys/1"));
+    }
+    assert_eq!(test.call(Operation::ListKeys).send().await.json(), json!([first.json()]));
+    assert_eq!(test.audit(1).await.len(), 1);
+    assert_eq!(Contents::of(&test.app.table).await.key_count(7), 1);
+}
+
+#[tokio::test]
+async fn a_repeated_rotation_returns_the_first_string() {
+    let test = TestApp::start().await;
+    test.key("Lab gateway").await;
+    done(test.call(Operation::SetDefault).json(&json!({"id": 1}))).await;
+    test.advance(TimeDelta::seconds(1));
+    let first = rotation(&test).send().await;
+    assert_first(&first, 200);
+    for _ in 0..3 {
+        test.advance(TimeDelta::seconds(77));
+        assert_replayed(&rotation(&test).send().await, &first);
+    }
+    assert_eq!(test.read(1).await, first.json());
+    assert_eq!(test.audit(1).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_repeat_returns_what_was_whatever_became_of_the_key() {
+    let test = TestApp::start().await;
+    let created = creation(&test).send().await;
+    let rotated = rotation(&test).send().await;
+    let update = json!({"name": "b", "type": "test", "expiry_at": "2026-03-01T12:00:10Z"});
+    test.verify(rotated.json()["key"].as_str().expect("a key")).await;
+    for change in [
+        test.call(Operation::UpdateKey).id(1).json(&update),
+        test.call(Operation::PauseKey).id(1),
+        test.call(Operation::SetDefault).json(&json!({"id": 1})),
+        test.call(Operation::RotateKey).id(1),
+    ] {
+        done(change).await;
+        assert_replayed(&creation(&test).send().await, &created);
+        assert_replayed(&rotation(&test).send().await, &rotated);
+    }
+    test.advance(TimeDelta::seconds(10));
+    assert_eq!(test.read(1).await["status"], "expired");
+    assert_replayed(&creation(&test).send().await, &created);
+    assert_replayed(&rotation(&test).send().await, &rotated);
+    done(test.call(Operation::DeleteKey).id(1)).await;
+    assert_replayed(&creation(&test).send().await, &created);
+    assert_replayed(&rotation(&test).send().await, &rotated);
+    let gone = rotation(&test).header("Idempotency-Key", "another").send().await;
+    gone.assert_refused(404, "API Key not found");
+}
+
+#[tokio::test]
+async fn a_repeat_may_come_when_the_expiry_is_no_longer_in_the_future() {
+    let test = TestApp::start().await;
+    let body = json!({"name": "a", "type": "live", "status": "active", "expiry_at": "2026-03-01T12:00:02Z"});
+    let call = || test.call(Operation::CreateKey).json(&body);
+    let first = call().header("Idempotency-Key", "k").send().await;
+    assert_first(&first, 201);
+    test.advance(TimeDelta::seconds(2));
+    assert_replayed(&call().header("Idempotency-Key", "k").send().await, &first);
+    call().header("Idempotency-Key", "another").send().await.assert_invalid(&["expiry_at"]);
+    call().send().await.assert_invalid(&["expiry_at"]);
+}
+
+#[tokio::test]
+async fn where_keys_are_revealed_once_a_repeat_reveals_the_same_once_more() {
+    let test = TestApp::with(&[("KEY_REVEAL", "once")]).await;
+    let first = creation(&test).send().await;
+    assert_eq!(first.json()["key"].as_str().map(str::len), Some(65));
+    assert_replayed(&creation(&test).send().await, &first);
+}
+
+#[tokio::test]
+async fn without_the_header_every_request_is_one_of_its_own() {
+    let test = TestApp::start().await;
+    for id in 1..=2 {
+        let answer = creation(&test).without_header("Idempotency-Key").send().await;
+        assert_first(&answer, 201);
+        assert_eq!(answer.json()["id"], id);
+    }
+    for key in ["a", "A", "b", "a~"] {
+        assert_first(&creation(&test).header("Idempotency-Key", key).send().await, 201);
+    }
+    assert_eq!(Contents::of(&test.app.table).await.key_count(7), 6);
+}
+
+#[tokio::test]
+async fn a_different_request_with_the_same_key_is_refused() {
+    let test = TestApp::start().await;
+    let created = creation(&test).send().await;
+    for (field, value) in [
+        ("name", json!("Lab gateway 2")),
+        ("type", json!("test")),
+        ("status", json!("paused")),
+        ("expiry_at", json!(null)),
+        ("expiry_at", json!("2027-03-01T12:00:00Z")),
+    ] {
+        let mut body = json!({"name": "Lab gateway", "type": "live", "status": "active"});
+        body[field] = value;
+        assert_mismatch(&creation(&test).json(&body).send().await);
+    }
+    // The same with the fields in another order is the same request.
+    let reordered = r#" {"status":"active", "type":"live","name":"Lab\u0020gateway"}"#;
+    assert_replayed(&creation(&test).body(reordered).send().await, &created);
+
+    let other = creation(&test).header("Idempotency-Key", "other").send().await.json();
+    let other = other["id"].as_u64().expect("an id");
+    let rotated = rotation(&test).send().await;
+    for different in [
+        rotation(&test).json(&json!({"grace_period_seconds": 61})),
+        rotation(&test).json(&json!({})),
+        rotation(&test).id(other),
+        creation(&test).header("Idempotency-Key", "k2"),
+        rotation(&test).header("Idempotency-Key", "k1"),
+    ] {
+        assert_mismatch(&different.send().await);
+    }
+    assert_replayed(&rotation(&test).send().await, &rotated);
+    assert_eq!((test.audit(1).await.len(), test.audit(other).await.len()), (2, 1));
+}
+
+#[tokio::test]
+async fn users_have_keys_of_their_own() {
+    let test = TestApp::start().await;
+    let mine = creation(&test).send().await;
+    let theirs = creation(&test).user(8).send().await;
+    assert_first(&theirs, 201);
+    assert_ne!(theirs.json()["id"], mine.json()["id"]);
+    assert_replayed(&creation(&test).user(8).send().await, &theirs);
+    assert_replayed(&creation(&test).send().await, &mine);
+}
+
+#[tokio::test]
+async fn an_outcome_is_remembered_for_24_hours() {
+    let test = TestApp::start().await;
+    let first = creation(&test).send().await;
+    test.set_time("2026-03-02T11:59:59.999Z");
+    assert_replayed(&creation(&test).send().await, &first);
+    test.set_time("2026-03-02T12:00:00Z");
+    let second = creation(&test).send().await;
+    assert_first(&second, 201);
+    assert!(second.json()["id"].as_u64() > first.json()["id"].as_u64());
+    assert_replayed(&creation(&test).send().await, &second);
+
+    let rotated = rotation(&test).send().await;
+    test.set_time("2026-03-03T11:59:59.999Z");
+    assert_replayed(&rotation(&test).send().await, &rotated);
+    test.set_time("2026-03-03T12:00:00Z");
+    let again = rotation(&test).send().await;
+    assert_first(&again, 200);
+    assert_ne!(again.json()["key"], rotated.json()["key"]);
+}
+
+#[tokio::test]
+async fn parallel_repeats_make_one_key() {
+    let test = TestApp::start().await;
+    let answers = creation(&test).send_in_parallel(50).await;
+    let firsts = answers.iter().filter(|answer| answer.header("idempotent-replayed").is_none());
+    let first = firsts.clone().next().expect("a first one");
+    assert_eq!(firsts.count(), 1);
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.text), (201, &first.text));
+        assert_eq!(answer.header("location"), first.header("location"));
+    }
+    let id = first.json()["id"].as_u64().expect("an id");
+    assert_eq!(test.call(Operation::ListKeys).send().await.json(), json!([first.json()]));
+    assert_eq!(test.audit(id).await.len(), 1);
+    let contents = Contents::of(&test.app.table).await;
+    assert_eq!(contents.key_count(7), 1);
+    contents.assert_consistent();
+}
+
+#[tokio::test]
+async fn parallel_repeats_make_one_string() {
+    let test = TestApp::start().await;
+    let old = test.key("Lab gateway").await;
+    let answers = rotation(&test).send_in_parallel(50).await;
+    let now = test.read(1).await;
+    assert_eq!(answers.iter().filter(|answer| answer.header("idempotent-replayed").is_none()).count(), 1);
+    for answer in &answers {
+        assert_eq!(answer.ok(), now);
+    }
+    assert_eq!(test.audit(1).await.len(), 2);
+    assert_eq!(test.verify(old["key"].as_str().expect("a key")).await["valid"], true, "in its grace");
+}
+
+#[tokio::test]
+async fn a_repeat_counts_once_against_the_number_of_keys() {
+    let test = TestApp::with(&[("MAX_KEYS_PER_USER", "1")]).await;
+    let answers = creation(&test).send_in_parallel(20).await;
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.text), (201, &answers[0].text));
+    }
+    assert_eq!(creation(&test).send().await.text, answers[0].text);
+    let other = creation(&test).header("Idempotency-Key", "other").send().await;
+    other.assert_refused(409, "API Key limit reached");
+}
+
+#[tokio::test]
+async fn refused_requests_are_not_remembered() {
+    let test = TestApp::with(&[("MAX_KEYS_PER_USER", "1"), ("RATE_LIMIT_PER_MINUTE", "5")]).await;
+    creation(&test).json(&json!({"name": "a"})).send().await.assert_invalid(&["type", "status"]);
+    let key = test.key("first").await;
+    creation(&test).send().await.assert_refused(409, "API Key limit reached");
+    done(test.call(Operation::DeleteKey).id(key["id"].as_u64().expect("an id"))).await;
+    let missing = rotation(&test).id(99).send().await;
+    missing.assert_refused(404, "API Key not found");
+    creation(&test).send().await.assert_refused(429, "Rate limit exceeded");
+    test.advance(TimeDelta::minutes(1));
+    let created = creation(&test).send().await;
+    assert_first(&created, 201);
+    // The key that was used for what was not found is free too.
+    let id = created.json()["id"].as_u64().expect("an id");
+    let rotated = rotation(&test).id(id).send().await;
+    assert_first(&rotated, 200);
+    assert_replayed(&rotation(&test).id(id).send().await, &rotated);
+    assert_replayed(&creation(&test).send().await, &created);
+}
+
+#[tokio::test]
+async fn a_repeat_is_a_call_like_any_other_to_the_rate_limits() {
+    let test = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "3")]).await;
+    for left in [2, 1, 0] {
+        let answer = creation(&test).send().await;
+        assert_eq!(
+            answer.header("ratelimit"),
+            Some(format!("\"minute\";r={left};t=60, \"hour\";r={};t=3600", 997 + left).as_str())
+        );
+    }
+    let refused = creation(&test).send().await;
+    refused.assert_refused(429, "Rate limit exceeded");
+    assert_eq!(refused.header("idempotent-replayed"), None);
+}
+
+#[tokio::test]
+async fn a_key_is_1_to_255_visible_ascii_characters() {
+    let test = TestApp::start().await;
+    test.key("a").await;
+    let before = test.contents().await.records();
+    for bad in ["", "two words", "tab\there", "é", &"x".repeat(256)] {
+        for call in [creation(&test), rotation(&test)] {
+            call.header("Idempotency-Key", bad).send().await.assert_invalid(&["Idempotency-Key"]);
+        }
+    }
+    assert_eq!(test.contents().await.records(), before);
+    for good in ["!", "~", "#", "\"quoted\"", "8e03978e-40d5-43dd-bc93-6894a57f9324", &"x".repeat(255)] {
+        let first = creation(&test).header("Idempotency-Key", good).send().await;
+        assert_first(&first, 201);
+        assert_replayed(&creation(&test).header("Idempotency-Key", good).send().await, &first);
+    }
+    // The name of a header has no case.
+    let first = creation(&test).without_header("Idempotency-Key").header("idempotency-key", "low").send().await;
+    let repeat = creation(&test).without_header("Idempotency-Key").header("IDEMPOTENCY-KEY", "low").send().await;
+    assert_replayed(&repeat, &first);
+}
+
+#[tokio::test]
+async fn other_calls_take_no_notice_of_it() {
+    let test = TestApp::start().await;
+    done(creation(&test)).await;
+    for _ in 0..2 {
+        for key in ["k1", "two words"] {
+            let pause = test.call(Operation::PauseKey).id(1).header("Idempotency-Key", key).send().await;
+            assert_first(&pause, 200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_format_makes_no_difference_to_what_is_asked_for() {
+    let test = TestApp::start().await;
+    let expiry = "2026-06-01T12:00:00Z";
+    let hl7 = |event: &str, zak: &str| {
+        format!("MSH|^~\\&|LABGW|HOSP|NUXERA|APIKEYS|20260301||ZAK^{event}^ZAK_Z01|C00001|P|2.5.1\r{zak}\r")
+    };
+    let parameters = |list: Value| json!({"resourceType": "Parameters", "parameter": list}).to_string();
+    let json_body = json!({"name": "Lab gateway", "type": "live", "status": "active", "expiry_at": expiry});
+    let created = creation(&test).json(&json_body).send().await;
+    assert_first(&created, 201);
+    let fhir_body = parameters(json!([
+        {"name": "status", "valueCode": "active"},
+        {"name": "expiry_at", "valueInstant": "2026-06-01T14:00:00.000+02:00"},
+        {"name": "type", "valueCode": "live"},
+        {"name": "name", "valueString": "Lab gateway"},
+    ]));
+    let hl7_body = hl7("Z01", "ZAK|1|||Lab gateway|live|active|||20260601120000+0000");
+    for (format, body) in [("fhir", fhir_body), ("hl7", hl7_body)] {
+        let request = creation(&test).header("x-request-format", format).body(&body);
+        assert_replayed(&request.send().await, &created);
+    }
+    let rotated = rotation(&test).send().await;
+    let fhir_body = parameters(json!([{"name": "grace_period_seconds", "valueInteger": 60}]));
+    for (format, body) in [("fhir", fhir_body), ("hl7", hl7("Z11", "ZAK|1|1||||||||||||60"))] {
+        let request = rotation(&test).header("x-request-format", format).body(&body);
+        assert_replayed(&request.send().await, &rotated);
+    }
+    // And the answer comes in the format that the repeat asks for.
+    let answer = creation(&test).json(&json_body).header("x-response-format", "hl7").send().await;
+    assert_eq!((answer.status, answer.header("idempotent-replayed")), (201, Some("true")));
+    let string = created.json()["key"].as_str().expect("a key").to_owned();
+    assert!(answer.text.contains(&format!("ZAK|1|1|{string}|Lab gateway|live|active|N|")), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn it_costs_no_further_round() {
+    let test = TestApp::start().await;
+    done(creation(&test)).await;
+    let first_round = ["GetItem", "UpdateItem", "UpdateItem"].as_slice();
+    assert_eq!(test.calls.rounds(), [first_round, &["TransactWriteItems"]]);
+    test.calls.clear();
+    done(creation(&test)).await;
+    assert_eq!(test.calls.rounds(), [first_round]);
+    test.calls.clear();
+    done(rotation(&test)).await;
+    assert_eq!(test.calls.rounds(), [["BatchGetItem", "GetItem", "UpdateItem"].as_slice(), &["TransactWriteItems"]]);
+}
+
+#[tokio::test]
+async fn a_request_whose_answer_was_lost_is_found_to_be_done() {
+    let engine = FaultProxy::start(&Engine::Embedded.start().await).await;
+    let test = TestApp::on(&engine.url, &[]).await;
+    // No try of the transaction is answered, though the first is done.
+    engine.inject("TransactWriteItems", 3, Fault::LoseAnswer);
+    let created = creation(&test).send().await;
+    assert_eq!((created.status, created.header("idempotent-replayed")), (201, Some("true")), "{}", created.text);
+    assert_replayed(&creation(&test).send().await, &created);
+    assert_eq!(test.call(Operation::ListKeys).send().await.json(), json!([created.json()]));
+    engine.inject("TransactWriteItems", 3, Fault::LoseAnswer);
+    let rotated = rotation(&test).send().await;
+    assert_eq!((rotated.status, rotated.header("idempotent-replayed")), (200, Some("true")), "{}", rotated.text);
+    assert_replayed(&rotation(&test).send().await, &rotated);
+    assert_eq!(test.read(1).await, rotated.json());
+    // Where nothing is done, that is said.
+    engine.inject("TransactWriteItems", 6, Fault::error(400, "ThrottlingException"));
+    let unavailable = [creation(&test), rotation(&test)].map(|call| call.header("Idempotency-Key", "other"));
+    for call in unavailable {
+        call.send().await.assert_refused(503, "Service temporarily unavailable");
+    }
+}
+
+#[tokio::test]
+async fn what_is_remembered_holds_no_string_in_the_clear() {
+    let test = TestApp::start().await;
+    let created = creation(&test).send().await.json();
+    let rotated = rotation(&test).send().await.json();
+    let contents = Contents::of(&test.app.table).await;
+    let remembered = contents.partition("IDEMPOTENCY#7");
+    assert_eq!(remembered.len(), 2);
+    let stored = format!("{:?}", contents.items().collect::<Vec<_>>());
+    for key in [created, rotated] {
+        let string = key["key"].as_str().expect("a key");
+        assert!(!stored.contains(string) && !stored.contains(&string[27..59]));
+    }
+}

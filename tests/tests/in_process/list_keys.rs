@@ -1,0 +1,104 @@
+//! `GET /api/apiKeys`, also with a slash at its end
+
+use serde_json::{Value, json};
+use shared::Operation;
+use tests::TestApp;
+
+/// Twelve keys, so that an order by text would show; the third is the default, and one of another user is between them.
+async fn twelve_keys(test: &TestApp) -> Vec<Value> {
+    let mut keys = Vec::new();
+    for number in 1..=12 {
+        keys.push(test.key(&format!("key {number}")).await);
+        if number == 5 {
+            test.key_of(8, "somebody else's").await;
+        }
+    }
+    keys[2] = test.call(Operation::SetDefault).json(&json!({"id": 3})).send().await.ok();
+    keys
+}
+
+#[tokio::test]
+async fn nobodys_list_is_empty() {
+    let test = TestApp::start().await;
+    let answer = test.call(Operation::ListKeys).send().await;
+    assert_eq!((answer.status, answer.text.as_str(), answer.header("link")), (200, "[]", None));
+}
+
+#[tokio::test]
+async fn without_parameters_it_is_every_key_oldest_first() {
+    let test = TestApp::start().await;
+    let keys = twelve_keys(&test).await;
+    for path in ["/v1/api/apiKeys", "/v1/api/apiKeys/", "/api/apiKeys/"] {
+        let answer = test.call(Operation::ListKeys).client_path(path).send().await;
+        assert_eq!((answer.ok(), answer.header("link")), (Value::from(keys.clone()), None));
+        let each = keys.iter().map(Value::to_string).collect::<Vec<_>>();
+        assert!(!each.is_empty() && answer.text.starts_with(r#"[{"id":1,"key":"nux_live_"#), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_limit_makes_pages_that_links_lead_through() {
+    let test = TestApp::start().await;
+    let keys = twelve_keys(&test).await;
+    for (limit, pages) in [(1, 12), (5, 3), (6, 2), (11, 2), (12, 1), (1_000, 1)] {
+        let limit = limit.to_string();
+        let mut call = test.call(Operation::ListKeys).query("limit", &limit);
+        let mut seen = Vec::new();
+        for page in 1..=pages {
+            let answer = call.send().await;
+            seen.extend(answer.ok().as_array().expect("an array").iter().cloned());
+            let cursor = answer.next_cursor().map(str::to_owned);
+            assert_eq!(cursor.is_some(), page < pages, "page {page} of {pages}");
+            let cursor = cursor.unwrap_or_default();
+            if page < pages {
+                let link = format!("</v1/api/apiKeys?limit={limit}&cursor={cursor}>; rel=\"next\"");
+                assert_eq!(answer.header("link"), Some(link.as_str()));
+            }
+            call = test.call(Operation::ListKeys).query("limit", &limit).query("cursor", &cursor);
+        }
+        assert_eq!(seen, keys, "limit {limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_without_a_limit_leads_to_the_rest() {
+    let test = TestApp::start().await;
+    let keys = twelve_keys(&test).await;
+    let first = test.call(Operation::ListKeys).query("limit", "4").send().await;
+    let cursor = first.next_cursor().expect("more");
+    let rest = test.call(Operation::ListKeys).query("cursor", cursor).send().await;
+    assert_eq!((rest.ok(), rest.header("link")), (Value::from(&keys[4..]), None));
+}
+
+#[tokio::test]
+async fn the_next_page_begins_after_the_last_whatever_happened_in_between() {
+    let test = TestApp::start().await;
+    let mut keys = twelve_keys(&test).await;
+    let first = test.call(Operation::ListKeys).query("limit", "4").send().await;
+    let cursor = first.next_cursor().expect("more").to_owned();
+    for id in [4, 5] {
+        test.call(Operation::DeleteKey).id(id).send().await.ok();
+    }
+    keys.push(test.key("new").await);
+    let rest = test.call(Operation::ListKeys).query("cursor", &cursor).send().await.ok();
+    assert_eq!(rest, Value::from(&keys[5..]));
+}
+
+#[tokio::test]
+async fn links_hold_the_path_as_the_client_sees_it() {
+    let test = TestApp::start().await;
+    twelve_keys(&test).await;
+    for path in ["/api/apiKeys", "/api/apiKeys/", "/v1/api/apiKeys/"] {
+        let answer = test.call(Operation::ListKeys).client_path(path).query("limit", "1").send().await;
+        let link = answer.header("link").expect("a link");
+        assert!(link.starts_with(&format!("<{path}?limit=1&cursor=")), "{link}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_parameters_are_ignored() {
+    let test = TestApp::start().await;
+    test.key("a").await;
+    let answer = test.call(Operation::ListKeys).query("sort", "name").query("page", "2").send().await;
+    assert_eq!(answer.ok().as_array().map(Vec::len), Some(1));
+}

@@ -1,0 +1,54 @@
+//! `PATCH /api/apiKeys/removeDefault`
+
+use serde_json::json;
+use shared::Operation;
+use tests::TestApp;
+
+#[tokio::test]
+async fn the_default_is_the_default_no_more() {
+    let test = TestApp::start().await;
+    let key = test.key("a").await;
+    test.call(Operation::SetDefault).json(&json!({"id": 1})).send().await.ok();
+    test.advance(chrono::TimeDelta::seconds(1));
+    let answer = test.call(Operation::RemoveDefault).json(&json!({"id": 1})).send().await;
+    assert_eq!(answer.ok(), key);
+    assert_eq!(test.read(1).await, key);
+    let trail = test.audit(1).await;
+    assert_eq!(
+        trail[0],
+        json!({
+            "id": trail[0]["id"],
+            "at": "2026-03-01T12:00:01.250Z",
+            "action": "remove_default",
+            "key_id": 1,
+            "user_id": 7,
+            "actor": {"user_id": 7, "role": "user"},
+            "source_ip": "203.0.113.10",
+            "request_id": answer.header("x-request-id"),
+            "changes": {"is_default": {"from": true, "to": false}},
+        })
+    );
+}
+
+#[tokio::test]
+async fn another_key_is_left_alone_without_an_error_or_a_trace() {
+    let test = TestApp::start().await;
+    test.key("a").await;
+    let other = test.key("b").await;
+    let call = |id: u64| test.call(Operation::RemoveDefault).json(&json!({"id": id})).send();
+    let before = test.contents().await.without_limits();
+    assert_eq!(call(2).await.ok(), other, "nobody is the default");
+    assert_eq!(test.contents().await.without_limits(), before);
+    test.call(Operation::SetDefault).json(&json!({"id": 1})).send().await.ok();
+    let before = test.contents().await.without_limits();
+    assert_eq!(call(2).await.ok(), other, "another one is");
+    assert_eq!(test.contents().await.without_limits(), before);
+    assert_eq!(test.read(1).await["is_default"], true);
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_not_found() {
+    let test = TestApp::start().await;
+    let answer = test.call(Operation::RemoveDefault).json(&json!({"id": 1})).send().await;
+    answer.assert_refused(404, "API Key not found");
+}
