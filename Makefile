@@ -1,5 +1,6 @@
 # make local    builds everything and runs it on this machine, until Ctrl-C
 # make test     runs all checks and tests
+# make bench    measures what our code costs, by what it cannot do without
 # make deploy   deploys to AWS: make deploy ENV=staging
 
 export PATH := $(CURDIR)/.local/venv/bin:$(PATH)
@@ -10,7 +11,7 @@ BUILD := .local/build/template.yaml
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
-.PHONY: local local-reset token test validators deploy check-format check-lints check-template test-in-process test-deployed
+.PHONY: local local-reset token test bench validators deploy check-format check-lints check-template test-in-process test-deployed
 
 local: $(BUILD)
 	@exec python local/local_aws.py up
@@ -30,6 +31,9 @@ test: $(VENV)
 		$(MAKE) --no-print-directory $$check || { echo "== $$check FAILED. Repeat it alone with: make $$check" >&2; exit 1; }; \
 		echo "== $$check passed in $$(( $$(date +%s) - start )) s"; \
 	done
+
+bench:
+	cargo bench --workspace --bench speed
 
 check-format:
 	cargo fmt --all --check

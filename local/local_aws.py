@@ -196,6 +196,9 @@ def deploy(transcription_url):
         "JWT_SECRET": secret,
         "TABLE_NAME": outputs["TableName"],
         "KMS_KEY_ID": outputs["KmsKeyArn"],
+        "EXPIRE_FUNCTION": outputs["ExpireFunction"],
+        "EVENT_BUS_NAME": outputs["EventBusName"],
+        "TEST_KEY_DAILY_LIMIT": outputs["TestKeyDailyLimit"],
         "LOG_FILE": str(DIR / "functions.log"),
         "TRANSCRIPTION_URL": transcription_url,
     } | {name: value for name, value in os.environ.items() if name.startswith("AWS_")}

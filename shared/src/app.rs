@@ -52,6 +52,11 @@ impl App {
     ///
     /// If the settings cannot be used; the function does not start then.
     pub async fn from_env() -> Result<Self, lambda_http::Error> {
+        Ok(Self::with_sdk_from_env().await?.0)
+    }
+
+    /// The same, with the configuration for clients of further AWS services.
+    pub(crate) async fn with_sdk_from_env() -> Result<(Self, SdkConfig), lambda_http::Error> {
         let config = Config::from_env()?;
         // Where Lambda puts them; the other links of the SDK's default chains would only cost start-up time.
         let loader = aws_config::defaults(BehaviorVersion::latest())
@@ -59,8 +64,8 @@ impl App {
             .region(EnvironmentVariableRegionProvider::new());
         let sdk = sdk_config(loader).await?;
         let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), &config.table_name);
-        let vault = Vault::new(table.clone(), sdk, config.kms_key_id.clone());
-        Ok(Self::new(config, table, vault, Clock::system(), Random::system())?)
+        let vault = Vault::new(table.clone(), sdk.clone(), config.kms_key_id.clone());
+        Ok((Self::new(config, table, vault, Clock::system(), Random::system())?, sdk))
     }
 
     /// An app of given parts.

@@ -1,8 +1,11 @@
 //! The deployment's settings: every environment variable, read once, typed. Nothing else asks for the environment.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
+
+use crate::keys::UserId;
 
 /// Where the FHIR definitions are published unless `FHIR_BASE_URL` says otherwise. It is in their text, too.
 pub const DEFAULT_FHIR_BASE_URL: &str = "https://nuxera.cloud/fhir";
@@ -30,6 +33,10 @@ pub struct Config {
     pub rate_limits: RateLimits,
     /// Which web origins may read responses.
     pub cors: Cors,
+    /// `EVENT_BUS_NAME`: the EventBridge bus that subscribers listen to; default `default`.
+    pub event_bus_name: String,
+    /// The lanes of the gateway's usage plans; only the function that assigns them is told.
+    pub lanes: Option<Lanes>,
     /// `FHIR_BASE_URL`: where the FHIR definitions are published; default `https://nuxera.cloud/fhir`.
     pub fhir_base_url: String,
 }
@@ -91,6 +98,31 @@ pub enum Cors {
     Origins(Vec<String>),
 }
 
+/// The API Gateway keys that the usage plans count by. Their values name lanes and are no secrets: the gateway takes them
+/// from the authorizer alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lanes {
+    /// `LANE_KEY_PREFIX`: what the values of all keys begin with.
+    pub key_prefix: String,
+    /// `LANES`: how many lanes users share.
+    pub count: NonZeroU64,
+}
+
+impl Lanes {
+    /// The value of a user's key; a user keeps it.
+    #[must_use]
+    pub fn of_user(&self, user_id: UserId) -> String {
+        // Ids are given in sequence, so this spreads users evenly.
+        format!("{}lane{}", self.key_prefix, user_id.get() % self.count)
+    }
+
+    /// The value of the key of all who do not say who they are.
+    #[must_use]
+    pub fn unauthenticated(&self) -> String {
+        format!("{}unauthenticated", self.key_prefix)
+    }
+}
+
 /// A setting that cannot be used; the function does not start.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable} {problem}")]
@@ -149,6 +181,11 @@ impl Config {
             cors: match text("CORS_ORIGINS").as_deref() {
                 None | Some("*") => Cors::Any,
                 Some(origins) => Cors::Origins(origins.split(',').map(|origin| origin.trim().to_owned()).collect()),
+            },
+            event_bus_name: text("EVENT_BUS_NAME").unwrap_or_else(|| "default".to_owned()),
+            lanes: match text("LANE_KEY_PREFIX") {
+                Some(key_prefix) => Some(Lanes { key_prefix, count: number(text, "LANES", NonZeroU64::MIN)? }),
+                None => None,
             },
             fhir_base_url: text("FHIR_BASE_URL")
                 .as_deref()

@@ -10,15 +10,19 @@
 //! | [`publish`] | the way out for documents that anybody may read |
 //! | [`auth`], [`limits`] | who is calling, and how often they may |
 //! | [`keys`], [`usage`], [`audit`], [`table`] | the keys, their use, their audit trail, and the one table all are in |
+//! | [`authorizer`] | what stands in front of the endpoints: in whose name the gateway counts a request |
+//! | [`schedule`], [`events`] | what runs by itself, and what subscribers are told |
 //! | [`operation`], [`error`], [`log`] | what a call does, what can go wrong, what is written down |
 
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod authorizer;
 pub mod call;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod events;
 pub mod format;
 pub mod http;
 pub mod keys;
@@ -26,6 +30,7 @@ pub mod limits;
 pub mod log;
 pub mod operation;
 pub mod publish;
+pub mod schedule;
 pub mod table;
 pub mod usage;
 

@@ -75,6 +75,12 @@ impl PrimaryKey {
         Self { partition: format!("IDEMPOTENCY#{user_id}"), sort: key.to_owned() }
     }
 
+    /// What a run of the sweep is about to do to some keys.
+    #[must_use]
+    pub fn journal(id: Uuid) -> Self {
+        Self { partition: Self::SWEEP.to_owned(), sort: id.to_string() }
+    }
+
     /// The counter of key ids.
     #[must_use]
     pub fn next_id() -> Self {
@@ -89,6 +95,9 @@ impl PrimaryKey {
 
     /// The partition of what belongs to no user.
     pub const SYSTEM: &'static str = "SYSTEM";
+
+    /// The partition of the sweep's journals.
+    pub const SWEEP: &'static str = "SWEEP";
 
     /// The partition of a user's keys.
     #[must_use]

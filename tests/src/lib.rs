@@ -1,8 +1,11 @@
 //! What the tests share: an app on a real DynamoDB engine with a clock that stands still, and the events that drive it.
 
+pub mod backlog;
 pub mod calls;
 pub mod contents;
+pub mod deployed;
 pub mod engine;
+pub mod event_bus;
 pub mod fault_proxy;
 pub mod issuer;
 pub mod kms;

@@ -109,6 +109,16 @@ impl TestApp {
         *self.now.lock().expect("not poisoned") += by;
     }
 
+    /// The time.
+    ///
+    /// # Panics
+    ///
+    /// If a test panicked while it changed it.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        *self.now.lock().expect("not poisoned")
+    }
+
     /// A call of user 7, to be sent.
     #[must_use]
     pub fn call(&self, operation: Operation) -> TestCall<'_> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::audit::{Change, Changes};
 use crate::clock::Timestamp;
+use crate::keys::expiry::next_due;
 use crate::keys::vault::Sealed;
 use crate::usage::Usage;
 
@@ -175,6 +176,8 @@ pub struct Key {
     pub created_at: Timestamp,
     /// When it ends by itself; nothing for never.
     pub expires_at: Option<Timestamp>,
+    /// When time next does something to it: a notice of its end, or its end. Nothing if it never ends or has ended.
+    pub due_at: Option<Timestamp>,
     /// The key string: hashed for checking, encrypted for showing.
     pub secret: Sealed,
     /// The string before the last rotation; it may not work any more.
@@ -283,7 +286,10 @@ impl Key {
             self.ensure_not_expired(now)?;
         }
         self.kind = kind;
-        self.expires_at = expires_at;
+        if expires_at != self.expires_at {
+            self.expires_at = expires_at;
+            self.due_at = next_due(self.stored_status, expires_at, now);
+        }
         if let Some(name) = &update.name {
             self.name = name.clone();
         }
@@ -340,6 +346,7 @@ impl Key {
             id: _,
             user_id: _,
             created_at: _,
+            due_at: _,
             secret: _,
             previous,
             usage: _,
@@ -372,6 +379,7 @@ mod tests {
             stored_status,
             created_at: at("2026-03-01T12:00:00Z"),
             expires_at: expires_at.map(at),
+            due_at: expires_at.map(at),
             secret: Sealed { hash: [0; 32], data_key: 1, ciphertext: Vec::new() },
             previous: None,
             usage: Usage::default(),

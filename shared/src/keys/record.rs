@@ -4,12 +4,12 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::clock::Timestamp;
-use crate::keys::{Key, KeyName, KeyType, Previous, Sealed, Status};
+use crate::keys::{Key, KeyId, KeyName, KeyType, Previous, Sealed, Status};
 use crate::table::{Item, PrimaryKey, number};
 use crate::usage::{Day, Usage};
 
-/// The partitions of the index of keys that still have to expire.
-const EXPIRY_SHARDS: u64 = 16;
+/// The partitions of the index of keys for which something will fall due: one could not take the writes of all.
+pub const EXPIRY_SHARDS: u8 = 16;
 
 /// The attributes that a change may replace; the others stay, or are counted by uses.
 pub const CHANGEABLE: &[&str] = &[
@@ -17,6 +17,7 @@ pub const CHANGEABLE: &[&str] = &[
     "type",
     "status",
     "expires_at",
+    "due_at",
     "expiry_shard",
     "hash",
     "data_key",
@@ -40,6 +41,7 @@ pub fn to_item(key: &Key) -> Item {
         stored_status,
         created_at,
         expires_at,
+        due_at,
         secret: Sealed { hash, data_key, ciphertext },
         previous,
         usage: Usage { count, last_used_at, days },
@@ -54,7 +56,9 @@ pub fn to_item(key: &Key) -> Item {
         ("status", Some(AttributeValue::S(stored_status.as_str().to_owned()))),
         ("created_at", Some(time(*created_at))),
         ("expires_at", expires_at.map(time)),
-        ("expiry_shard", expiry_shard(key)),
+        ("due_at", due_at.map(time)),
+        // Its presence puts the record into the index.
+        ("expiry_shard", due_at.map(|_| number(u64::from(expiry_shard(*id))))),
         ("hash", Some(AttributeValue::B(Blob::new(hash.as_slice())))),
         ("data_key", Some(number((*data_key).into()))),
         ("ciphertext", Some(AttributeValue::B(Blob::new(ciphertext.as_slice())))),
@@ -70,10 +74,9 @@ pub fn to_item(key: &Key) -> Item {
     item
 }
 
-/// Where the record is in the index of keys that still have to expire, if it is one of them.
-fn expiry_shard(key: &Key) -> Option<AttributeValue> {
-    let pending = key.expires_at.is_some() && key.stored_status != Status::Expired;
-    pending.then(|| AttributeValue::N((key.id.get() % EXPIRY_SHARDS).to_string()))
+/// In which part of the index a key is while something will fall due for it.
+fn expiry_shard(id: KeyId) -> u8 {
+    u8::try_from(id.get() % u64::from(EXPIRY_SHARDS)).unwrap_or_default()
 }
 
 /// The record of an item.
@@ -99,6 +102,7 @@ pub fn from_item(item: &Item) -> Result<Key, Damaged> {
         stored_status: Status::parse(text("status")?).ok_or(Damaged("status"))?,
         created_at: time("created_at")?.ok_or(Damaged("created_at"))?,
         expires_at: time("expires_at")?,
+        due_at: time("due_at")?,
         secret: Sealed {
             hash: hash("hash")?,
             data_key: integer("data_key")?.try_into().map_err(|_| Damaged("data_key"))?,

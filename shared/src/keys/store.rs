@@ -17,6 +17,7 @@ use crate::clock::{Random, Timestamp};
 use crate::config::{Config, KeyReveal};
 use crate::error::Error;
 use crate::format::AuditPage;
+use crate::keys::expiry::next_due;
 use crate::keys::idempotency::{Idempotency, Made};
 use crate::keys::record::{CHANGEABLE, from_item, to_item};
 use crate::keys::{
@@ -33,7 +34,7 @@ const MAX_ATTEMPTS: u32 = 20;
 pub struct Keys {
     pub(super) table: Table,
     pub(super) vault: Vault,
-    random: Random,
+    pub(super) random: Random,
     reveal: KeyReveal,
     max_keys_per_user: u32,
     pub(super) test_key_daily_limit: u32,
@@ -76,7 +77,7 @@ pub(super) struct Attempts<'a> {
 
 impl Attempts<'_> {
     /// Waits before the next attempt; fails when there should be none.
-    async fn again(&mut self, cancelled: Cancelled) -> Result<(), Error> {
+    pub(super) async fn again(&mut self, cancelled: Cancelled) -> Result<(), Error> {
         match cancelled {
             Cancelled::Other(error) => Err(error),
             Cancelled::Conflict(_) => self.after_conflict().await,
@@ -131,6 +132,7 @@ impl Keys {
             stored_status: status,
             created_at: call.timestamp(),
             expires_at,
+            due_at: next_due(status, expires_at, call.timestamp()),
             secret: self.vault.seal(&plain, locator, &self.random, call.now).await?,
             previous: None,
             usage: Usage::default(),
@@ -450,7 +452,24 @@ impl Keys {
     /// Reads keys of a user, in the order of the ids, and the user's meta item, all at once.
     async fn read(&self, owner: UserId, ids: &[KeyId]) -> Result<(Vec<Option<Key>>, Meta), Error> {
         let wanted = ids.iter().map(|id| PrimaryKey::key(owner, *id)).chain([PrimaryKey::meta(owner)]);
-        let mut missing: Vec<Item> = wanted.map(Item::from).collect();
+        let items = self.batch_get(wanted.map(Item::from).collect()).await?;
+        let mut keys = vec![None; ids.len()];
+        let mut meta = Meta::default();
+        for item in &items {
+            if item.contains_key("version") {
+                let key = from_item(item).map_err(|error| damaged(&error))?;
+                if let Some(index) = ids.iter().position(|id| *id == key.id) {
+                    keys[index] = Some(key);
+                }
+            } else {
+                meta = item.into();
+            }
+        }
+        Ok((keys, meta))
+    }
+
+    /// Reads up to 100 items, in any order; those that are not there are left out.
+    pub(super) async fn batch_get(&self, mut missing: Vec<Item>) -> Result<Vec<Item>, Error> {
         let mut items: Vec<Item> = Vec::with_capacity(missing.len());
         for attempt in 1.. {
             let keys = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(missing)).build();
@@ -468,19 +487,7 @@ impl Keys {
             }
             self.back_off(attempt).await;
         }
-        let mut keys = vec![None; ids.len()];
-        let mut meta = Meta::default();
-        for item in &items {
-            if item.contains_key("version") {
-                let key = from_item(item).map_err(|error| damaged(&error))?;
-                if let Some(index) = ids.iter().position(|id| *id == key.id) {
-                    keys[index] = Some(key);
-                }
-            } else {
-                meta = item.into();
-            }
-        }
-        Ok((keys, meta))
+        Ok(items)
     }
 
     pub(super) async fn meta(&self, owner: UserId) -> Result<Meta, Error> {
@@ -520,9 +527,9 @@ impl Keys {
         Ok(KeyView::new(key, shown, is_default, call.timestamp()))
     }
 
-    /// Writes the changeable attributes of a record. Its usage is left alone: it is counted beside all changes.
-    fn replace(&self, before: &Key, after: &Key) -> Result<TransactWriteItem, Error> {
-        let item = to_item(after);
+    /// Writes the changeable attributes of a record that differ. Its usage is left alone: it is counted beside all changes.
+    pub(super) fn replace(&self, before: &Key, after: &Key) -> Result<TransactWriteItem, Error> {
+        let (old, new) = (to_item(before), to_item(after));
         let mut update = self
             .update(PrimaryKey::key(after.user_id, after.id))
             .condition_expression("version = :version")
@@ -530,9 +537,9 @@ impl Keys {
             .expression_attribute_values(":next", count_of(before.version + 1));
         let mut sets = vec!["version = :next".to_owned()];
         let mut removes = Vec::new();
-        for name in CHANGEABLE {
+        for name in CHANGEABLE.iter().filter(|name| old.get(**name) != new.get(**name)) {
             update = update.expression_attribute_names(format!("#{name}"), *name);
-            match item.get(*name) {
+            match new.get(*name) {
                 Some(value) => {
                     sets.push(format!("#{name} = :{name}"));
                     update = update.expression_attribute_values(format!(":{name}"), value.clone());
@@ -568,7 +575,7 @@ impl Keys {
     }
 
     fn entry(&self, call: &Call, key_id: KeyId, action: Action, changes: Changes) -> Result<TransactWriteItem, Error> {
-        let entry = audit::Entry {
+        self.put_entry(&audit::Entry {
             id: self.random.uuid_v7(call.now),
             at: call.now,
             action,
@@ -578,8 +585,11 @@ impl Keys {
             source_ip: call.source_ip.clone(),
             request_id: call.request_id.clone(),
             changes: changes.into_iter().map(|(field, change)| (field.to_owned(), change)).collect(),
-        };
-        let put = Put::builder().table_name(self.table.name()).set_item(Some(audit::to_item(&entry)));
+        })
+    }
+
+    pub(super) fn put_entry(&self, entry: &audit::Entry) -> Result<TransactWriteItem, Error> {
+        let put = Put::builder().table_name(self.table.name()).set_item(Some(audit::to_item(entry)));
         let put = put.condition_expression("attribute_not_exists(PK)").build();
         Ok(TransactWriteItem::builder().put(built(put)?).build())
     }

@@ -47,6 +47,7 @@ impl KeyView {
             stored_status: _,
             created_at,
             expires_at,
+            due_at: _,
             secret: _,
             previous: _,
             usage: Usage { count, last_used_at, days: _ },

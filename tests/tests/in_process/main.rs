@@ -1,10 +1,12 @@
 //! The service in one process, on a real DynamoDB engine: one module per route, then what holds for all of them.
 
+mod assign_lane;
 mod auth;
 mod bad_input;
 mod cost_of_use;
 mod create_key;
 mod delete_key;
+mod expire_keys;
 mod expired_keys;
 mod faults;
 mod get_conformance;
@@ -28,6 +30,7 @@ mod rotate_key;
 mod round_trips;
 mod set_default;
 mod store;
+mod template;
 mod transcribe;
 mod update_key;
 mod verify_key;

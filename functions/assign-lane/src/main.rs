@@ -1,0 +1,6 @@
+//! Runs the authorizer as a Lambda function.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), shared::LambdaError> {
+    shared::authorizer::run(assign_lane::handle).await
+}

@@ -1,0 +1,245 @@
+//! The scheduled sweep: keys that are past their expiry become `expired` in the table, in their trail and for
+//! subscribers, and owners are told of the end 30, 7 and 1 days ahead.
+//!
+//! A key stops working at its expiry by itself; nothing depends on how soon a sweep comes by. Sweeps may run twice or
+//! beside each other, and one that is cut off is continued by the next.
+
+use std::future::ready;
+use std::ops::Add;
+
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use shared::clock::Timestamp;
+use shared::events::{Event, Publisher};
+use shared::keys::{DueKey, EXPIRY_SHARDS, Journal, Planned, Position, Step};
+use shared::schedule::Run;
+use shared::{App, Error};
+
+/// How many shards of the index are walked at once.
+const SHARDS_AT_ONCE: usize = 4;
+/// How many keys of a page are written at once.
+const WRITES_AT_ONCE: usize = 16;
+/// How long before Lambda ends the run nothing new is begun, in seconds. What was begun takes less, even with all retries
+/// of the AWS clients.
+const MARGIN_SECONDS: i64 = 10;
+
+/// What a sweep did, in keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Found in the index with something due.
+    pub scanned: u64,
+    /// Made `expired`.
+    pub expired: u64,
+    /// Whose owners are told that the end is near.
+    pub notified: u64,
+    /// For which nothing was due any more: changed, deleted, or done by another sweep since they were found.
+    pub skipped: u64,
+    /// Due, but left to the next run: those not reached in time, counted in the index, and those whose write failed.
+    pub remaining: u64,
+}
+
+/// Sweeps once.
+///
+/// # Errors
+///
+/// If anything failed. All else was done first, and the next run does what is missing.
+pub async fn handle(app: App, publisher: Publisher, run: Run) -> Result<Swept, Error> {
+    let sweep = Sweep { app, publisher, run };
+    let caught_up = sweep.publish_what_was_left().await;
+    let shards = stream::iter(0..EXPIRY_SHARDS).map(|shard| sweep.shard(shard)).buffer_unordered(SHARDS_AT_ONCE);
+    let Tally { swept, failure } = shards.fold(Tally::failed(caught_up), |sum, tally| ready(sum + tally)).await;
+    let Swept { scanned, expired, notified, skipped, remaining } = swept;
+    let run = sweep.run.id;
+    match failure {
+        None => {
+            tracing::info!(run, scanned, expired, notified, skipped, remaining, "swept");
+            Ok(swept)
+        }
+        Some(error) => {
+            tracing::error!(run, scanned, expired, notified, skipped, remaining, cause = %error, "swept with failures");
+            Err(error)
+        }
+    }
+}
+
+struct Sweep {
+    app: App,
+    publisher: Publisher,
+    run: Run,
+}
+
+/// What came of a part of the sweep; of several failures the first.
+#[derive(Default)]
+struct Tally {
+    swept: Swept,
+    failure: Option<Error>,
+}
+
+impl Tally {
+    fn failed(result: Result<(), Error>) -> Self {
+        Self { swept: Swept::default(), failure: result.err() }
+    }
+}
+
+impl Add for Tally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let Swept { scanned, expired, notified, skipped, remaining } = other.swept;
+        Self {
+            swept: Swept {
+                scanned: self.swept.scanned + scanned,
+                expired: self.swept.expired + expired,
+                notified: self.swept.notified + notified,
+                skipped: self.swept.skipped + skipped,
+                remaining: self.swept.remaining + remaining,
+            },
+            failure: self.failure.or(other.failure),
+        }
+    }
+}
+
+/// What became of one key.
+enum Outcome {
+    Taken(Event, Step),
+    Skipped,
+    Left,
+    Failed(Error),
+}
+
+impl Sweep {
+    fn time_is_up(&self) -> bool {
+        (self.run.deadline - self.app.clock.now()).num_seconds() < MARGIN_SECONDS
+    }
+
+    /// Publishes what earlier runs did but could not tell.
+    async fn publish_what_was_left(&self) -> Result<(), Error> {
+        let keys = &self.app.keys;
+        let mut from = None;
+        loop {
+            let page = keys.left_journals(self.app.clock.now(), from).await?;
+            for journal in page.elements {
+                if self.time_is_up() {
+                    return Ok(());
+                }
+                if keys.claim_journal(&journal, &self.run).await? {
+                    let events = keys.events_of(&journal).await?;
+                    tracing::warn!(run = self.run.id, events = events.len(), "publishing what an earlier run did not");
+                    self.publish(&journal, &events).await?;
+                }
+            }
+            from = page.next;
+            if from.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Walks a shard of the index, page by page.
+    async fn shard(&self, shard: u8) -> Tally {
+        let mut tally = Tally::default();
+        let mut from = None;
+        loop {
+            match self.page(shard, from).await {
+                Ok((page, next)) => {
+                    tally = tally + page;
+                    from = next;
+                    if from.is_none() {
+                        return tally;
+                    }
+                }
+                Err(error) => return tally + Tally::failed(Err(error)),
+            }
+        }
+    }
+
+    async fn page(&self, shard: u8, from: Option<Position>) -> Result<(Tally, Option<Position>), Error> {
+        let now = self.now();
+        if self.time_is_up() {
+            let remaining = self.app.keys.count_due(shard, now, from).await?;
+            return Ok((Tally { swept: Swept { remaining, ..Swept::default() }, failure: None }, None));
+        }
+        let page = self.app.keys.due(shard, now, from).await?;
+        let tally = match self.sweep(&page.elements, now).await {
+            Ok(tally) => tally,
+            Err(error) => {
+                let all = count(page.elements.len());
+                Tally { swept: Swept { scanned: all, remaining: all, ..Swept::default() }, failure: Some(error) }
+            }
+        };
+        Ok((tally, page.next))
+    }
+
+    /// Sweeps the keys of a page; fails only before any of them is written.
+    async fn sweep(&self, due: &[DueKey], now: Timestamp) -> Result<Tally, Error> {
+        let mut tally = Tally { swept: Swept { scanned: count(due.len()), ..Swept::default() }, failure: None };
+        if due.is_empty() {
+            return Ok(tally);
+        }
+        let (steps, unreadable): (Vec<_>, Vec<_>) =
+            self.app.keys.plan(due, now).await?.into_iter().partition(Result::is_ok);
+        let steps: Vec<Planned> = steps.into_iter().filter_map(Result::ok).collect();
+        tally.swept.skipped = count(due.len() - steps.len() - unreadable.len());
+        let mut damaged = Tally::default();
+        for error in unreadable.into_iter().filter_map(Result::err) {
+            damaged.left(Some(error));
+        }
+        if steps.is_empty() {
+            return Ok(tally + damaged);
+        }
+        let journal = self.app.keys.open_journal(&steps, &self.run, self.app.clock.now()).await?;
+        let mut outcomes = stream::iter(&steps).map(|step| self.take(step)).buffer_unordered(WRITES_AT_ONCE);
+        let mut events = Vec::with_capacity(steps.len());
+        while let Some(outcome) = outcomes.next().await {
+            match outcome {
+                Outcome::Taken(event, step) => {
+                    events.push(event);
+                    match step {
+                        Step::Notice { .. } => tally.swept.notified += 1,
+                        Step::Expire => tally.swept.expired += 1,
+                    }
+                }
+                Outcome::Skipped => tally.swept.skipped += 1,
+                Outcome::Left => tally.left(None),
+                Outcome::Failed(error) => tally.left(Some(error)),
+            }
+        }
+        if tally.failure.is_some() {
+            // A write that failed by a time-out may have been done. A later run finds out by the journal, and publishes.
+            return Ok(tally + damaged);
+        }
+        Ok(tally + damaged + Tally::failed(self.publish(&journal, &events).await))
+    }
+
+    async fn take(&self, planned: &Planned) -> Outcome {
+        if self.time_is_up() {
+            return Outcome::Left;
+        }
+        match self.app.keys.take(planned, &self.run, self.app.clock.now()).await {
+            Ok(true) => Outcome::Taken(planned.event(), planned.step()),
+            Ok(false) => Outcome::Skipped,
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    /// Publishes what was done, and forgets it then. If it cannot be published, the journal stays for a later run.
+    async fn publish(&self, journal: &Journal, events: &[Event]) -> Result<(), Error> {
+        self.publisher.publish(events).await?;
+        self.app.keys.close_journal(journal).await
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_time(self.app.clock.now()).expect("the clock is before the year 10000")
+    }
+}
+
+impl Tally {
+    fn left(&mut self, failure: Option<Error>) {
+        self.swept.remaining += 1;
+        self.failure = self.failure.take().or(failure);
+    }
+}
+
+fn count(keys: usize) -> u64 {
+    u64::try_from(keys).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,83 @@
+//! How a key ends by itself: notices some days before, then its end. Pure, given the time.
+
+use crate::clock::Timestamp;
+use crate::keys::{Key, Status};
+
+/// How many days before its end a key's owner is told of it.
+pub const NOTICE_DAYS: [u32; 3] = [30, 7, 1];
+
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// What the passing of time does to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Its owner is told that it will end in so many days, one of [`NOTICE_DAYS`].
+    Notice {
+        /// The days.
+        days_left: u32,
+    },
+    /// It ends.
+    Expire,
+}
+
+impl Key {
+    /// Takes the step that is due, if one is, and sets the moment of the next. Of notices that were missed together,
+    /// the latest is given.
+    pub fn fall_due(&mut self, now: Timestamp) -> Option<Step> {
+        self.due_at.filter(|due_at| *due_at <= now)?;
+        let expires_at = self.expires_at?;
+        if expires_at <= now {
+            self.stored_status = Status::Expired;
+            self.due_at = None;
+            return Some(Step::Expire);
+        }
+        let passed = |days: &u32| notice_at(expires_at, *days).is_some_and(|notice_at| notice_at <= now);
+        let days_left = NOTICE_DAYS.into_iter().rev().find(passed)?;
+        self.due_at = next_due(self.stored_status, self.expires_at, now);
+        Some(Step::Notice { days_left })
+    }
+}
+
+/// When something falls due first for a key: the next notice of its end, or its end. Notices whose moment is past are
+/// not made up for: whoever sets an expiry this near knows of it. Nothing for a key that never ends or has ended.
+#[must_use]
+pub fn next_due(status: Status, expires_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let expires_at = expires_at.filter(|_| status != Status::Expired)?;
+    let notices = NOTICE_DAYS.into_iter().filter_map(|days| notice_at(expires_at, days));
+    Some(notices.into_iter().find(|notice_at| *notice_at > now).unwrap_or(expires_at))
+}
+
+fn notice_at(expires_at: Timestamp, days: u32) -> Option<Timestamp> {
+    expires_at.plus_seconds(-i64::from(days) * SECONDS_PER_DAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).expect("a timestamp")
+    }
+
+    fn due(expires_at: &str, now: &str) -> String {
+        next_due(Status::Active, Some(at(expires_at)), at(now)).expect("it ends").to_string()
+    }
+
+    #[test]
+    fn notices_fall_due_30_7_and_1_days_before_the_end() {
+        let end = "2026-03-31T12:00:00Z";
+        assert_eq!(due(end, "2026-01-01T00:00:00Z"), "2026-03-01T12:00:00Z");
+        assert_eq!(due(end, "2026-03-01T11:59:59Z"), "2026-03-01T12:00:00Z");
+        assert_eq!(due(end, "2026-03-01T12:00:00Z"), "2026-03-24T12:00:00Z", "a moment that has come is not awaited");
+        assert_eq!(due(end, "2026-03-24T12:00:00Z"), "2026-03-30T12:00:00Z");
+        assert_eq!(due(end, "2026-03-30T12:00:00Z"), end);
+        assert_eq!(due(end, "2026-04-01T00:00:00Z"), end);
+    }
+
+    #[test]
+    fn nothing_falls_due_for_a_key_that_never_ends_or_has_ended() {
+        let now = at("2026-03-01T12:00:00Z");
+        assert_eq!(next_due(Status::Active, None, now), None);
+        assert_eq!(next_due(Status::Expired, Some(at("2027-03-01T12:00:00Z")), now), None);
+    }
+}

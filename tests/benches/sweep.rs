@@ -1,0 +1,203 @@
+//! How fast the sweep is, and what memory it takes: `make bench-sweep`.
+//!
+//! It expires keys, and for comparison makes as many bare transactions of the same content, with as many under way at
+//! once, on the same engine in the same run. The engine is a process of its own, so that the memory of this one is the sweep's.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use chrono::{DateTime, TimeDelta, Utc};
+use expire_keys::Swept;
+use futures_util::{StreamExt, stream};
+use shared::App;
+use shared::clock::{Clock, Random};
+use shared::keys::{KeyId, UserId, Vault};
+use shared::schedule::Run;
+use shared::table::{PrimaryKey, Table};
+use tests::event_bus::{BusAnswer, EventBus};
+use tests::{TestApp, backlog, engine};
+
+/// Keys in a round, and rounds of either kind; what is compared are medians.
+const KEYS: u64 = 4_000;
+const ROUNDS: u64 = 5;
+/// What may be under way at once in the sweep, all shards together.
+const AT_ONCE: usize = 64;
+/// The least that the sweep may do of what bare transactions do.
+const REQUIRED: f64 = 0.5;
+/// Backlogs whose need of memory is compared, and by how many KiB it may differ.
+const BACKLOGS: [u64; 2] = [4_000, 100_000];
+const MEMORY_KIB: u64 = 4 * 1_024;
+
+fn main() {
+    let is_engine = std::env::args().any(|argument| argument == "--engine");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(async { if is_engine { serve().await } else { measure().await } });
+}
+
+/// Is the engine until the parent ends.
+async fn serve() {
+    println!("{}", engine::Engine::Embedded.start().await);
+    let wait = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    wait.await.expect("a thread").expect("a pipe");
+}
+
+fn start_engine() -> (Child, String) {
+    let mut engine = Command::new(std::env::current_exe().expect("a program"))
+        .arg("--engine")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    let mut url = String::new();
+    BufReader::new(engine.stdout.take().expect("a pipe")).read_line(&mut url).expect("its URL");
+    (engine, url.trim().to_owned())
+}
+
+async fn measure() {
+    let (mut engine, url) = start_engine();
+    let mut rates: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        for (kind, rates) in rates.iter_mut().enumerate() {
+            let round = Round::prepare(&url, KEYS).await;
+            let elapsed = if kind == 0 { round.bare_transactions().await } else { round.sweep(KEYS).await };
+            rates.push(per_second(KEYS, elapsed));
+        }
+    }
+    let [bare, swept] = rates.map(median);
+    println!("bare transactions: {bare:.0} a second, the sweep: {swept:.0} keys a second, {:.2} of it", swept / bare);
+
+    let mut peaks = Vec::new();
+    for keys in BACKLOGS {
+        let round = Round::prepare(&url, keys).await;
+        let before = forget_peak();
+        let elapsed = round.sweep(keys).await;
+        peaks.push(peak_kib());
+        let rate = per_second(keys, elapsed);
+        println!("{keys} due keys: {rate:.0} a second, {before} KiB before and {} KiB at most", peaks[peaks.len() - 1]);
+    }
+    drop(engine.stdin.take());
+    engine.wait().expect("it ends");
+    assert!(swept >= REQUIRED * bare, "the sweep is too slow");
+    assert!(peaks[1] <= peaks[0] + MEMORY_KIB, "the sweep's memory grows with the backlog");
+}
+
+/// A table with keys that are due.
+struct Round {
+    app: App,
+    keys: u64,
+}
+
+impl Round {
+    async fn prepare(url: &str, keys: u64) -> Self {
+        let test = TestApp::on(url, &[]).await;
+        backlog::fill(&test, keys, 16, 1, TimeDelta::zero()).await;
+        // Without the recorder of calls that test apps have.
+        let sdk = engine::sdk_config(url).await;
+        let table = Table::new(Client::new(&sdk), test.app.table.name());
+        let now = test.now();
+        let vault = Vault::new(table.clone(), sdk, String::new());
+        let clock = Clock::new(move || now);
+        let app = App::new(test.app.config.clone(), table, vault, clock, Random::system()).expect("settings");
+        Self { app, keys }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a benchmark takes the time")]
+    async fn sweep(&self, keys: u64) -> Duration {
+        let bus = EventBus::default();
+        bus.answer(BusAnswer::TakesAndForgets);
+        let run = Run { id: RUN_ID.to_owned(), deadline: self.app.clock.now() + TimeDelta::seconds(60) };
+        let start = Instant::now();
+        let swept = expire_keys::handle(self.app.clone(), bus.publisher(), run).await.expect("no failure");
+        let elapsed = start.elapsed();
+        assert_eq!(swept, Swept { scanned: keys, expired: keys, ..Swept::default() });
+        elapsed
+    }
+
+    /// The same writes under the same conditions, without anything else.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark takes the time")]
+    async fn bare_transactions(&self) -> Duration {
+        let start = Instant::now();
+        let ids = stream::iter(backlog::ids(self.keys, 16));
+        ids.for_each_concurrent(AT_ONCE, |id| async move {
+            let now = self.app.clock.now();
+            let writes = vec![self.update(id), self.audit_entry(id, now)];
+            let transaction = self.app.table.client().transact_write_items().set_transact_items(Some(writes));
+            transaction.send().await.expect("the engine works");
+        })
+        .await;
+        start.elapsed()
+    }
+
+    fn update(&self, id: KeyId) -> TransactWriteItem {
+        let update = Update::builder()
+            .table_name(self.app.table.name())
+            .set_key(Some(PrimaryKey::key(owner(), id).into()))
+            .update_expression("SET version = :next, #status = :status REMOVE #due_at, #expiry_shard")
+            .condition_expression("version = :version")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#due_at", "due_at")
+            .expression_attribute_names("#expiry_shard", "expiry_shard")
+            .expression_attribute_values(":version", AttributeValue::N("1".to_owned()))
+            .expression_attribute_values(":next", AttributeValue::N("2".to_owned()))
+            .expression_attribute_values(":status", AttributeValue::S("expired".to_owned()));
+        TransactWriteItem::builder().update(update.build().expect("complete")).build()
+    }
+
+    fn audit_entry(&self, id: KeyId, now: DateTime<Utc>) -> TransactWriteItem {
+        let number = |number: i64| AttributeValue::N(number.to_string());
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let mut item = HashMap::from(PrimaryKey::audit(owner(), id, self.app.random.uuid_v7(now)));
+        item.extend(
+            [
+                ("at", number(now.timestamp_millis())),
+                ("action", text("expire")),
+                ("key_id", AttributeValue::N(id.to_string())),
+                ("user_id", AttributeValue::N(owner().to_string())),
+                ("actor_role", text("system")),
+                ("request_id", text(RUN_ID)),
+                ("changes", text(r#"{"status":{"from":"active","to":"expired"}}"#)),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        let put = Put::builder().table_name(self.app.table.name()).set_item(Some(item));
+        let put = put.condition_expression("attribute_not_exists(PK)").build().expect("complete");
+        TransactWriteItem::builder().put(put).build()
+    }
+}
+
+const RUN_ID: &str = "0b0e4c1d-8c5e-4a52-8b0e-1f4f6a0c9d11";
+
+fn owner() -> UserId {
+    UserId::new(1).expect("an id")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are small")]
+fn per_second(keys: u64, elapsed: Duration) -> f64 {
+    keys as f64 / elapsed.as_secs_f64()
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
+
+/// The most memory this process has held since [`forget_peak`].
+fn peak_kib() -> u64 {
+    status("VmHWM")
+}
+
+/// Lets the peak begin at what is held now, which is returned (Linux, proc(5), `clear_refs`).
+fn forget_peak() -> u64 {
+    std::fs::write("/proc/self/clear_refs", "5").expect("Linux");
+    status("VmRSS")
+}
+
+fn status(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("a line of the name");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}

@@ -1,0 +1,105 @@
+//! The schedule, its sweep, and those who subscribe to its events.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+use shared::clock::Clock;
+use tests::tokens;
+
+/// The schedule comes by every minute.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+#[tokio::test]
+async fn a_key_that_ends_is_swept_by_the_schedule_and_told_to_subscribers() {
+    let loader = aws_config::defaults(BehaviorVersion::latest());
+    let sdk = shared::app::sdk_config(loader).await.expect("an HTTP client");
+    let subscription = Subscription::begin(&sdk).await;
+    let token = tokens::sign_with(&variable("JWT_SECRET"), &json!({"user_id": 5_407, "exp": 4_102_444_800_u64}));
+    let client = reqwest::Client::new();
+    let url = format!("{}/api/apiKeys", variable("API_URL"));
+    let expiry = Clock::system().now() + Duration::from_secs(2);
+    let body = json!({"name": "Short", "type": "live", "status": "active", "expiry_at": expiry.to_rfc3339()});
+    let created = client.post(&url).bearer_auth(&token).json(&body).send().await.expect("an answer");
+    assert_eq!(created.status(), 201);
+    let key: Value = created.json().await.expect("JSON");
+
+    let event = subscription.event(&key["id"]).await;
+    assert_eq!((&event["source"], &event["detail-type"]), (&"nuxera.api-keys".into(), &"API Key Expired".into()));
+    let expected =
+        json!({"id": key["id"], "name": "Short", "type": "live", "expiry_at": key["expiry_at"], "user_id": 5_407});
+    assert_eq!(event["detail"], expected);
+    subscription.end().await;
+
+    let get = |path: String| client.get(format!("{url}/{path}")).bearer_auth(&token).send();
+    let read: Value = get(key["id"].to_string()).await.expect("an answer").json().await.expect("JSON");
+    assert_eq!(read["status"], "expired");
+    let trail: Value = get(format!("{}/audit", key["id"])).await.expect("an answer").json().await.expect("JSON");
+    let entry = &trail[0];
+    assert_eq!((&entry["action"], &entry["actor"]), (&"expire".into(), &json!({"user_id": null, "role": "system"})));
+    assert_eq!(entry["changes"], json!({"status": {"from": "active", "to": "expired"}}));
+    assert_eq!((&entry["source_ip"], trail.as_array().map(Vec::len)), (&Value::Null, Some(2)));
+}
+
+/// A rule of one's own, with a queue as its target.
+struct Subscription {
+    events: aws_sdk_eventbridge::Client,
+    queues: aws_sdk_sqs::Client,
+    queue_url: String,
+    bus_name: String,
+}
+
+impl Subscription {
+    const NAME: &str = "tests-of-expiry";
+
+    async fn begin(sdk: &SdkConfig) -> Self {
+        let (events, queues) = (aws_sdk_eventbridge::Client::new(sdk), aws_sdk_sqs::Client::new(sdk));
+        let bus_name = variable("EVENT_BUS_NAME");
+        let queue = queues.create_queue().queue_name(Self::NAME).send().await.expect("a queue");
+        let queue_url = queue.queue_url.expect("a URL");
+        let attribute = QueueAttributeName::QueueArn;
+        let attributes = queues.get_queue_attributes().queue_url(&queue_url).attribute_names(attribute.clone());
+        let attributes = attributes.send().await.expect("attributes").attributes.expect("attributes");
+        let pattern = json!({"source": ["nuxera.api-keys"], "detail-type": ["API Key Expired"]}).to_string();
+        let rule = events.put_rule().name(Self::NAME).event_bus_name(&bus_name).event_pattern(pattern);
+        rule.send().await.expect("a rule");
+        let target = Target::builder().id("queue").arn(&attributes[&attribute]).build().expect("complete");
+        let targets = events.put_targets().rule(Self::NAME).event_bus_name(&bus_name).targets(target);
+        targets.send().await.expect("a target");
+        Self { events, queues, queue_url, bus_name }
+    }
+
+    /// The event that speaks of a key.
+    async fn event(&self, id: &Value) -> Value {
+        let receive = async {
+            loop {
+                let messages = self.queues.receive_message().queue_url(&self.queue_url).wait_time_seconds(1);
+                for message in messages.send().await.expect("the queue works").messages.unwrap_or_default() {
+                    let event: Value = serde_json::from_str(&message.body.expect("a body")).expect("JSON");
+                    let handle = message.receipt_handle.expect("a handle");
+                    let delete = self.queues.delete_message().queue_url(&self.queue_url).receipt_handle(handle);
+                    delete.send().await.expect("the queue works");
+                    if event["detail"]["id"] == *id {
+                        return event;
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, receive).await.expect("the schedule comes by")
+    }
+
+    async fn end(self) {
+        let targets = self.events.remove_targets().rule(Self::NAME).event_bus_name(&self.bus_name).ids("queue");
+        targets.send().await.expect("no target");
+        let rule = self.events.delete_rule().name(Self::NAME).event_bus_name(&self.bus_name);
+        rule.send().await.expect("no rule");
+        self.queues.delete_queue().queue_url(&self.queue_url).send().await.expect("no queue");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests learn from the environment where the deployment is")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `make test-deployed` sets it"))
+}

@@ -1,0 +1,82 @@
+//! The gateway's authorizer.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use shared::authorizer::Gate;
+use shared::clock::Clock;
+use shared::config::Config;
+use tests::{repository, tokens};
+
+const UNAUTHENTICATED: &str = "f81d4fae7dec11d0a76500a0c91e6bf6unauthenticated";
+
+#[tokio::test]
+async fn a_user_keeps_a_lane_by_token_and_by_key() {
+    let lane_of_7 = "f81d4fae7dec11d0a76500a0c91e6bf6lane7";
+    let headers = json!({"Authorization": format!("Bearer {}", tokens::user(7))});
+    assert_eq!(lane(&headers).await, lane_of_7);
+    let headers = json!({"authorization": format!("bearer {}", tokens::with_role(7, "admin")), "x-api-key": "?"});
+    assert_eq!(lane(&headers).await, lane_of_7, "whatever the case of a header's name");
+    let headers = json!({"X-API-Key": "nux_live_000000007000000001LQmESUkbJPY8zBDMDSlnfTXGIpwbWfPl0Ho3SQ"});
+    assert_eq!(lane(&headers).await, lane_of_7);
+    let headers = json!({"Authorization": format!("Bearer {}", tokens::user(23))});
+    assert_eq!(lane(&headers).await, lane_of_7, "there are 16");
+    let headers = json!({"Authorization": format!("Bearer {}", tokens::user(16))});
+    assert_eq!(lane(&headers).await, "f81d4fae7dec11d0a76500a0c91e6bf6lane0");
+}
+
+#[tokio::test]
+async fn nobody_is_refused() {
+    let expired = tokens::sign(&json!({"user_id": 7, "exp": 1_000_000_000}));
+    for headers in [
+        Value::Null,
+        json!({}),
+        json!({"Authorization": ""}),
+        json!({"Authorization": "Basic dTpw"}),
+        json!({"Authorization": "Bearer ?"}),
+        json!({"Authorization": format!("Bearer {expired}")}),
+        json!({"x-api-key": "nux_live_000000007000000001LQmESUkbJPY8zBDMDSlnfTXGIpwbWfPl000000"}),
+    ] {
+        assert_eq!(lane(&headers).await, UNAUTHENTICATED, "{headers}");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_is_what_the_gateway_takes() {
+    let headers = json!({"Authorization": format!("Bearer {}", tokens::user(7))});
+    assert_eq!(
+        answer(&headers).await,
+        json!({
+            "principalId": "7",
+            "policyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}]
+            },
+            "usageIdentifierKey": "f81d4fae7dec11d0a76500a0c91e6bf6lane7"
+        })
+    );
+}
+
+async fn lane(headers: &Value) -> String {
+    let answer = answer(headers).await;
+    assert_eq!(answer["policyDocument"]["Statement"][0]["Effect"], "Allow");
+    answer["usageIdentifierKey"].as_str().expect("a key").to_owned()
+}
+
+async fn answer(headers: &Value) -> Value {
+    let mut event = repository::event("assign-lane");
+    event["headers"] = headers.clone();
+    let config = Config::from_variables(|name| {
+        let value = match name {
+            "TABLE_NAME" | "KMS_KEY_ID" => "not used",
+            "JWT_SECRET" => tokens::SECRET,
+            "LANE_KEY_PREFIX" => "f81d4fae7dec11d0a76500a0c91e6bf6",
+            "LANES" => "16",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    });
+    let gate = Gate::new(&config.expect("settings"), Clock::system()).expect("settings");
+    let request = serde_json::from_value(event).expect("an event of the gateway");
+    serde_json::to_value(assign_lane::handle(Arc::new(gate), request).await).expect("JSON")
+}
