@@ -1,5 +1,6 @@
 # make local    builds everything and runs it on this machine, until Ctrl-C
 # make test     runs all checks and tests
+# make bench    measures the sweep of expired keys against bare transactions
 # make deploy   deploys to AWS: make deploy ENV=staging
 
 export PATH := $(CURDIR)/.local/venv/bin:$(PATH)
@@ -10,7 +11,7 @@ BUILD := .local/build/template.yaml
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
-.PHONY: local local-reset token test validators deploy check-format check-lints check-template test-in-process test-deployed
+.PHONY: local local-reset token test bench validators deploy check-format check-lints check-template test-in-process test-deployed
 
 local: $(BUILD)
 	@exec python local/local_aws.py up
@@ -54,6 +55,9 @@ test-deployed: $(BUILD)
 # The judges of what is sent in HL7 v2 and FHIR. It is done at once when they are there.
 validators:
 	@tests/validators/install.sh
+
+bench:
+	cargo bench --workspace --bench sweep
 
 deploy: $(VENV)
 	@test -n "$(ENV)" || { echo "Which environment? make deploy ENV=staging" >&2; exit 2; }
