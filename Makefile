@@ -1,6 +1,6 @@
 # make local    builds everything and runs it on this machine, until Ctrl-C
 # make test     runs all checks and tests
-# make bench    measures the sweep of expired keys against bare transactions
+# make bench    measures what our code costs, by what it cannot do without
 # make deploy   deploys to AWS: make deploy ENV=staging
 
 export PATH := $(CURDIR)/.local/venv/bin:$(PATH)
@@ -31,6 +31,9 @@ test: $(VENV)
 		$(MAKE) --no-print-directory $$check || { echo "== $$check FAILED. Repeat it alone with: make $$check" >&2; exit 1; }; \
 		echo "== $$check passed in $$(( $$(date +%s) - start )) s"; \
 	done
+
+bench:
+	cargo bench --workspace --bench speed
 
 check-format:
 	cargo fmt --all --check

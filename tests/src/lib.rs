@@ -3,6 +3,7 @@
 pub mod backlog;
 pub mod calls;
 pub mod contents;
+pub mod deployed;
 pub mod engine;
 pub mod event_bus;
 pub mod fault_proxy;

@@ -177,3 +177,165 @@ fn parse_base62(text: &str) -> Option<u64> {
         Some(number * 62 + u64::from(digit))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use proptest::prelude::*;
+    use proptest::test_runner::{RngAlgorithm, TestRng};
+
+    use super::*;
+    use crate::keys::MAX_ID;
+
+    fn locator() -> impl Strategy<Value = Locator> {
+        let id = || prop_oneof![4 => 1..=MAX_ID, 1 => 1..100_u64, 1 => Just(1), 1 => Just(MAX_ID)];
+        (id(), id()).prop_map(|(user_id, key_id)| Locator {
+            user_id: UserId::new(user_id).expect("an id"),
+            key_id: KeyId::new(key_id).expect("an id"),
+        })
+    }
+
+    fn prefix() -> impl Strategy<Value = Prefix> {
+        prop_oneof![Just(Prefix::Live), Just(Prefix::Test)]
+    }
+
+    fn key() -> impl Strategy<Value = PlainKey> {
+        (prefix(), locator(), "[0-9A-Za-z]{32}")
+            .prop_map(|(prefix, locator, secret)| PlainKey::assemble(prefix, locator, &secret))
+    }
+
+    /// Random bytes that are the same in every run.
+    fn seeded(seed: u8) -> Random {
+        let rng = Mutex::new(TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]));
+        Random::new(move |bytes| rng.lock().expect("not poisoned").fill_bytes(bytes))
+    }
+
+    /// A string with the right checksum, whatever is in front of it.
+    fn with_checksum(checked: &str) -> String {
+        let mut text = checked.to_owned();
+        push_base62(&mut text, crc32fast::hash(checked.as_bytes()).into(), CHECKSUM_DIGITS);
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_read_back_with_its_place(prefix in prefix(), locator in locator(), seed in any::<u8>()) {
+            let key = PlainKey::generate(prefix, locator, &seeded(seed));
+            prop_assert_eq!(PlainKey::parse(key.reveal()), Some((key.clone(), locator)));
+            let digits = key.reveal().strip_prefix(prefix.as_str()).expect("the prefix");
+            prop_assert_eq!(digits.len(), 56);
+            prop_assert!(digits.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+            prop_assert_eq!(PlainKey::from_secret_part(&key.secret_part(), locator), Some(key));
+        }
+
+        #[test]
+        fn no_key_is_shown_by_accident(key in key()) {
+            prop_assert_eq!(format!("{key:?}"), "PlainKey(redacted)");
+            prop_assert_eq!(format!("{:?}", Some((&key, 1))), "Some((PlainKey(redacted), 1))");
+            let masked = key.masked();
+            prop_assert_eq!(masked.chars().count(), PREFIX_LEN + 1 + 4);
+            prop_assert!(key.reveal().starts_with(&masked[..PREFIX_LEN]));
+            prop_assert!(key.reveal().ends_with(masked.rsplit('…').next().expect("an end")));
+        }
+
+        #[test]
+        fn nothing_makes_reading_panic(text in any::<String>(), digits in "\\PC{0,60}", bytes in "[ -~]{56}") {
+            for text in [text, format!("nux_live_{digits}"), format!("nux_test_{bytes}"), with_checksum(&digits)] {
+                prop_assert_eq!(PlainKey::parse(&text), None);
+            }
+        }
+
+        #[test]
+        fn a_right_checksum_is_not_enough(secret in "[0-9A-Za-z]{32}", junk in "[^0-9A-Za-z]") {
+            let right = format!("nux_live_000000007000000001{secret}");
+            prop_assert!(PlainKey::parse(&with_checksum(&right)).is_some());
+            for (place, wrong) in [
+                ("nux_live_", "nux_prod_"), ("nux_live_", "NUX_LIVE_"), ("nux_live_", "nux-live-"),
+                ("000000007", "000000000"), ("000000007", "zzzzzzzzz"), ("000000007", "00000000_"),
+                ("000000001", "000000000"), ("000000001", "zzzzzzzzz"), ("000000001", "-00000001"),
+            ] {
+                prop_assert_eq!(PlainKey::parse(&with_checksum(&right.replacen(place, wrong, 1))), None);
+            }
+            let junk = format!("nux_live_000000007000000001{}{junk}", &secret[1..]);
+            prop_assert_eq!(PlainKey::parse(&with_checksum(&junk)), None);
+        }
+    }
+
+    proptest! {
+        // Each case tries thousands of strings.
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        #[test]
+        fn every_other_character_in_any_place_is_refused(key in key()) {
+            for place in 0..KEY_LEN {
+                let (before, rest) = key.reveal().split_at(place);
+                let (original, after) = rest.split_at(1);
+                for other in (' '..='~').chain(['\0', '\n', 'é', '０']) {
+                    let text = format!("{before}{other}{after}");
+                    let read = PlainKey::parse(&text).is_some();
+                    prop_assert_eq!(read, original.starts_with(other), "{:?} in place {}", other, place);
+                }
+            }
+        }
+
+        #[test]
+        fn every_shorter_and_every_longer_string_is_refused(key in key(), other in key()) {
+            for length in 0..KEY_LEN {
+                prop_assert_eq!(PlainKey::parse(&key.reveal()[..length]), None);
+                prop_assert_eq!(PlainKey::parse(&key.reveal()[KEY_LEN - length..]), None);
+                let (start, end) = (&key.reveal()[..length], &key.reveal()[length + 1..]);
+                prop_assert_eq!(PlainKey::parse(&format!("{start}{end}")), None, "without place {}", length);
+            }
+            for more in (' '..='~').chain(['\0', '\n', '\u{feff}', 'é']) {
+                prop_assert_eq!(PlainKey::parse(&format!("{}{more}", key.reveal())), None);
+                prop_assert_eq!(PlainKey::parse(&format!("{more}{}", key.reveal())), None);
+            }
+            prop_assert_eq!(PlainKey::parse(&format!("{}{}", key.reveal(), other.reveal())), None);
+        }
+
+        #[test]
+        fn neighbours_that_change_places_are_noticed(key in key()) {
+            for place in 0..KEY_LEN - 1 {
+                let mut bytes = key.reveal().as_bytes().to_vec();
+                bytes.swap(place, place + 1);
+                let swapped = String::from_utf8(bytes).expect("ASCII");
+                prop_assert_eq!(PlainKey::parse(&swapped).is_some(), swapped == key.reveal(), "place {}", place);
+            }
+        }
+
+        #[test]
+        fn the_parts_of_two_keys_do_not_fit_together(key in key(), other in key()) {
+            prop_assume!(key != other);
+            for place in PREFIX_LEN..KEY_LEN {
+                let mixed = format!("{}{}", &key.reveal()[..place], &other.reveal()[place..]);
+                let one_of_both = mixed == key.reveal() || mixed == other.reveal();
+                prop_assert_eq!(PlainKey::parse(&mixed).is_some(), one_of_both, "from place {}", place);
+            }
+        }
+    }
+
+    #[test]
+    fn a_live_key_is_no_test_key() {
+        let locator = Locator { user_id: UserId::new(7).expect("an id"), key_id: KeyId::new(1).expect("an id") };
+        let live = PlainKey::generate(Prefix::Live, locator, &seeded(42));
+        assert_eq!(PlainKey::parse(&live.reveal().replacen("live", "test", 1)), None);
+    }
+
+    #[test]
+    fn digits_are_uniform_and_keys_differ() {
+        let random = seeded(42);
+        let secrets: Vec<String> = (0..2_000).map(|_| random_digits(&random)).collect();
+        let distinct: std::collections::HashSet<_> = secrets.iter().collect();
+        assert_eq!(distinct.len(), secrets.len());
+        let mut counts = [0_i64; 62];
+        for digit in secrets.concat().bytes() {
+            counts[DIGITS.iter().position(|known| *known == digit).expect("a digit")] += 1;
+        }
+        // Chi-squared with 61 degrees of freedom: a value over 120 has a probability of 1 in 100,000. Without
+        // throwing the bytes over 248 away it would be about 420.
+        let expected = 64_000 / 62;
+        let chi_squared: i64 = counts.iter().map(|count| (count - expected).pow(2) / expected).sum();
+        assert!(chi_squared < 120, "{chi_squared} {counts:?}");
+    }
+}

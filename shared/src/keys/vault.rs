@@ -243,3 +243,116 @@ impl Vault {
 fn associated_data(locator: Locator) -> Aad<String> {
     Aad::from(format!("{}#{}", locator.user_id, locator.key_id))
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region};
+    use futures_util::FutureExt;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::keys::{KeyId, Prefix, UserId};
+
+    /// A vault that holds version 1 of the data key, and cannot ask for another one.
+    fn vault(data_key: [u8; 32]) -> Vault {
+        let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("eu-central-1"));
+        let sdk = sdk.build();
+        let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), "keys");
+        let data_key = DataKey::new(&data_key, DateTime::UNIX_EPOCH).expect("256 bits");
+        Vault::new(table, sdk, "alias/keys".to_owned()).holding(1, data_key)
+    }
+
+    fn locator(user_id: u64, key_id: u64) -> Locator {
+        Locator { user_id: UserId::new(user_id).expect("an id"), key_id: KeyId::new(key_id).expect("an id") }
+    }
+
+    fn plain(prefix: Prefix, locator: Locator) -> PlainKey {
+        PlainKey::generate(prefix, locator, &Random::system())
+    }
+
+    fn seal(vault: &Vault, key: &PlainKey, locator: Locator) -> Sealed {
+        let sealed = vault.seal(key, locator, &Random::system(), DateTime::UNIX_EPOCH).now_or_never();
+        sealed.expect("there is nothing to wait for").expect("a data key")
+    }
+
+    fn open(vault: &Vault, sealed: &Sealed, locator: Locator) -> Result<PlainKey, String> {
+        let opened = vault.open(sealed, locator).now_or_never().expect("there is nothing to wait for");
+        opened.map_err(|error| error.to_string())
+    }
+
+    fn altered(sealed: &Sealed, ciphertext: Vec<u8>) -> Sealed {
+        Sealed { ciphertext, ..sealed.clone() }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_sealed_for_a_record_opens_for_it_alone(user_id in 1..1_000_u64, key_id in 1..1_000_u64, live: bool) {
+            let (vault, place) = (vault([7; 32]), locator(user_id, key_id));
+            let key = plain(if live { Prefix::Live } else { Prefix::Test }, place);
+            let sealed = seal(&vault, &key, place);
+            prop_assert_eq!(open(&vault, &sealed, place), Ok(key.clone()));
+            prop_assert_eq!(sealed.hash, key.hash());
+            // The last two would have the same digits one after the other.
+            for (user_id, key_id) in
+                [(user_id + 1, key_id), (user_id, key_id + 1), (key_id * 1_000 + 1, user_id), (user_id * 10 + 1, key_id)]
+            {
+                let refused = open(&vault, &sealed, locator(user_id, key_id));
+                prop_assert!(refused.is_err_and(|error| !error.contains(&key.secret_part()[1..])));
+            }
+        }
+
+        #[test]
+        fn neither_text_nor_debug_of_what_is_sealed_holds_the_secret(user_id in 1..1_000_u64) {
+            let (vault, place) = (vault([7; 32]), locator(user_id, 1));
+            let key = plain(Prefix::Live, place);
+            let sealed = seal(&vault, &key, place);
+            let secret = key.secret_part();
+            prop_assert!(!sealed.ciphertext.windows(4).any(|part| secret.as_bytes().windows(4).any(|four| four == part)));
+            prop_assert_eq!(format!("{sealed:?}"), "Sealed(data key 1)");
+        }
+    }
+
+    #[test]
+    fn a_ciphertext_with_any_bit_flipped_is_refused() {
+        let (vault, place) = (vault([7; 32]), locator(7, 1));
+        let sealed = seal(&vault, &plain(Prefix::Live, place), place);
+        for bit in 0..sealed.ciphertext.len() * 8 {
+            let mut ciphertext = sealed.ciphertext.clone();
+            ciphertext[bit / 8] ^= 1 << (bit % 8);
+            assert!(open(&vault, &altered(&sealed, ciphertext), place).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_ciphertext_of_another_length_is_refused() {
+        let (vault, place) = (vault([7; 32]), locator(7, 1));
+        let sealed = seal(&vault, &plain(Prefix::Live, place), place);
+        for length in 0..sealed.ciphertext.len() {
+            assert!(open(&vault, &altered(&sealed, sealed.ciphertext[..length].to_vec()), place).is_err(), "{length}");
+        }
+        let longer = [sealed.ciphertext.as_slice(), &[0]].concat();
+        assert!(open(&vault, &altered(&sealed, longer), place).is_err());
+    }
+
+    #[test]
+    fn every_sealing_has_its_own_nonce_and_ciphertext() {
+        let (vault, place) = (vault([7; 32]), locator(7, 1));
+        let key = plain(Prefix::Live, place);
+        let ciphertexts: Vec<Vec<u8>> = (0..100).map(|_| seal(&vault, &key, place).ciphertext).collect();
+        for part in [0..NONCE_LEN, NONCE_LEN..ciphertexts[0].len()] {
+            let distinct: std::collections::HashSet<&[u8]> =
+                ciphertexts.iter().map(|ciphertext| &ciphertext[part.clone()]).collect();
+            assert_eq!(distinct.len(), ciphertexts.len(), "bytes {part:?}");
+        }
+    }
+
+    #[test]
+    fn another_data_key_does_not_open_it() {
+        let place = locator(7, 1);
+        let sealed = seal(&vault([7; 32]), &plain(Prefix::Live, place), place);
+        assert!(open(&vault([8; 32]), &sealed, place).is_err());
+        assert!(DataKey::new(&[7; 16], DateTime::UNIX_EPOCH).is_err(), "128 bits");
+    }
+}

@@ -1,3 +1,4 @@
 //! The deployed service, through its gateway.
 
 mod expire_keys;
+mod transcribe;

@@ -185,7 +185,6 @@ async fn its_audit_entry_says_what_the_key_was_made_with() {
                 "name": {"from": null, "to": "Lab gateway"},
                 "type": {"from": null, "to": "test"},
                 "status": {"from": null, "to": "paused"},
-                "expiry_at": {"from": null, "to": null},
             },
         })]
     );

@@ -1,58 +1,59 @@
 //! What belongs together in this repository is equal: folders, operations, routes and events; error texts; formats
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_yaml_ng::Value;
-use shared::config::RateLimits;
 use shared::error::Reason;
-use shared::limits::Allowance;
 use shared::{Error, Operation};
 use tests::repository;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// `GET /api/apiKeys`
-type Route = String;
+/// The one function that answers no operation on keys: it publishes the definitions of a format, which are its subject.
+const PUBLISHER: &str = "get-conformance";
+
+/// The routes of each function, such as `GET /api/apiKeys`.
+type Routes = BTreeMap<String, BTreeSet<String>>;
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("a string: {value:?}"))
 }
 
 /// API Gateway answers a path with a slash at its end as the one without.
-fn route(method: &str, path: &str) -> Route {
+fn route(method: &str, path: &str) -> String {
     format!("{} {}", method.to_uppercase(), path.trim_end_matches('/'))
 }
 
-/// The routes of the functions of `template.yaml`, by folder.
-fn template_routes() -> BTreeMap<String, Route> {
+/// The functions of `template.yaml` by folder, with their routes; those that are not called through the API have none.
+fn template_routes() -> Routes {
     let template = repository::yaml("template.yaml");
     let resources = template["Resources"].as_mapping().expect("resources");
-    let functions = resources.values().filter(|resource| text(&resource["Type"]) == "AWS::Serverless::Function");
-    let mut routes = BTreeMap::new();
-    for properties in functions.map(|function| &function["Properties"]) {
+    // A loop has no type.
+    let functions = resources.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
+    let routes = functions.map(|function| {
+        let properties = &function["Properties"];
         let folder = text(&properties["CodeUri"]).strip_prefix("functions/").expect("a folder of functions/");
-        for event in properties["Events"].as_mapping().expect("events").values() {
-            if text(&event["Type"]) == "Api" {
-                let at = &event["Properties"];
-                let known = routes.insert(folder.to_owned(), route(text(&at["Method"]), text(&at["Path"])));
-                assert_eq!(known, None, "{folder} has one route");
-            }
-        }
-    }
-    routes
+        let events = properties["Events"].as_mapping().into_iter().flat_map(|events| events.values());
+        let of_api = events.filter(|event| text(&event["Type"]) == "Api").map(|event| &event["Properties"]);
+        (folder.to_owned(), of_api.map(|at| route(text(&at["Method"]), text(&at["Path"]))).collect())
+    });
+    routes.collect()
 }
 
-/// The operations of `openapi.yaml` by route, with the names of their folders.
-fn openapi_routes() -> BTreeMap<Route, BTreeSet<String>> {
+/// The routes of `openapi.yaml`, by the folders that the names of their operations mean.
+fn openapi_routes() -> Routes {
     let openapi = repository::yaml("openapi.yaml");
-    let mut routes: BTreeMap<Route, BTreeSet<String>> = BTreeMap::new();
+    let mut routes = Routes::new();
     for (path, operations) in openapi["paths"].as_mapping().expect("paths") {
         for (method, operation) in operations.as_mapping().expect("operations") {
             if METHODS.contains(&text(method)) {
-                let id = text(&operation["operationId"]).trim_end_matches("WithSlash");
-                let words = id.replace(|letter: char| letter.is_ascii_uppercase(), "-?");
-                assert!(words.is_ascii());
-                routes.entry(route(text(method), text(path))).or_default().insert(kebab(id));
+                let folder = match text(&operation["operationId"]) {
+                    "listKeysWithSlash" => "list-keys".to_owned(),
+                    "getMetadata" => PUBLISHER.to_owned(),
+                    id => kebab(id),
+                };
+                routes.entry(folder).or_default().insert(route(text(method), text(path)));
             }
         }
     }
@@ -70,41 +71,154 @@ fn kebab(name: &str) -> String {
     })
 }
 
-/// The route of each event that API Gateway sends, by file.
-fn event_routes() -> BTreeMap<String, Route> {
+/// The events by file; what API Gateway did not send has no route.
+fn event_routes() -> Routes {
     let files = std::fs::read_dir(repository::root().join("events")).expect("events/ is there");
     let names = files.map(|file| file.expect("a file").file_name().into_string().expect("UTF-8"));
     let names = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned));
-    let events =
-        names.map(|name| (repository::event(&name), name)).filter(|(event, _)| event["httpMethod"].is_string());
-    let route_of = |event: &serde_json::Value| {
-        let text = |value: &serde_json::Value| value.as_str().expect("a string").to_owned();
-        let context = &event["requestContext"];
+    let text = |value: &serde_json::Value| value.as_str().expect("a string").to_owned();
+    let routes = names.map(|name| {
+        let event = repository::event(&name);
+        // EventBridge knows no method; an authorizer is asked about a call of any route.
+        if event["httpMethod"].is_null() || event["type"] == "REQUEST" {
+            return (name, BTreeSet::new());
+        }
         let found = route(&text(&event["httpMethod"]), &text(&event["resource"]));
-        assert_eq!(route(&text(&context["httpMethod"]), &text(&context["resourcePath"])), found);
-        found
-    };
-    events.map(|(event, name)| (name, route_of(&event))).collect()
+        let context = &event["requestContext"];
+        assert_eq!(route(&text(&context["httpMethod"]), &text(&context["resourcePath"])), found, "{name}");
+        (name, BTreeSet::from([found]))
+    });
+    routes.collect()
 }
 
 #[test]
-fn folders_operations_routes_and_events_are_the_same() {
+fn folders_functions_events_operations_and_routes_are_the_same() {
     let template = template_routes();
-    let folders: BTreeSet<&str> = template.keys().map(String::as_str).collect();
+    let folders: Vec<String> = template.keys().cloned().collect();
+    assert_eq!(repository::functions(), folders, "functions/ and template.yaml");
 
-    let scheduled_or_api: BTreeSet<String> = repository::functions().into_iter().collect();
-    let api: BTreeSet<&str> =
-        scheduled_or_api.iter().map(String::as_str).filter(|name| template.contains_key(*name)).collect();
-    assert_eq!(api, folders, "template.yaml against functions/");
+    let events = event_routes();
+    assert_eq!(events.keys().cloned().collect::<Vec<_>>(), folders, "events/ and template.yaml");
+    for (name, route) in &events {
+        assert!(route.is_subset(&template[name]), "{name}: {route:?} of its event in {:?}", template[name]);
+        assert_eq!(route.is_empty(), template[name].is_empty(), "{name} has an event of its kind");
+    }
 
-    let operations: BTreeSet<&str> = Operation::ALL.into_iter().map(Operation::name).collect();
-    assert_eq!(operations.len(), Operation::ALL.len());
-    assert_eq!(operations, folders, "Operation::ALL against template.yaml");
+    let api: Routes = template.into_iter().filter(|(_, routes)| !routes.is_empty()).collect();
+    let mut operations: Vec<&str> = Operation::ALL.into_iter().map(Operation::name).chain([PUBLISHER]).collect();
+    operations.sort_unstable();
+    assert_eq!(api.keys().collect::<Vec<_>>(), operations, "template.yaml and Operation::ALL");
+    assert_eq!(api, openapi_routes(), "template.yaml and openapi.yaml");
+}
 
-    assert_eq!(event_routes(), template, "events/ against template.yaml");
+/// Every error; the compiler asks for new ones below.
+fn every_error() -> Vec<Error> {
+    let errors = vec![
+        Error::invalid("name", Reason::Required, "name is required"),
+        Error::TooLarge { limit: 1 },
+        Error::TokenRequired,
+        Error::TokenInvalid("x".into()),
+        Error::AccessDenied,
+        Error::NotFound,
+        Error::Expired,
+        Error::LimitReached,
+        Error::NoDefault,
+        Error::KeyRequired,
+        Error::KeyUnknown,
+        Error::KeyPaused,
+        Error::KeyExpired,
+        Error::KeyLimit { retry_after: 1 },
+        Error::IdempotencyMismatch,
+        Error::TranscriptionFailed("x".into()),
+        Error::TranscriptionTimedOut,
+        Error::Unavailable("x".into()),
+        Error::Failed("x".into()),
+    ];
+    for error in &errors {
+        match error {
+            // Only a limit can make one of these; its text is that of `KeyLimit`.
+            Error::RateLimited(_) => unreachable!("not in the list"),
+            Error::Invalid(_)
+            | Error::TooLarge { .. }
+            | Error::TokenRequired
+            | Error::TokenInvalid(_)
+            | Error::AccessDenied
+            | Error::NotFound
+            | Error::Expired
+            | Error::LimitReached
+            | Error::NoDefault
+            | Error::KeyRequired
+            | Error::KeyUnknown
+            | Error::KeyPaused
+            | Error::KeyExpired
+            | Error::KeyLimit { .. }
+            | Error::IdempotencyMismatch
+            | Error::TranscriptionFailed(_)
+            | Error::TranscriptionTimedOut
+            | Error::Unavailable(_)
+            | Error::Failed(_) => {}
+        }
+    }
+    errors
+}
 
-    let openapi: BTreeMap<Route, BTreeSet<String>> = openapi_routes();
-    let expected: BTreeMap<Route, BTreeSet<String>> =
-        template.iter().map(|(folder, route)| (route.clone(), BTreeSet::from([folder.clone()]))).collect();
-    assert_eq!(openapi, expected, "openapi.yaml against template.yaml");
+/// The texts of the errors in the schemas of `openapi.yaml`.
+fn documented_texts(openapi: &Value) -> BTreeSet<String> {
+    let schemas = openapi["components"]["schemas"].as_mapping().expect("schemas");
+    let errors = schemas.values().map(|schema| &schema["properties"]["error"]).filter(|error| !error.is_null());
+    let texts = errors.flat_map(|error| match error["enum"].as_sequence() {
+        Some(texts) => texts.clone(),
+        None => vec![error["const"].clone()],
+    });
+    texts.map(|error| text(&error).to_owned()).collect()
+}
+
+#[test]
+fn every_error_text_is_documented_and_no_other() {
+    let openapi = repository::yaml("openapi.yaml");
+    let written = every_error();
+    let of_code = written.iter().flat_map(|error| Operation::ALL.map(|operation| error.problem(operation).text));
+    let of_code: BTreeSet<String> = of_code.map(str::to_owned).collect();
+    assert_eq!(documented_texts(&openapi), of_code);
+}
+
+#[test]
+fn every_operation_documents_the_text_of_its_own_failure() {
+    let openapi = repository::yaml("openapi.yaml");
+    let mut documented = BTreeMap::new();
+    for operations in openapi["paths"].as_mapping().expect("paths").values() {
+        for (_, operation) in operations.as_mapping().expect("operations") {
+            if let Some(id) = operation.get("operationId") {
+                let failure = operation["responses"].get("500").and_then(|response| response.get("description"));
+                documented.insert(kebab(text(id)), failure.map(|failure| text(failure).to_owned()));
+            }
+        }
+    }
+    for operation in Operation::ALL {
+        assert_eq!(documented[operation.name()].as_deref(), Some(operation.failure()), "{operation:?}");
+    }
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn no_function_knows_a_format_but_the_one_whose_subject_it_is() {
+    for name in repository::functions().into_iter().filter(|name| name != PUBLISHER) {
+        for file in files(&repository::root().join("functions").join(name)) {
+            let text = std::fs::read_to_string(&file).expect("a text").to_lowercase();
+            assert!(!text.contains("hl7") && !text.contains("fhir"), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_main_is_wiring() {
+    for name in repository::functions() {
+        let lines = repository::read(&format!("functions/{name}/src/main.rs")).lines().count();
+        assert!(lines < 10, "{name}: {lines} lines");
+    }
 }

@@ -69,10 +69,10 @@ async fn assert_accepted(test: &TestApp, token: &str, user_id: u64, what: &str) 
 }
 
 /// Checks that something in place of a token is refused, and that nothing was written or counted.
-async fn assert_refused(test: &TestApp, authorization: Option<&str>, text: &str, what: &str) {
+async fn assert_refused(test: &TestApp, authorization: Option<&str>, error: &str, what: &str) {
     let before = test.contents().await;
     let answer = ask(test, authorization).await;
-    assert_eq!((answer.status, answer.text.as_str()), (401, json!({"error": text}).to_string().as_str()), "{what}");
+    assert_eq!((answer.status, answer.text.as_str()), (401, json!({"error": error}).to_string().as_str()), "{what}");
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{what}");
     assert_eq!(answer.header("ratelimit"), None, "{what}");
     assert_eq!(test.contents().await, before, "{what}");

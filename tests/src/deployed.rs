@@ -1,0 +1,69 @@
+//! The deployed service, as its users see it: a URL, tokens, and what `local_aws.py run` says about the stack.
+
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{EncodingKey, Header};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+use shared::clock::Clock;
+
+/// The deployment that the environment names.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    client: Client,
+    url: String,
+    jwt_secret: String,
+}
+
+impl Deployed {
+    /// The deployment that `API_URL` and `JWT_SECRET` name.
+    ///
+    /// # Panics
+    ///
+    /// If they are not set.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "tests learn from the environment what is deployed")]
+    pub fn from_env() -> Self {
+        let variable = |name: &str| {
+            std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `make test-deployed` sets it"))
+        };
+        let client = Client::builder().no_proxy().build().expect("a client");
+        Self { client, url: variable("API_URL"), jwt_secret: variable("JWT_SECRET") }
+    }
+
+    /// A token of a user, valid for an hour.
+    ///
+    /// # Panics
+    ///
+    /// Never: HS256 signs any claims.
+    #[must_use]
+    pub fn token(&self, user_id: u64) -> String {
+        let claims = json!({"user_id": user_id, "exp": now().timestamp() + 3_600});
+        let key = EncodingKey::from_secret(self.jwt_secret.as_bytes());
+        jsonwebtoken::encode(&Header::default(), &claims, &key).expect("HS256 signs")
+    }
+
+    /// A call without credentials, to be sent.
+    pub fn call(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    /// A management call of a user that succeeds.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub async fn manage(&self, user_id: u64, method: Method, path: &str, body: Option<Value>) -> Value {
+        let call = self.call(method, path).bearer_auth(self.token(user_id));
+        let call = body.iter().fold(call, RequestBuilder::json);
+        let response = call.send().await.expect("an answer");
+        let (status, text) = (response.status(), response.text().await.expect("text"));
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+}
+
+/// The time now.
+#[must_use]
+pub fn now() -> DateTime<Utc> {
+    Clock::system().now()
+}

@@ -1,0 +1,93 @@
+//! Real speech through the gateway, and keys that stop working
+
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+use tests::deployed::{Deployed, now};
+use tests::repository;
+
+/// Nobody else's in these tests.
+const USER_ID: u64 = 4_101;
+
+fn recording() -> Vec<u8> {
+    let path = repository::root().join("local/samples/recording.wav");
+    std::fs::read(path).expect("the sample is in the repository")
+}
+
+/// The status and what came back for a recording, with some key string.
+async fn transcribe(deployed: &Deployed, key: &Value, audio: Vec<u8>) -> (u16, Value) {
+    let audio = Part::bytes(audio).file_name("recording.wav").mime_str("audio/wav").expect("a type");
+    let form =
+        Form::new().part("audio", audio).text("userId", USER_ID.to_string()).text("speciality", "General Practice");
+    let call = deployed.call(Method::POST, "/api/transcribe").header("x-api-key", key.as_str().expect("a string"));
+    let response = call.multipart(form).send().await.expect("an answer");
+    (response.status().as_u16(), response.json().await.expect("JSON"))
+}
+
+/// The same for a recording without a sound, which takes no time.
+async fn use_of(deployed: &Deployed, key: &Value) -> (u16, Value) {
+    let mut audio = recording();
+    audio.truncate(44);
+    transcribe(deployed, key, audio).await
+}
+
+async fn create(deployed: &Deployed, more: Value) -> Value {
+    let mut body = json!({"name": "Ward", "type": "live", "status": "active"});
+    body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    deployed.manage(USER_ID, Method::POST, "/api/apiKeys", Some(body)).await
+}
+
+#[tokio::test]
+async fn spoken_words_come_back() {
+    let deployed = Deployed::from_env();
+    let key = create(&deployed, json!({})).await;
+    let (status, answer) = transcribe(&deployed, &key["key"], recording()).await;
+    assert_eq!(status, 200, "{answer}");
+    let text = answer["text"].as_str().expect("a transcript");
+    for word in ["patient", "fever", "cough"] {
+        assert!(text.split(' ').any(|heard| heard == word), "{word} in {text:?}");
+    }
+    let usage = deployed.manage(USER_ID, Method::GET, &format!("/api/apiKeys/{}/usage", key["id"]), None).await;
+    assert_eq!((&usage["usage_count"], &usage["daily"][0]["count"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_key_is_refused_on_the_very_next_call() {
+    let deployed = Deployed::from_env();
+    let refused = |status: u16, error: &str| (status, json!({"error": error}));
+
+    let key = create(&deployed, json!({})).await;
+    let path = format!("/api/apiKeys/{}", key["id"]);
+    assert_eq!(use_of(&deployed, &key["key"]).await.0, 200);
+    deployed.manage(USER_ID, Method::PATCH, &format!("{path}/pause"), None).await;
+    assert_eq!(use_of(&deployed, &key["key"]).await, refused(403, "API key is paused"));
+    deployed.manage(USER_ID, Method::PATCH, &format!("{path}/resume"), None).await;
+    assert_eq!(use_of(&deployed, &key["key"]).await.0, 200);
+
+    let rotated = deployed.manage(USER_ID, Method::POST, &format!("{path}/rotate"), None).await;
+    assert_eq!(use_of(&deployed, &key["key"]).await, refused(401, "Invalid API key"));
+    assert_eq!(use_of(&deployed, &rotated["key"]).await.0, 200);
+    let read = deployed.manage(USER_ID, Method::GET, &path, None).await;
+    assert_eq!(read["usage_count"], 3);
+
+    deployed.manage(USER_ID, Method::DELETE, &path, None).await;
+    assert_eq!(use_of(&deployed, &rotated["key"]).await, refused(401, "Invalid API key"));
+
+    let expiry = now() + chrono::TimeDelta::seconds(4);
+    let brief = create(&deployed, json!({"expiry_at": expiry.format("%Y-%m-%dT%H:%M:%SZ").to_string()})).await;
+    assert_eq!(use_of(&deployed, &brief["key"]).await.0, 200);
+    let left = (expiry - now()).to_std().unwrap_or_default();
+    tokio::time::sleep(left).await;
+    assert_eq!(use_of(&deployed, &brief["key"]).await, refused(403, "API key is expired"));
+}
+
+#[tokio::test]
+async fn the_largest_form_arrives_and_a_larger_one_is_told_the_limit() {
+    let deployed = Deployed::from_env();
+    let key = create(&deployed, json!({})).await;
+    // No WAV file, which the service is quick to find out; the form around it has less than 1,000 bytes.
+    let (status, answer) = transcribe(&deployed, &key["key"], vec![0xa5; 4_499_000]).await;
+    assert_eq!((status, answer), (400, json!({"error": "audio must be a WAV file with PCM"})));
+    let (status, answer) = transcribe(&deployed, &key["key"], vec![0xa5; 4_500_000]).await;
+    assert_eq!((status, &answer["error"]), (413, &json!("Request body too large")));
+}
