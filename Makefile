@@ -33,7 +33,7 @@ test: $(VENV)
 	done
 
 bench:
-	cargo bench --workspace --bench speed
+	cargo bench --workspace --bench speed --bench sweep
 
 check-format:
 	cargo fmt --all --check
@@ -58,9 +58,6 @@ test-deployed: $(BUILD)
 # The judges of what is sent in HL7 v2 and FHIR. It is done at once when they are there.
 validators:
 	@tests/validators/install.sh
-
-bench:
-	cargo bench --workspace --bench sweep
 
 deploy: $(VENV)
 	@test -n "$(ENV)" || { echo "Which environment? make deploy ENV=staging" >&2; exit 2; }
