@@ -12,6 +12,10 @@ pub struct Deployed {
     client: Client,
     url: String,
     jwt_secret: String,
+    /// Where its AWS is.
+    pub aws_endpoint: String,
+    /// Its table.
+    pub table_name: String,
 }
 
 impl Deployed {
@@ -27,7 +31,13 @@ impl Deployed {
             std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `make test-deployed` sets it"))
         };
         let client = Client::builder().no_proxy().build().expect("a client");
-        Self { client, url: variable("API_URL"), jwt_secret: variable("JWT_SECRET") }
+        Self {
+            client,
+            url: variable("API_URL"),
+            jwt_secret: variable("JWT_SECRET"),
+            aws_endpoint: variable("AWS_ENDPOINT_URL"),
+            table_name: variable("TABLE_NAME"),
+        }
     }
 
     /// A token of a user, valid for an hour.
@@ -37,14 +47,33 @@ impl Deployed {
     /// Never: HS256 signs any claims.
     #[must_use]
     pub fn token(&self, user_id: u64) -> String {
-        let claims = json!({"user_id": user_id, "exp": now().timestamp() + 3_600});
+        self.sign(&json!({"user_id": user_id, "exp": now().timestamp() + 3_600}))
+    }
+
+    /// The same of a service that verifies keys.
+    #[must_use]
+    pub fn service_token(&self) -> String {
+        self.sign(&json!({"user_id": 900, "role": "service", "exp": now().timestamp() + 3_600}))
+    }
+
+    fn sign(&self, claims: &Value) -> String {
         let key = EncodingKey::from_secret(self.jwt_secret.as_bytes());
-        jsonwebtoken::encode(&Header::default(), &claims, &key).expect("HS256 signs")
+        jsonwebtoken::encode(&Header::default(), claims, &key).expect("HS256 signs")
     }
 
     /// A call without credentials, to be sent.
     pub fn call(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    /// The same for a path that a response named.
+    ///
+    /// # Panics
+    ///
+    /// If `API_URL` is no URL.
+    pub fn call_absolute(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = reqwest::Url::parse(&self.url).and_then(|base| base.join(path));
+        self.client.request(method, url.expect("a URL"))
     }
 
     /// A management call of a user that succeeds.

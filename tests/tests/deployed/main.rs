@@ -1,4 +1,9 @@
 //! The deployed service, through its gateway.
 
 mod expire_keys;
+mod formats;
+mod isolation;
+mod lifecycle;
+mod readme;
+mod storage;
 mod transcribe;

@@ -1,0 +1,115 @@
+//! A key's life through the gateway: every management endpoint once, and what only a gateway answers.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::deployed::Deployed;
+
+/// Nobody else's in these tests.
+const USER_ID: u64 = 4_001;
+
+#[tokio::test]
+async fn a_key_lives_through_every_endpoint() {
+    let deployed = Deployed::from_env();
+    let user = |method: Method, path: String, body: Option<Value>| {
+        let deployed = deployed.clone();
+        async move { deployed.manage(USER_ID, method, &path, body).await }
+    };
+    let new = |name: &str| Some(json!({"name": name, "type": "live", "status": "active"}));
+    let first = user(Method::POST, "/api/apiKeys".into(), new("First")).await;
+    let second = user(Method::POST, "/api/apiKeys".into(), new("Second")).await;
+    let path = format!("/api/apiKeys/{}", first["id"]);
+
+    assert_eq!(user(Method::GET, path.clone(), None).await, first);
+    for list in ["/api/apiKeys", "/api/apiKeys/", &format!("/api/apiKeys/userKeys/{USER_ID}")] {
+        assert_eq!(user(Method::GET, list.into(), None).await, json!([first, second]), "{list}");
+    }
+    let renamed = user(Method::PUT, path.clone(), Some(json!({"name": "Renamed"}))).await;
+    assert_eq!((&renamed["name"], &renamed["key"]), (&json!("Renamed"), &first["key"]));
+    assert_eq!(user(Method::PATCH, format!("{path}/pause"), None).await["status"], "paused");
+    assert_eq!(user(Method::PATCH, format!("{path}/resume"), None).await["status"], "active");
+    for key in [&first, &second] {
+        let default = user(Method::PATCH, "/api/apiKeys/setDefault".into(), Some(json!({"id": key["id"]}))).await;
+        assert_eq!((&default["id"], &default["is_default"]), (&key["id"], &json!(true)));
+    }
+    let removed = user(Method::PATCH, "/api/apiKeys/removeDefault".into(), Some(json!({"id": second["id"]}))).await;
+    assert_eq!(removed["is_default"], false);
+    let rotated = user(Method::POST, format!("{path}/rotate"), None).await;
+    assert_ne!(rotated["key"], first["key"]);
+    let verify = json!({"key": rotated["key"]});
+    let call = deployed.call(Method::POST, "/api/apiKeys/verify").bearer_auth(deployed.service_token());
+    let verification: Value = call.json(&verify).send().await.expect("an answer").json().await.expect("JSON");
+    assert_eq!((&verification["valid"], &verification["id"]), (&json!(true), &first["id"]));
+    assert_eq!(user(Method::GET, format!("{path}/usage"), None).await["usage_count"], 1);
+    let deleted = user(Method::DELETE, path.clone(), None).await;
+    assert_eq!(deleted, json!({"message": "API Key deleted successfully"}));
+    let trail = user(Method::GET, format!("{path}/audit"), None).await;
+    let actions: Vec<_> = trail.as_array().expect("a list").iter().map(|entry| entry["action"].clone()).collect();
+    let newest_first = ["delete", "rotate", "remove_default", "set_default", "resume", "pause", "update", "create"];
+    assert_eq!(actions, newest_first);
+}
+
+#[tokio::test]
+async fn the_headers_lead_back_to_the_api() {
+    let deployed = Deployed::from_env();
+    let new = json!({"name": "Paged", "type": "test", "status": "active"});
+    for _ in 0..2 {
+        let call = deployed.call(Method::POST, "/api/apiKeys").bearer_auth(deployed.token(4_002));
+        let response = call.json(&new).send().await.expect("an answer");
+        let location = response.headers()["location"].to_str().expect("ASCII").to_owned();
+        let key: Value = response.json().await.expect("JSON");
+        let read = deployed.call_absolute(Method::GET, &location).bearer_auth(deployed.token(4_002));
+        assert_eq!(read.send().await.expect("an answer").json::<Value>().await.expect("JSON"), key);
+    }
+    let page = deployed.call(Method::GET, "/api/apiKeys?limit=1").bearer_auth(deployed.token(4_002));
+    let page = page.send().await.expect("an answer");
+    let link = page.headers()["link"].to_str().expect("ASCII").to_owned();
+    let next = link.strip_prefix('<').and_then(|link| link.split_once(">; rel=\"next\"")).expect("a link").0;
+    let first: Value = page.json().await.expect("JSON");
+    let next = deployed.call_absolute(Method::GET, next).bearer_auth(deployed.token(4_002));
+    let second: Value = next.send().await.expect("an answer").json().await.expect("JSON");
+    assert!(first[0]["id"].as_u64() < second[0]["id"].as_u64(), "{first} {second}");
+}
+
+#[tokio::test]
+async fn what_no_endpoint_sees_is_answered_by_the_gateway() {
+    let deployed = Deployed::from_env();
+    for (method, path) in [
+        (Method::GET, "/"),
+        (Method::GET, "/api/nothing"),
+        (Method::POST, "/api/apiKeys/1"),
+        (Method::GET, "/api/apiKeys/1/pause"),
+    ] {
+        let response = deployed.call(method.clone(), path).send().await.expect("an answer");
+        let answer = (response.status().as_u16(), response.text().await.expect("text"));
+        assert_eq!(answer, (404, r#"{"error":"Not found"}"#.to_owned()), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn calls_that_run_into_each_other_leave_one_default_and_distinct_ids() {
+    const PARALLEL_USER: u64 = 4_003;
+    let deployed = Deployed::from_env();
+    let together = |calls: Vec<(Method, &'static str, Value)>| {
+        let deployed = deployed.clone();
+        async move {
+            let calls = calls.into_iter().map(|(method, path, body)| {
+                let deployed = deployed.clone();
+                tokio::spawn(async move { deployed.manage(PARALLEL_USER, method, path, Some(body)).await })
+            });
+            let mut answers = Vec::new();
+            for call in calls.collect::<Vec<_>>() {
+                answers.push(call.await.expect("an answer"));
+            }
+            answers
+        }
+    };
+    let new = json!({"name": "Many", "type": "live", "status": "active"});
+    let keys = together((0..40).map(|_| (Method::POST, "/api/apiKeys", new.clone())).collect()).await;
+    let ids: std::collections::BTreeSet<u64> = keys.iter().filter_map(|key| key["id"].as_u64()).collect();
+    assert_eq!(ids.len(), 40);
+    let defaults = ids.iter().map(|id| (Method::PATCH, "/api/apiKeys/setDefault", json!({"id": id}))).collect();
+    assert!(together(defaults).await.iter().all(|key| key["is_default"] == true));
+    let keys = deployed.manage(PARALLEL_USER, Method::GET, "/api/apiKeys", None).await;
+    let keys = keys.as_array().expect("a list");
+    assert_eq!((keys.len(), keys.iter().filter(|key| key["is_default"] == true).count()), (40, 1));
+}
