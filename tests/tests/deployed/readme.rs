@@ -27,7 +27,7 @@ fn the_readme_shows_what_its_examples_print() {
     if std::env::var_os("UPDATE_README").is_some() {
         for (example, output) in examples.iter().zip(&outputs).rev() {
             if let Some(shown) = &example.shown {
-                readme.replace_range(shown.clone(), output);
+                readme.replace_range(shown.clone(), &format!("{}\n", output.trim_end()));
             }
         }
         std::fs::write(repository::root().join("README.md"), readme).expect("the README can be written");
