@@ -29,7 +29,7 @@ fn route(method: &str, path: &str) -> String {
 fn template_routes() -> Routes {
     let template = repository::yaml("template.yaml");
     let resources = template["Resources"].as_mapping().expect("resources");
-    let functions = resources.values().filter(|resource| text(&resource["Type"]) == "AWS::Serverless::Function");
+    let functions = resources.values().filter(|it| it["Type"].as_str() == Some("AWS::Serverless::Function"));
     let routes = functions.map(|function| {
         let properties = &function["Properties"];
         let folder = text(&properties["CodeUri"]).strip_prefix("functions/").expect("a folder of functions/");
