@@ -33,7 +33,7 @@ test: $(VENV)
 	done
 
 bench:
-	cargo bench --workspace --bench speed
+	cargo bench --workspace --bench speed --bench sweep
 
 check-format:
 	cargo fmt --all --check

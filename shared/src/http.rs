@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -42,6 +43,14 @@ const RESPONSE_FORMAT: &str = "x-response-format";
 const API_KEY: &str = "x-api-key";
 /// What a web page may read of a response besides the headers that are always readable.
 const EXPOSED_HEADERS: &str = "Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, x-amzn-Remapped-WWW-Authenticate, x-request-id";
+
+/// How long a call may take. Each of its steps is bounded more narrowly; this is for many slow ones in a row, so that the
+/// answer is ours: `template.yaml` lets Lambda give up a little later.
+#[must_use]
+pub const fn deadline(operation: Operation) -> Duration {
+    // The transcription service is waited for until 27 s are over.
+    Duration::from_secs(if matches!(operation, Operation::Transcribe) { 28 } else { 12 })
+}
 
 /// Runs an endpoint as a Lambda function.
 ///
@@ -85,9 +94,12 @@ where
     let now = app.clock.now();
     let body = std::mem::take(request.body_mut());
     let exchange = Exchange::new(app, operation, now, &request, body);
-    let outcome = match &exchange.formats {
-        Err(error) => Outcome::refused(error.clone()),
-        Ok(()) => exchange.answer(app, access, handle, request.headers()).await,
+    let outcome = if let Err(error) = &exchange.formats {
+        Outcome::refused(error.clone())
+    } else {
+        let answer = exchange.answer(app, access, handle, request.headers());
+        let answer = tokio::time::timeout(deadline(operation), answer).await;
+        answer.unwrap_or_else(|_| Outcome::refused(Error::Unavailable(Cow::Borrowed("out of time"))))
     };
     exchange.log(app, &outcome);
     exchange.respond(app, outcome)

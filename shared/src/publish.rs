@@ -186,7 +186,7 @@ mod tests {
             ("etag", "\"185f8db32271fe25f561a6fc938b2e26\""),
             ("vary", "Origin"),
             ("x-content-type-options", "nosniff"),
-            ("x-request-id", "00000000-0000-7707-8707-070707070707"),
+            ("x-request-id", "00000000-0000-7000-8707-070707070707"),
         ];
         assert_eq!(headers, expected);
     }

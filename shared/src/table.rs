@@ -188,13 +188,12 @@ impl Table {
     }
 }
 
-/// Error codes after which the same request may succeed (DynamoDB developer guide, "Error handling").
-const TRANSIENT: [&str; 9] = [
-    "InternalServerError",
+/// Error codes of status 400 after which the same request may succeed all the same (DynamoDB developer guide, "Error
+/// handling").
+const TRANSIENT: [&str; 7] = [
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
-    "ServiceUnavailable",
     "ThrottlingError",
     "ThrottlingException",
     "TransactionConflictException",
@@ -216,10 +215,9 @@ fn cancellation_failure<'a>(codes: impl Iterator<Item = &'a str>) -> Error {
 
 /// What a failed call to an AWS service means for the client. The cause holds codes and messages of the service, which
 /// never repeat an item's attributes.
-pub fn failure<E, R>(error: &SdkError<E, R>) -> Error
+pub fn failure<E>(error: &SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
 {
     match error {
         SdkError::TimeoutError(_) => Error::Unavailable(Cow::Borrowed("AWS call timed out")),
@@ -231,7 +229,8 @@ where
             let code = service.err().code().unwrap_or("unknown");
             let message = service.err().message().unwrap_or_default();
             let cause = Cow::Owned(format!("{code}: {message}"));
-            if TRANSIENT.contains(&code) { Error::Unavailable(cause) } else { Error::Failed(cause) }
+            let transient = TRANSIENT.contains(&code) || service.raw().status().is_server_error();
+            if transient { Error::Unavailable(cause) } else { Error::Failed(cause) }
         }
         SdkError::ConstructionFailure(_) | _ => Error::Failed(Cow::Borrowed("AWS call could not be made")),
     }

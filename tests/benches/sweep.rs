@@ -1,4 +1,4 @@
-//! How fast the sweep is, and what memory it takes: `make bench-sweep`.
+//! How fast the sweep is, and what memory it takes: `make bench`.
 //!
 //! It expires keys, and for comparison makes as many bare transactions of the same content, with as many under way at
 //! once, on the same engine in the same run. The engine is a process of its own, so that the memory of this one is the sweep's.

@@ -7,6 +7,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryPartition;
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType,
@@ -106,7 +107,7 @@ pub async fn create_table(client: &Client, name: &str) -> Table {
             .build()
             .expect("complete")
     });
-    client
+    let created = client
         .create_table()
         .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
@@ -114,8 +115,13 @@ pub async fn create_table(client: &Client, name: &str) -> Table {
         .set_attribute_definitions(Some(list(&table["AttributeDefinitions"]).iter().map(attribute).collect()))
         .set_global_secondary_indexes(Some(indexes.collect()))
         .send()
-        .await
-        .expect("the engine takes the template's table");
+        .await;
+    // The engine may be so slow that the SDK asks twice.
+    if let Err(error) = created
+        && !error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception)
+    {
+        panic!("the engine does not take the template's table: {error:?}");
+    }
     Table::new(client.clone(), name)
 }
 

@@ -56,10 +56,10 @@ impl Fault {
         Self::Answer(Response { status: 400, body: body.to_string() })
     }
 
-    /// An answer that is not JSON.
+    /// An answer that is not JSON, as of something between us and the service.
     #[must_use]
-    pub fn garbage() -> Self {
-        Self::Answer(Response { status: 200, body: format!("<html>{INTERNAL_TEXT}</html>") })
+    pub fn garbage(status: u16) -> Self {
+        Self::Answer(Response { status, body: format!("<html>{INTERNAL_TEXT}</html>") })
     }
 }
 

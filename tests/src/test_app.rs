@@ -374,26 +374,25 @@ impl TestCall<'_> {
     ///
     /// If the event is not one of API Gateway, or a validator has complaints.
     pub async fn send(self) -> Answer {
-        let request = lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway");
+        let (test, operation) = (self.test, self.operation);
         // Boxed, so that tests can make many calls at once on the small stack of a test's thread.
-        let response = Box::pin(self.test.serve(self.operation, request)).await;
-        let (parts, body) = response.into_parts();
-        let (text, bytes) = match body {
-            Body::Text(text) => (text, Vec::new()),
-            Body::Binary(bytes) => (String::new(), bytes),
-            Body::Empty | _ => panic!("no body"),
-        };
-        let headers = parts
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), value.to_str().expect("ASCII").to_owned()));
-        let answer = Answer { status: parts.status.as_u16(), headers: headers.collect(), text, bytes };
+        let answer = Answer::from(Box::pin(test.serve(operation, self.request())).await);
         let content_type = answer.header("content-type").expect("every response has a body");
         // What a transcription service says is in no format of ours.
-        if self.operation != Operation::Transcribe || content_type.contains("hl7") || content_type.contains("fhir") {
+        if operation != Operation::Transcribe || content_type.contains("hl7") || content_type.contains("fhir") {
             validators::response(content_type, &answer.text).unwrap_or_else(|complaints| panic!("{complaints}"));
         }
         answer
+    }
+
+    /// The request that `lambda_http` makes of it.
+    ///
+    /// # Panics
+    ///
+    /// If the event is not one of API Gateway.
+    #[must_use]
+    pub fn request(self) -> Request {
+        lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway")
     }
 }
 
@@ -408,6 +407,22 @@ pub struct Answer {
     pub text: String,
     /// The body, if it is not.
     pub bytes: Vec<u8>,
+}
+
+impl From<Response<Body>> for Answer {
+    fn from(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let (text, bytes) = match body {
+            Body::Text(text) => (text, Vec::new()),
+            Body::Binary(bytes) => (String::new(), bytes),
+            Body::Empty | _ => panic!("no body"),
+        };
+        let headers = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.to_str().expect("ASCII").to_owned()));
+        Self { status: parts.status.as_u16(), headers: headers.collect(), text, bytes }
+    }
 }
 
 impl Answer {

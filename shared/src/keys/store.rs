@@ -27,8 +27,8 @@ use crate::keys::{
 use crate::table::{Cancelled, Conflict, Item, KEY_PREFIX, PrimaryKey, Table, failure, number};
 use crate::usage::{Usage, UsageView};
 
-/// How often a change is tried when others change the same records.
-const MAX_ATTEMPTS: u32 = 12;
+/// How often a change is tried when others change the same records: enough for fifty at once where a step takes 60 ms.
+const MAX_ATTEMPTS: u32 = 20;
 
 /// The keys of all users.
 pub struct Keys {

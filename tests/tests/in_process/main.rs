@@ -8,6 +8,7 @@ mod create_key;
 mod delete_key;
 mod expire_keys;
 mod expired_keys;
+mod faults;
 mod get_conformance;
 mod get_key;
 mod get_usage;

@@ -350,11 +350,11 @@ async fn an_incomplete_form_is_told_all_that_is_wrong_and_counts_no_use() {
         (with(b"7", b"\xff"), &[("speciality", "speciality must be text in UTF-8")]),
         (
             form(&[(AUDIO, b"1"), (AUDIO, b"2"), (USER_ID, b"7"), (SPECIALITY, b"x")]),
-            &[("audio", "must not be repeated")],
+            &[("audio", "audio must not be repeated")],
         ),
         (
             form(&[(AUDIO, b"1"), (USER_ID, b"7"), (USER_ID, b"8"), (SPECIALITY, b"x")]),
-            &[("userId", "must not be repeated")],
+            &[("userId", "userId must not be repeated")],
         ),
         (
             form(&[(AUDIO, b"1"), (USER_ID, b"7"), (SPECIALITY, b"x"), (&SPECIALITY.replace("ity", "ty"), b"x")]),

@@ -1,0 +1,434 @@
+//! A table and a KMS that fail: what the client is told, how often and how long it is tried, and that nothing is
+//! half-written.
+
+use std::time::Duration;
+
+use serde_json::json;
+use shared::http::deadline;
+use shared::{Access, Operation, serve};
+use tests::contents::integer;
+use tests::engine::Engine;
+use tests::fault_proxy::{Fault, FaultProxy, INTERNAL_TEXT};
+use tests::test_app::TestCall;
+use tests::{Answer, Contents, TestApp, repository, tokens};
+
+const ALWAYS: usize = usize::MAX;
+/// How often the SDK sends a request.
+const TRIES: usize = 3;
+
+/// An app behind a proxy, with keys 1, the default, and 2, which is paused.
+struct Setup {
+    proxy: FaultProxy,
+    test: TestApp,
+    /// The string of key 1.
+    key: String,
+}
+
+async fn start(engine: Engine) -> Setup {
+    let proxy = FaultProxy::start(&engine.start().await).await;
+    let test = TestApp::on(&proxy.url, &[("TRANSCRIPTION_URL", "http://127.0.0.1:1")]).await;
+    let key = test.key("first").await["key"].as_str().expect("a key").to_owned();
+    test.key("second").await;
+    assert_success(&test.call(Operation::PauseKey).id(2).send().await);
+    assert_success(&test.call(Operation::SetDefault).json(&json!({"id": 1})).send().await);
+    proxy.clear();
+    Setup { proxy, test, key }
+}
+
+/// A call that succeeds, and changes something if it can.
+fn call(setup: &Setup, operation: Operation) -> TestCall<'_> {
+    let call = setup.test.call(operation);
+    match operation {
+        Operation::CreateKey => call.json(&json!({"name": "third", "type": "live", "status": "active"})),
+        Operation::ListKeys => call,
+        Operation::UpdateKey => call.id(1).json(&json!({"name": "renamed"})),
+        Operation::ResumeKey => call.id(2),
+        Operation::SetDefault => call.json(&json!({"id": 2})),
+        Operation::RemoveDefault => call.json(&json!({"id": 1})),
+        Operation::ListUserKeys => call.path_parameter("user_id", "7"),
+        Operation::VerifyKey => call.bearer(&tokens::with_role(1, "service")).json(&json!({"key": setup.key})),
+        Operation::Transcribe => {
+            let part =
+                |name: &str, text: &str| format!("--form\r\nContent-Disposition: form-data; {name}\r\n\r\n{text}\r\n");
+            let audio = part("name=\"audio\"; filename=\"a.wav\"", "RIFF");
+            let form = audio + &part("name=\"userId\"", "7") + &part("name=\"speciality\"", "any") + "--form--\r\n";
+            call.header("x-api-key", &setup.key).form(form.as_bytes())
+        }
+        Operation::GetKey
+        | Operation::DeleteKey
+        | Operation::PauseKey
+        | Operation::ListAudit
+        | Operation::RotateKey
+        | Operation::GetUsage => call.id(1),
+    }
+}
+
+/// What the operation calls, in order.
+fn requests(operation: Operation) -> &'static [&'static str] {
+    match operation {
+        Operation::CreateKey => &["UpdateItem", "TransactWriteItems"],
+        Operation::ListKeys | Operation::ListUserKeys => &["UpdateItem", "GetItem", "Query"],
+        Operation::GetKey => &["UpdateItem", "BatchGetItem"],
+        Operation::UpdateKey
+        | Operation::DeleteKey
+        | Operation::PauseKey
+        | Operation::ResumeKey
+        | Operation::SetDefault
+        | Operation::RemoveDefault
+        | Operation::RotateKey => &["UpdateItem", "BatchGetItem", "TransactWriteItems"],
+        Operation::ListAudit => &["UpdateItem", "Query"],
+        Operation::GetUsage => &["UpdateItem", "GetItem"],
+        Operation::VerifyKey | Operation::Transcribe => &["UpdateItem"],
+    }
+}
+
+fn changes() -> impl Iterator<Item = Operation> {
+    Operation::ALL.into_iter().filter(|operation| requests(*operation).contains(&"TransactWriteItems"))
+}
+
+async fn contents(test: &TestApp) -> Contents {
+    let contents = Contents::of(&test.app.table).await;
+    contents.assert_consistent();
+    contents
+}
+
+#[track_caller]
+fn assert_unavailable(answer: &Answer) {
+    assert_eq!((answer.status, &*answer.text), (503, r#"{"error":"Service temporarily unavailable"}"#));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+}
+
+#[track_caller]
+fn assert_success(answer: &Answer) {
+    assert!(matches!(answer.status, 200 | 201), "{}: {}", answer.status, answer.text);
+}
+
+#[tokio::test]
+async fn throttling_anywhere_is_503_after_three_tries_and_writes_nothing() {
+    for operation in Operation::ALL {
+        let setup = start(Engine::Embedded).await;
+        let Setup { proxy, test, .. } = &setup;
+        let before = contents(test).await.records();
+        for request in requests(operation) {
+            let call = call(&setup, operation);
+            proxy.clear();
+            proxy.inject(request, ALWAYS, Fault::error(400, "ProvisionedThroughputExceededException"));
+            assert_unavailable(&call.send().await);
+            // A creation takes an id and counts the call with one `UpdateItem` each.
+            let calls = if (operation, *request) == (Operation::CreateKey, "UpdateItem") { 2 } else { 1 };
+            assert_eq!(proxy.count(request), calls * TRIES, "{operation:?} {request}");
+            assert_eq!(contents(test).await.records(), before, "{operation:?} {request}");
+        }
+    }
+}
+
+fn passing_troubles() -> [Fault; 6] {
+    [
+        Fault::error(400, "ThrottlingException"),
+        Fault::error(400, "RequestLimitExceeded"),
+        Fault::error(500, "InternalServerError"),
+        Fault::error(503, "ServiceUnavailable"),
+        Fault::garbage(503),
+        Fault::Reset,
+    ]
+}
+
+#[tokio::test]
+async fn every_trouble_that_may_pass_is_503() {
+    for fault in passing_troubles() {
+        let setup = start(Engine::Embedded).await;
+        let Setup { proxy, test, .. } = &setup;
+        let before = contents(test).await.records();
+        for request in requests(Operation::PauseKey) {
+            proxy.clear();
+            proxy.inject(request, ALWAYS, fault.clone());
+            assert_unavailable(&test.call(Operation::PauseKey).id(1).send().await);
+            assert!(proxy.count(request) <= TRIES, "{fault:?} {request}: {}", proxy.count(request));
+            assert_eq!(contents(test).await.records(), before, "{fault:?} {request}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn trouble_that_passes_is_not_noticed() {
+    for fault in passing_troubles() {
+        let setup = start(Engine::Embedded).await;
+        let Setup { proxy, test, .. } = &setup;
+        for request in requests(Operation::PauseKey) {
+            proxy.inject(request, 1, fault.clone());
+        }
+        assert_success(&test.call(Operation::PauseKey).id(1).send().await);
+        let contents = contents(test).await;
+        assert_eq!(contents.key(7, 1).and_then(|key| integer(key, "version")), Some(2), "{fault:?}");
+    }
+}
+
+/// Other errors are ours: nobody is told what they are.
+#[tokio::test]
+async fn any_other_error_is_500_with_the_text_of_the_operation() {
+    for operation in Operation::ALL {
+        let setup = start(Engine::Embedded).await;
+        let Setup { proxy, test, .. } = &setup;
+        let before = contents(test).await.records();
+        for request in requests(operation) {
+            for code in ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"] {
+                let call = call(&setup, operation);
+                proxy.clear();
+                proxy.inject(request, ALWAYS, Fault::error(400, code));
+                let answer = call.send().await;
+                let text = json!({"error": operation.failure()}).to_string();
+                assert_eq!((answer.status, answer.text), (500, text), "{operation:?} {request} {code}");
+                assert_eq!(answer.headers.get("retry-after"), None);
+                assert!(proxy.count(request) <= 2, "it is not tried again");
+            }
+            for format in ["hl7", "fhir"] {
+                let call = call(&setup, operation).header("x-response-format", format);
+                proxy.clear();
+                proxy.inject(request, ALWAYS, Fault::error(400, "AccessDeniedException"));
+                let answer = call.send().await;
+                assert_eq!(answer.status, 500);
+                assert!(answer.text.contains(operation.failure()), "{}", answer.text);
+                assert!(!answer.text.contains("AccessDenied"), "{}", answer.text);
+                assert!(!answer.text.contains(INTERNAL_TEXT), "{}", answer.text);
+            }
+        }
+        assert_eq!(contents(test).await.records(), before, "{operation:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_500_too() {
+    let Setup { test, .. } = &start(Engine::Embedded).await;
+    let table = &test.app.table;
+    let mut record = contents(test).await.key(7, 1).expect("a record").clone();
+    record.remove("ciphertext");
+    table.client().put_item().table_name(table.name()).set_item(Some(record)).send().await.expect("put");
+    let answer = test.call(Operation::GetKey).id(1).send().await;
+    assert_eq!((answer.status, &*answer.text), (500, r#"{"error":"Failed to fetch API Key"}"#));
+    let answer = test.call(Operation::ListKeys).send().await;
+    assert_eq!((answer.status, &*answer.text), (500, r#"{"error":"Failed to fetch API Keys"}"#));
+}
+
+/// The table has done it, but the answer is lost: the SDK asks again, and it is not done again.
+#[tokio::test]
+async fn a_change_whose_answer_is_lost_is_made_once() {
+    for engine in [Engine::Embedded, Engine::DynamoDbLocal] {
+        for operation in changes() {
+            let setup = start(engine).await;
+            let Setup { proxy, test, .. } = &setup;
+            let before = contents(test).await.records().items().count();
+            let call = call(&setup, operation);
+            proxy.inject("TransactWriteItems", 1, Fault::LoseAnswer);
+            assert_success(&call.send().await);
+            assert_eq!(proxy.count("TransactWriteItems"), 2, "{engine:?} {operation:?}");
+            // One entry more (two when a default is displaced), and a record more or less for a key made or deleted.
+            let records = if matches!(operation, Operation::CreateKey | Operation::SetDefault) {
+                2
+            } else {
+                isize::from(operation != Operation::DeleteKey)
+            };
+            let after = contents(test).await.records().items().count();
+            assert_eq!(after.cast_signed() - before.cast_signed(), records, "{engine:?} {operation:?}");
+        }
+    }
+}
+
+/// All answers are lost: the client does not know, and may ask again. Repeating what makes a key string takes an
+/// `Idempotency-Key`.
+#[tokio::test]
+async fn a_change_that_is_never_answered_can_be_repeated() {
+    for operation in changes().filter(|change| !matches!(change, Operation::CreateKey | Operation::RotateKey)) {
+        let setup = start(Engine::Embedded).await;
+        let Setup { proxy, test, .. } = &setup;
+        let call = call(&setup, operation);
+        proxy.inject("TransactWriteItems", TRIES, Fault::LoseAnswer);
+        assert_unavailable(&call.clone().send().await);
+        assert_eq!(proxy.count("TransactWriteItems"), TRIES);
+        let once = contents(test).await.records();
+        let repeated = call.send().await;
+        if operation == Operation::DeleteKey {
+            assert_eq!(repeated.status, 404);
+        } else {
+            assert_success(&repeated);
+        }
+        assert_eq!(contents(test).await.records(), once, "{operation:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_of_transactions_is_tried_until_it_is_over() {
+    for operation in changes() {
+        let setup = start(Engine::Embedded).await;
+        let Setup { proxy, test, .. } = &setup;
+        let call = call(&setup, operation);
+        proxy.inject("TransactWriteItems", 4, Fault::cancellation(&["None", "TransactionConflict", "None"]));
+        assert_success(&call.send().await);
+        assert_eq!(proxy.count("TransactWriteItems"), 5, "{operation:?}");
+        contents(test).await;
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_that_is_never_over_is_503() {
+    let setup = start(Engine::Embedded).await;
+    let Setup { proxy, test, .. } = &setup;
+    let before = contents(test).await.records();
+    proxy.inject("TransactWriteItems", ALWAYS, Fault::cancellation(&["TransactionConflict", "None", "None"]));
+    let (created, paused) = tokio::join!(async { call(&setup, Operation::CreateKey).send().await }, async {
+        call(&setup, Operation::PauseKey).send().await
+    },);
+    assert_unavailable(&created);
+    assert_unavailable(&paused);
+    assert_eq!(proxy.count("TransactWriteItems"), 2 * 20);
+    assert_eq!(contents(test).await.records(), before);
+}
+
+#[tokio::test]
+async fn a_transaction_cancelled_for_another_reason_is_503_or_500() {
+    let setup = start(Engine::Embedded).await;
+    let Setup { proxy, test, .. } = &setup;
+    let before = contents(test).await.records();
+    let pause = || test.call(Operation::PauseKey).id(1).send();
+    for code in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
+        proxy.inject("TransactWriteItems", 1, Fault::cancellation(&["None", code]));
+        assert_unavailable(&pause().await);
+    }
+    for code in ["ValidationError", "ItemCollectionSizeLimitExceeded", "AccessDenied"] {
+        proxy.inject("TransactWriteItems", 1, Fault::cancellation(&["None", code]));
+        let answer = pause().await;
+        assert_eq!((answer.status, &*answer.text), (500, r#"{"error":"Failed to pause API Key"}"#));
+    }
+    assert_eq!(contents(test).await.records(), before);
+}
+
+/// A use that meets a transaction on its record is counted when that is over, once.
+#[tokio::test]
+async fn a_use_that_meets_a_transaction_is_counted_once() {
+    let setup = start(Engine::Embedded).await;
+    let Setup { proxy, test, .. } = &setup;
+    let call = call(&setup, Operation::VerifyKey);
+    proxy.clear();
+    proxy.inject("UpdateItem", 4, Fault::error(400, "TransactionConflictException"));
+    assert_eq!(call.send().await.json()["valid"], true);
+    assert_eq!(proxy.count("UpdateItem"), 5);
+    assert_eq!(test.call(Operation::GetKey).id(1).send().await.json()["usage_count"], 1);
+}
+
+#[tokio::test]
+async fn keys_left_out_of_a_batch_are_asked_for_again() {
+    let setup = start(Engine::Embedded).await;
+    let Setup { proxy, test, .. } = &setup;
+    let whole = test.call(Operation::GetKey).id(1).send().await.json();
+    assert_eq!(whole["is_default"], true);
+    for faults in [vec![Fault::Process(1)], vec![Fault::Process(0), Fault::Process(1), Fault::Process(0)]] {
+        proxy.clear();
+        let times = faults.len();
+        for fault in faults {
+            proxy.inject("BatchGetItem", 1, fault);
+        }
+        assert_eq!(test.call(Operation::GetKey).id(1).send().await.json(), whole);
+        assert_eq!(proxy.count("BatchGetItem"), times + 1);
+    }
+    proxy.clear();
+    proxy.inject("BatchGetItem", ALWAYS, Fault::Process(0));
+    assert_unavailable(&test.call(Operation::PauseKey).id(1).send().await);
+    assert_eq!(proxy.count("BatchGetItem"), 4);
+    assert_eq!(contents(test).await.actions(7), ["create", "create", "pause", "set_default"]);
+}
+
+/// A write that arrives after the SDK has given it up and sent it again is not done twice.
+#[tokio::test]
+async fn a_late_write_is_made_once() {
+    for engine in [Engine::Embedded, Engine::DynamoDbLocal] {
+        let setup = start(engine).await;
+        let Setup { proxy, test, .. } = &setup;
+        proxy.inject("TransactWriteItems", 1, Fault::Delay(Duration::from_millis(2_300)));
+        assert_success(&call(&setup, Operation::CreateKey).send().await);
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(proxy.count("TransactWriteItems"), 2);
+        assert_eq!(contents(test).await.key_count(7), 3);
+    }
+}
+
+#[tokio::test]
+async fn silence_is_503_within_six_seconds() {
+    let silent = async |operation: Operation, request: &str| {
+        let setup = start(Engine::Embedded).await;
+        let Setup { proxy, test, .. } = &setup;
+        let before = contents(test).await.records();
+        let call = call(&setup, operation);
+        proxy.clear();
+        proxy.inject(request, ALWAYS, Fault::Delay(Duration::from_mins(1)));
+        let answer = tokio::time::timeout(Duration::from_secs(6), call.send()).await.expect("an answer in time");
+        assert_unavailable(&answer);
+        assert!(proxy.count(request) <= 2 * TRIES, "{operation:?} {request}");
+        assert_eq!(contents(test).await.records(), before, "{operation:?} {request}");
+    };
+    tokio::join!(
+        silent(Operation::GetKey, "BatchGetItem"),
+        silent(Operation::ListKeys, "Query"),
+        silent(Operation::PauseKey, "TransactWriteItems"),
+        silent(Operation::CreateKey, "UpdateItem"),
+        silent(Operation::VerifyKey, "UpdateItem"),
+    );
+}
+
+/// However many slow steps there are, the answer comes before Lambda gives up.
+#[tokio::test]
+async fn a_call_that_never_ends_is_503_before_lambda_gives_up() {
+    let template = repository::yaml("template.yaml");
+    for (operation, function) in [(Operation::GetKey, "Globals"), (Operation::Transcribe, "TranscribeFunction")] {
+        let settings = if function == "Globals" {
+            &template["Globals"]["Function"]
+        } else {
+            &template["Resources"][function]["Properties"]
+        };
+        let lambda = Duration::from_secs(settings["Timeout"].as_u64().expect("a time-out"));
+        assert!(deadline(operation) < lambda, "{function}");
+    }
+
+    let test = TestApp::start().await;
+    let request = test.call(Operation::GetKey).id(1).request();
+    let answer = serve(
+        &test.app,
+        Operation::GetKey,
+        Access::User,
+        async |_, call| {
+            call.admission.granted().await.expect("within the limits");
+            // From here on there is nothing but time to wait for, so it passes at once.
+            tokio::time::pause();
+            std::future::pending().await
+        },
+        request,
+    );
+    assert_unavailable(&Box::pin(answer).await.into());
+}
+
+#[tokio::test]
+async fn a_kms_that_fails_is_503_or_500_and_is_asked_again_by_the_next_call() {
+    let proxy = FaultProxy::start(&Engine::Embedded.start().await).await;
+    let test = TestApp::on(&proxy.url, &[]).await.cold(&proxy.url).await;
+    let setup = Setup { proxy, test, key: String::new() };
+    let Setup { proxy, test, .. } = &setup;
+    let create = || call(&setup, Operation::CreateKey).send();
+    for request in ["GenerateDataKeyWithoutPlaintext", "Decrypt"] {
+        for (code, status) in [
+            ("ThrottlingException", 503),
+            ("KMSInternalException", 503),
+            ("KeyUnavailableException", 503),
+            ("DependencyTimeoutException", 503),
+            ("AccessDeniedException", 500),
+            ("DisabledException", 500),
+        ] {
+            proxy.inject(request, TRIES, Fault::error(if status == 503 { 500 } else { 400 }, code));
+            let answer = create().await;
+            assert_eq!(answer.status, status, "{request} {code}: {}", answer.text);
+            assert!(!answer.text.contains(INTERNAL_TEXT));
+            assert_eq!(contents(test).await.records().items().count(), 0);
+            proxy.clear();
+        }
+    }
+    assert_eq!(create().await.status, 201);
+    contents(test).await;
+}
