@@ -29,7 +29,6 @@ fn route(method: &str, path: &str) -> String {
 fn template_routes() -> Routes {
     let template = repository::yaml("template.yaml");
     let resources = template["Resources"].as_mapping().expect("resources");
-    // A loop has no type.
     let functions = resources.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
     let routes = functions.map(|function| {
         let properties = &function["Properties"];
