@@ -239,8 +239,8 @@ fn references(value: &Value) -> Vec<&str> {
 fn every_reference_in_openapi_leads_somewhere() {
     let openapi = repository::yaml("openapi.yaml");
     for reference in references(&openapi) {
-        let path = reference.strip_prefix("#/").expect("a reference within the document").split('/');
-        let found = path.fold(Some(&openapi), |at, name| at?.get(name.replace("~1", "/")));
+        let mut path = reference.strip_prefix("#/").expect("a reference within the document").split('/');
+        let found = path.try_fold(&openapi, |at, name| at.get(name.replace("~1", "/")));
         assert!(found.is_some(), "{reference}");
     }
 }
