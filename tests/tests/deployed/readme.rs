@@ -8,9 +8,10 @@ use tests::repository;
 fn script_of(blocks: &[Example]) -> String {
     // A reader's local AWS writes .local/stack.env, that of the tests writes to a folder of its own.
     let folder = std::env::var("LOCAL_DIR").unwrap_or_else(|_| ".local".to_owned());
-    let blocks =
-        blocks.iter().map(|example| example.script.replace(".local/stack.env", &format!("{folder}/stack.env")));
-    blocks.map(|script| format!("{script}\nprintf '\\n{END}\\n'\n")).collect()
+    let here = format!("{folder}/stack.env");
+    let end = format!("printf '\\n{END}\\n'\n");
+    let scripts = blocks.iter().map(|example| example.script.replace(".local/stack.env", &here));
+    scripts.flat_map(|script| [script, end.clone()]).collect()
 }
 
 /// What ends the output of a block.
