@@ -48,12 +48,12 @@ check-template: $(VENV)
 test-in-process: $(VENV) validators
 	python local/dynamodb_local.py cargo test --workspace --lib --test in_process
 
-# Against a local AWS of its own: a free port, and a state that starts empty. What was logged is judged in the end.
+# Against a local AWS of its own: a free port, and a state that starts empty.
 test-deployed: export LOCAL_DIR := .local/test
 test-deployed: export PORT := 0
 test-deployed: $(BUILD) validators
 	@python local/local_aws.py reset
-	python local/local_aws.py run sh -c 'cargo test --workspace --test deployed && cargo test --workspace --test deployed_logs'
+	python local/local_aws.py run sh -c 'cargo test --workspace --test deployed && cargo test --workspace --test logs'
 
 # The judges of what is sent in HL7 v2 and FHIR. It is done at once when they are there.
 validators:

@@ -7,7 +7,6 @@ use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 use shared::clock::Clock;
-use tests::deployed::variable;
 use tests::tokens;
 
 /// The schedule comes by every minute.
@@ -98,4 +97,9 @@ impl Subscription {
         rule.send().await.expect("no rule");
         self.queues.delete_queue().queue_url(&self.queue_url).send().await.expect("no queue");
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests learn from the environment where the deployment is")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `make test-deployed` sets it"))
 }

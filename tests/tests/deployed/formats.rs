@@ -1,53 +1,62 @@
-//! HL7 v2 and FHIR, through the gateway and judged by the validators.
+//! HL7 v2 and FHIR through the gateway, both ways.
 
 use reqwest::Method;
-use serde_json::Value;
-use tests::deployed::{Deployed, answer};
-use tests::repository;
+use serde_json::{Value, json};
+use tests::deployed::Deployed;
+use tests::validators;
 
-#[tokio::test]
-async fn a_key_is_made_and_read_in_hl7() {
-    const USER_ID: u64 = 4_231;
+const USER_ID: u64 = 4_301;
+
+async fn send(method: Method, path: &str, format: &str, body: String) -> (u16, String) {
     let deployed = Deployed::from_env();
-    let call = |method: Method, path: &str| {
-        deployed.call(method, path).bearer_auth(deployed.token(USER_ID)).header("x-response-format", "hl7")
-    };
-    let message = repository::read("tests/corpus/hl7/create.hl7");
-    let create = call(Method::POST, "/api/apiKeys").header("x-request-format", "hl7").body(message);
-    let created = answer(create).await;
-    assert_eq!(created.status, 201, "{}", created.text);
-    assert!(created.text.starts_with("MSH|") && created.text.contains("|AA|"), "{}", created.text);
+    let call = deployed.call(method, path).bearer_auth(deployed.token(USER_ID));
+    let call = call.header("x-request-format", format).header("x-response-format", format);
+    let response = call.body(body).send().await.expect("an answer");
+    (response.status().as_u16(), response.text().await.expect("text"))
+}
 
-    // What was made in HL7 is there in JSON, and the other way round.
-    let key = deployed.manage(USER_ID, Method::GET, "/api/apiKeys", None).await[0].clone();
-    let string = key["key"].as_str().expect("a key");
-    assert!(created.text.contains(string));
-    let read = answer(call(Method::GET, &format!("/api/apiKeys/{}", key["id"]))).await;
-    assert_eq!(read.status, 200);
-    assert!(read.text.contains(string), "{}", read.text);
-    let missing = answer(call(Method::GET, "/api/apiKeys/9007199254740991")).await;
-    assert_eq!(missing.status, 404);
-    assert!(missing.text.contains("API Key not found"), "{}", missing.text);
+fn message(event: &str, zak: &str) -> String {
+    format!("MSH|^~\\&|LABGW|HOSP|NUXERA|APIKEYS|20260303090000+0000||ZAK^{event}^ZAK_Z01|C00001|P|2.5.1\r{zak}\r")
 }
 
 #[tokio::test]
-async fn a_key_is_made_and_read_in_fhir() {
-    const USER_ID: u64 = 4_232;
-    let deployed = Deployed::from_env();
-    let call = |method: Method, path: &str| {
-        deployed.call(method, path).bearer_auth(deployed.token(USER_ID)).header("x-response-format", "fhir")
-    };
-    let resource = repository::read("tests/corpus/fhir/create-parameters.json");
-    let create = call(Method::POST, "/api/apiKeys").header("x-request-format", "fhir").body(resource);
-    let created = answer(create.header("Content-Type", "application/fhir+json")).await;
-    assert_eq!(created.status, 201, "{}", created.text);
-    let basic: Value = created.json();
-    assert_eq!(basic["resourceType"], "Basic");
+async fn a_hospital_engine_works_with_messages_alone() {
+    let (status, created) =
+        send(Method::POST, "/api/apiKeys", "hl7", message("Z01", "ZAK|1|||Lab gateway|live|active")).await;
+    assert_eq!(status, 201, "{created}");
+    validators::hl7(&created).expect("valid");
+    let id = created.split("\rZAK|1|").nth(1).and_then(|zak| zak.split('|').next()).expect("an id").to_owned();
+    let (status, paused) =
+        send(Method::PATCH, &format!("/api/apiKeys/{id}/pause"), "hl7", message("Z06", &format!("ZAK|1|{id}"))).await;
+    assert_eq!(status, 200, "{paused}");
+    assert!(paused.contains("|ACK^Z06^ACK|") && paused.contains("\rMSA|AA|C00001\r"), "{paused}");
+    let (status, list) = send(Method::GET, "/api/apiKeys", "hl7", String::new()).await;
+    assert!(status == 200 && list.contains("|Lab gateway|live|paused|"), "{list}");
+    let (status, refused) = send(Method::POST, "/api/apiKeys", "hl7", message("Z01", "ZAK|1||||live|active")).await;
+    assert!(status == 400 && refused.contains("\rERR||ZAK^1^4|101^"), "{refused}");
+    validators::hl7(&refused).expect("valid");
+}
 
-    let key = deployed.manage(USER_ID, Method::GET, "/api/apiKeys", None).await[0].clone();
-    let read = answer(call(Method::GET, &format!("/api/apiKeys/{}", key["id"]))).await;
-    assert_eq!((read.status, read.json()["resourceType"].clone()), (200, "Basic".into()));
-    assert!(read.text.contains(key["key"].as_str().expect("a key")), "{}", read.text);
-    let missing = answer(call(Method::GET, "/api/apiKeys/9007199254740991")).await;
-    assert_eq!((missing.status, missing.json()["resourceType"].clone()), (404, "OperationOutcome".into()));
+#[tokio::test]
+async fn a_fhir_client_works_with_resources_alone() {
+    let parameters = json!({"resourceType": "Parameters", "parameter": [
+        {"name": "name", "valueString": "FHIR client"},
+        {"name": "type", "valueCode": "live"},
+        {"name": "status", "valueCode": "active"},
+    ]});
+    let (status, created) = send(Method::POST, "/api/apiKeys", "fhir", parameters.to_string()).await;
+    assert_eq!(status, 201, "{created}");
+    let created: Value = serde_json::from_str(&created).expect("JSON");
+    validators::fhir(&created).expect("valid");
+    let path = format!("/api/apiKeys/{}", created["id"].as_str().expect("an id"));
+    let (status, read) = send(Method::GET, &path, "fhir", String::new()).await;
+    assert_eq!((status, serde_json::from_str::<Value>(&read).expect("JSON")), (200, created.clone()));
+    let (status, missing) = send(Method::GET, "/api/apiKeys/9007199254740991", "fhir", String::new()).await;
+    let missing: Value = serde_json::from_str(&missing).expect("JSON");
+    assert_eq!((status, &missing["issue"][0]["code"]), (404, &json!("not-found")));
+    // What the resource's URLs name is published beside it.
+    let deployed = Deployed::from_env();
+    let profile = deployed.call(Method::GET, "/fhir/StructureDefinition/api-key").send().await.expect("an answer");
+    let profile: Value = profile.json().await.expect("JSON");
+    assert_eq!(profile["url"], created["meta"]["profile"][0]);
 }

@@ -1,89 +1,129 @@
-//! A key's life, over all management endpoints.
+//! A key's life through the gateway: every management endpoint once, and what only a gateway answers.
+
+use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::deployed::{Deployed, answer};
+use tests::deployed::Deployed;
+use tokio::task::JoinSet;
 
 /// Nobody else's in these tests.
-const USER_ID: u64 = 4_201;
+const USER_ID: u64 = 4_001;
 
 #[tokio::test]
-async fn a_key_lives_through_all_endpoints() {
+async fn a_key_lives_through_every_endpoint() {
     let deployed = Deployed::from_env();
-    let call = async |method: Method, path: &str, body: Option<Value>| {
-        deployed.manage(USER_ID, method, &format!("/api/apiKeys{path}"), body).await
+    let user = |method: Method, path: String, body: Option<Value>| {
+        let deployed = deployed.clone();
+        async move { deployed.manage(USER_ID, method, &path, body).await }
     };
-    let created = deployed.key(USER_ID, "Lab gateway").await;
-    let other = deployed.key(USER_ID, "Night ward").await;
-    let (id, other_id) = (&created["id"], &other["id"]);
-    assert_eq!(
-        (&created["status"], &created["is_default"], &created["user_id"]),
-        (&json!("active"), &json!(false), &json!(USER_ID))
-    );
-    assert_eq!(call(Method::GET, &format!("/{id}"), None).await, created);
-    assert_eq!(call(Method::GET, "", None).await, json!([created, other]));
-    assert_eq!(call(Method::GET, "/", None).await, json!([created, other]), "with a slash as well");
-    assert_eq!(call(Method::GET, &format!("/userKeys/{USER_ID}"), None).await, json!([created, other]));
+    let new = |name: &str| Some(json!({"name": name, "type": "live", "status": "active"}));
+    let first = user(Method::POST, "/api/apiKeys".into(), new("First")).await;
+    let second = user(Method::POST, "/api/apiKeys".into(), new("Second")).await;
+    let path = format!("/api/apiKeys/{}", first["id"]);
 
-    let expected = |changes: Value| {
-        let mut key = created.clone();
-        key.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
-        key
-    };
-    let update = json!({"name": "Lab gateway 2", "type": "t2yd", "expiry_at": null});
-    let updated = expected(update.clone());
-    assert_eq!(call(Method::PUT, &format!("/{id}"), Some(update.clone())).await, updated);
-    let paused = call(Method::PATCH, &format!("/{id}/pause"), None).await;
-    assert_eq!(paused["status"], "paused");
-    assert_eq!(call(Method::PATCH, &format!("/{id}/resume"), None).await, updated);
-    let is_default = |key: &Value| key["is_default"] == true;
-    assert!(is_default(&call(Method::PATCH, "/setDefault", Some(json!({"id": id}))).await));
-    assert!(is_default(&call(Method::PATCH, "/setDefault", Some(json!({"id": other_id, "old_id": id}))).await));
-    assert!(!is_default(&call(Method::GET, &format!("/{id}"), None).await));
-    assert!(!is_default(&call(Method::PATCH, "/removeDefault", Some(json!({"id": other_id}))).await));
-    let rotated = call(Method::POST, &format!("/{id}/rotate"), None).await;
-    assert_ne!(rotated["key"], created["key"]);
-    assert_eq!(call(Method::GET, &format!("/{id}/usage"), None).await["usage_count"], 0);
-
-    let deleted = call(Method::DELETE, &format!("/{id}"), None).await;
+    assert_eq!(user(Method::GET, path.clone(), None).await, first);
+    for list in ["/api/apiKeys", "/api/apiKeys/", &format!("/api/apiKeys/userKeys/{USER_ID}")] {
+        assert_eq!(user(Method::GET, list.into(), None).await, json!([first, second]), "{list}");
+    }
+    let renamed = user(Method::PUT, path.clone(), Some(json!({"name": "Renamed"}))).await;
+    assert_eq!((&renamed["name"], &renamed["key"]), (&json!("Renamed"), &first["key"]));
+    assert_eq!(user(Method::PATCH, format!("{path}/pause"), None).await["status"], "paused");
+    assert_eq!(user(Method::PATCH, format!("{path}/resume"), None).await["status"], "active");
+    for key in [&first, &second] {
+        let default = user(Method::PATCH, "/api/apiKeys/setDefault".into(), Some(json!({"id": key["id"]}))).await;
+        assert_eq!((&default["id"], &default["is_default"]), (&key["id"], &json!(true)));
+    }
+    let removed = user(Method::PATCH, "/api/apiKeys/removeDefault".into(), Some(json!({"id": second["id"]}))).await;
+    assert_eq!(removed["is_default"], false);
+    let rotated = user(Method::POST, format!("{path}/rotate"), None).await;
+    assert_ne!(rotated["key"], first["key"]);
+    let verify = json!({"key": rotated["key"]});
+    let call = deployed.call(Method::POST, "/api/apiKeys/verify").bearer_auth(deployed.service_token());
+    let verification: Value = call.json(&verify).send().await.expect("an answer").json().await.expect("JSON");
+    assert_eq!((&verification["valid"], &verification["id"]), (&json!(true), &first["id"]));
+    assert_eq!(user(Method::GET, format!("{path}/usage"), None).await["usage_count"], 1);
+    let deleted = user(Method::DELETE, path.clone(), None).await;
     assert_eq!(deleted, json!({"message": "API Key deleted successfully"}));
-    assert_eq!(call(Method::GET, "", None).await, json!([other]));
-    let trail = call(Method::GET, &format!("/{id}/audit"), None).await;
-    let actions = trail.as_array().expect("an array").iter().map(|entry| entry["action"].as_str().expect("an action"));
-    let actions: Vec<_> = actions.collect();
-    assert_eq!(actions, ["delete", "rotate", "remove_default", "set_default", "resume", "pause", "update", "create"]);
+    let trail = user(Method::GET, format!("{path}/audit"), None).await;
+    let actions: Vec<_> = trail.as_array().expect("a list").iter().map(|entry| entry["action"].clone()).collect();
+    let newest_first = ["delete", "rotate", "remove_default", "set_default", "resume", "pause", "update", "create"];
+    assert_eq!(actions, newest_first);
 }
 
 #[tokio::test]
-async fn pages_follow_their_links() {
-    const USER_ID: u64 = 4_202;
+async fn the_headers_lead_back_to_the_api() {
     let deployed = Deployed::from_env();
-    let mut names = Vec::new();
-    for name in ["a", "b", "c"] {
-        deployed.key(USER_ID, name).await;
-    }
-    let mut path = "/api/apiKeys?limit=2".to_owned();
+    let new = json!({"name": "Paged", "type": "test", "status": "active"});
     for _ in 0..2 {
-        let page = deployed.send(USER_ID, Method::GET, &path, None).await;
-        names.extend(page.ok().as_array().expect("an array").iter().map(|key| key["name"].clone()));
-        let Some(link) = page.header("link") else { break };
-        // The path as the client sees it, with the stage.
-        let next = link.strip_prefix('<').and_then(|link| link.split_once('>')).expect("a path").0;
-        path = next[next.find("/api/").expect("our path")..].to_owned();
+        let call = deployed.call(Method::POST, "/api/apiKeys").bearer_auth(deployed.token(4_002));
+        let response = call.json(&new).send().await.expect("an answer");
+        let location = response.headers()["location"].to_str().expect("ASCII").to_owned();
+        let key: Value = response.json().await.expect("JSON");
+        let read = deployed.call_absolute(Method::GET, &location).bearer_auth(deployed.token(4_002));
+        assert_eq!(read.send().await.expect("an answer").json::<Value>().await.expect("JSON"), key);
     }
-    assert_eq!(names, ["a", "b", "c"]);
+    let page = deployed.call(Method::GET, "/api/apiKeys?limit=1").bearer_auth(deployed.token(4_002));
+    let page = page.send().await.expect("an answer");
+    let link = page.headers()["link"].to_str().expect("ASCII").to_owned();
+    let next = link.strip_prefix('<').and_then(|link| link.split_once(">; rel=\"next\"")).expect("a link").0;
+    let first: Value = page.json().await.expect("JSON");
+    let next = deployed.call_absolute(Method::GET, next).bearer_auth(deployed.token(4_002));
+    let second: Value = next.send().await.expect("an answer").json().await.expect("JSON");
+    assert!(first[0]["id"].as_u64() < second[0]["id"].as_u64(), "{first} {second}");
 }
 
 #[tokio::test]
-async fn the_place_of_a_new_key_leads_to_it() {
-    const USER_ID: u64 = 4_203;
+async fn what_no_endpoint_sees_is_answered_by_the_gateway() {
     let deployed = Deployed::from_env();
-    let body = json!({"name": "k", "type": "test", "status": "active"});
-    let created = deployed.send(USER_ID, Method::POST, "/api/apiKeys", Some(body)).await;
-    assert_eq!(created.status, 201);
-    let location = created.header("location").expect("a place").to_owned();
-    let url =
-        reqwest::Url::parse(&tests::deployed::variable("API_URL")).expect("a URL").join(&location).expect("a path");
-    let read = answer(reqwest::Client::new().get(url).bearer_auth(deployed.token(USER_ID))).await;
-    assert_eq!(read.ok(), created.json());
+    for (method, path) in [
+        (Method::GET, "/"),
+        (Method::GET, "/api/nothing"),
+        (Method::POST, "/api/apiKeys/1"),
+        (Method::GET, "/api/apiKeys/1/pause"),
+    ] {
+        let response = deployed.call(method.clone(), path).send().await.expect("an answer");
+        let answer = (response.status().as_u16(), response.text().await.expect("text"));
+        assert_eq!(answer, (404, r#"{"error":"Not found"}"#.to_owned()), "{method} {path}");
+    }
+}
+
+/// Makes management calls of a user at once.
+async fn at_once(user_id: u64, calls: impl Iterator<Item = (Method, &'static str, Value)>) -> Vec<Value> {
+    let deployed = Deployed::from_env();
+    let calls = calls.map(|(method, path, body)| {
+        let deployed = deployed.clone();
+        async move { deployed.manage(user_id, method, path, Some(body)).await }
+    });
+    calls.collect::<JoinSet<_>>().join_all().await
+}
+
+fn creations(count: usize) -> impl Iterator<Item = (Method, &'static str, Value)> {
+    let new = json!({"name": "Many", "type": "live", "status": "active"});
+    std::iter::repeat_n((Method::POST, "/api/apiKeys", new), count)
+}
+
+fn ids(keys: &[Value]) -> BTreeSet<u64> {
+    keys.iter().map(|key| key["id"].as_u64().expect("an id")).collect()
+}
+
+#[tokio::test]
+async fn fifty_creations_at_once_have_ids_of_their_own() {
+    const USER_ID: u64 = 4_003;
+    let made = ids(&at_once(USER_ID, creations(50)).await);
+    assert_eq!(made.len(), 50);
+    let list = Deployed::from_env().manage(USER_ID, Method::GET, "/api/apiKeys", None).await;
+    assert_eq!(ids(list.as_array().expect("a list")), made);
+}
+
+#[tokio::test]
+async fn fifty_defaults_at_once_leave_one() {
+    const USER_ID: u64 = 4_004;
+    // More calls than a hundred a minute are refused, so each of 25 keys is made the default twice.
+    let made = ids(&at_once(USER_ID, creations(25)).await);
+    let defaults = made.iter().chain(&made).map(|id| (Method::PATCH, "/api/apiKeys/setDefault", json!({"id": id})));
+    assert!(at_once(USER_ID, defaults).await.iter().all(|key| key["is_default"] == true));
+    let list = Deployed::from_env().manage(USER_ID, Method::GET, "/api/apiKeys", None).await;
+    let list = list.as_array().expect("a list");
+    assert_eq!((list.len(), list.iter().filter(|key| key["is_default"] == true).count()), (25, 1));
 }

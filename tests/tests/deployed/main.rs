@@ -1,11 +1,10 @@
-//! The deployed service, through its gateway. What it logs meanwhile is judged in `deployed_logs.rs`.
+//! The deployed service, through its gateway.
 
 mod expire_keys;
 mod formats;
 mod gateway;
 mod isolation;
 mod lifecycle;
-mod races;
 mod readme;
-mod secrets;
+mod storage;
 mod transcribe;

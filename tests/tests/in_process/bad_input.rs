@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use shared::Operation;
-use tests::{TestApp, TestCall, tokens};
+use tests::{Contents, TestApp, TestCall, tokens};
 
 use Operation::{
     CreateKey, DeleteKey, GetKey, GetUsage, ListAudit, ListKeys, ListUserKeys, PauseKey, RemoveDefault, ResumeKey,
@@ -38,6 +38,32 @@ const WITH_BODY: [Operation; 5] = [CreateKey, UpdateKey, SetDefault, RemoveDefau
 /// The operations whose bodies, if they have one, are fields and no form.
 fn of_fields() -> impl Iterator<Item = Operation> {
     Operation::ALL.into_iter().filter(|operation| !operation.takes_form())
+}
+
+/// An app whose table must stay as it is.
+struct Subject {
+    test: TestApp,
+    before: Contents,
+}
+
+impl Subject {
+    async fn start() -> Self {
+        let test = start().await;
+        let before = test.contents().await.without_limits();
+        Self { test, before }
+    }
+
+    /// Checks that a call is refused because of some fields, in this order.
+    async fn refuses(&self, call: TestCall<'_>, fields: &[&str], what: &str) {
+        let answer = call.send().await;
+        println!("{what}: {} {}", answer.status, answer.text);
+        answer.assert_invalid(fields);
+    }
+
+    /// Checks that none of these calls wrote anything but the counters of calls, byte for byte.
+    async fn assert_untouched(&self) {
+        assert_eq!(self.test.contents().await.without_limits(), self.before);
+    }
 }
 
 /// An app in which user 7 has keys 1 (the default, with three audit entries) and 2, and limits do not matter.
@@ -76,15 +102,6 @@ fn right_body(operation: Operation) -> Value {
     }
 }
 
-/// Checks that a call is refused because of some fields, in this order, and that nothing is written.
-async fn assert_refused(test: &TestApp, call: TestCall<'_>, fields: &[&str], what: &str) {
-    let before = test.contents().await.without_limits();
-    let answer = call.send().await;
-    println!("{what}: {} {}", answer.status, answer.text);
-    answer.assert_invalid(fields);
-    assert_eq!(test.contents().await.without_limits(), before, "{what}");
-}
-
 /// The right body with a field replaced, or taken out.
 fn with(operation: Operation, name: &str, value: Option<Value>) -> String {
     let mut body = right_body(operation);
@@ -106,7 +123,8 @@ async fn the_right_bodies_are_accepted() {
 
 #[tokio::test]
 async fn a_body_must_be_a_json_object() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     for operation in of_fields() {
         for body in [
             "{",
@@ -137,29 +155,32 @@ async fn a_body_must_be_a_json_object() {
             "name=a&type=live",
             "<id>1</id>",
         ] {
-            assert_refused(&test, call(&test, operation).body(body), &["body"], body).await;
+            subject.refuses(call(test, operation).body(body), &["body"], body).await;
         }
         let deep = format!("{{\"name\":{}{}}}", "[".repeat(5_000), "]".repeat(5_000));
-        assert_refused(&test, call(&test, operation).body(&deep), &["body"], "deeply nested").await;
+        subject.refuses(call(test, operation).body(&deep), &["body"], "deeply nested").await;
         for bytes in [&b"\xff\xfe"[..], b"{\"name\":\"\xff\"}", b"\0", b"{}\0"] {
-            assert_refused(&test, call(&test, operation).base64_body(bytes), &["body"], "bytes").await;
+            subject.refuses(call(test, operation).base64_body(bytes), &["body"], "bytes").await;
         }
+        subject.assert_untouched().await;
     }
 }
 
 #[tokio::test]
 async fn a_missing_or_empty_body_is_refused_where_there_must_be_one() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     for operation in WITH_BODY {
-        assert_refused(&test, call(&test, operation), &["body"], "none").await;
-        assert_refused(&test, call(&test, operation).body(""), &["body"], "empty").await;
-        assert_refused(&test, call(&test, operation).base64_body(b""), &["body"], "empty bytes").await;
+        subject.refuses(call(test, operation), &["body"], "none").await;
+        subject.refuses(call(test, operation).body(""), &["body"], "empty").await;
+        subject.refuses(call(test, operation).base64_body(b""), &["body"], "empty bytes").await;
     }
-    assert_refused(&test, call(&test, CreateKey).body("{}"), &["name", "type", "status"], "nothing in it").await;
-    assert_refused(&test, call(&test, UpdateKey).body("{}"), &["body"], "nothing in it").await;
-    assert_refused(&test, call(&test, SetDefault).body("{}"), &["id"], "nothing in it").await;
-    assert_refused(&test, call(&test, RemoveDefault).body("{}"), &["id"], "nothing in it").await;
-    assert_refused(&test, call(&test, VerifyKey).body("{}"), &["key"], "nothing in it").await;
+    subject.refuses(call(test, CreateKey).body("{}"), &["name", "type", "status"], "nothing in it").await;
+    subject.refuses(call(test, UpdateKey).body("{}"), &["body"], "nothing in it").await;
+    subject.refuses(call(test, SetDefault).body("{}"), &["id"], "nothing in it").await;
+    subject.refuses(call(test, RemoveDefault).body("{}"), &["id"], "nothing in it").await;
+    subject.refuses(call(test, VerifyKey).body("{}"), &["key"], "nothing in it").await;
+    subject.assert_untouched().await;
 }
 
 #[tokio::test]
@@ -190,7 +211,8 @@ async fn a_body_has_at_most_16_kib_unless_it_is_a_form() {
 
 #[tokio::test]
 async fn names_have_1_to_100_characters_and_no_control_characters() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     for operation in [CreateKey, UpdateKey] {
         for name in [
             json!(""),
@@ -218,15 +240,17 @@ async fn names_have_1_to_100_characters_and_no_control_characters() {
             Value::Null,
         ] {
             let body = with(operation, "name", Some(name));
-            assert_refused(&test, call(&test, operation).body(&body), &["name"], &body).await;
+            subject.refuses(call(test, operation).body(&body), &["name"], &body).await;
         }
     }
-    assert_refused(&test, call(&test, CreateKey).body(&with(CreateKey, "name", None)), &["name"], "missing").await;
+    subject.refuses(call(test, CreateKey).body(&with(CreateKey, "name", None)), &["name"], "missing").await;
+    subject.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn types_and_statuses_are_one_of_the_documented() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     let wrong = [
         json!(""),
         json!("Live"),
@@ -245,7 +269,7 @@ async fn types_and_statuses_are_one_of_the_documented() {
     for value in wrong {
         for operation in [CreateKey, UpdateKey] {
             let body = with(operation, "type", Some(value.clone()));
-            assert_refused(&test, call(&test, operation).body(&body), &["type"], &body).await;
+            subject.refuses(call(test, operation).body(&body), &["type"], &body).await;
         }
     }
     let wrong = [
@@ -263,16 +287,18 @@ async fn types_and_statuses_are_one_of_the_documented() {
     ];
     for value in wrong {
         let body = with(CreateKey, "status", Some(value));
-        assert_refused(&test, call(&test, CreateKey).body(&body), &["status"], &body).await;
+        subject.refuses(call(test, CreateKey).body(&body), &["status"], &body).await;
     }
     for name in ["type", "status"] {
-        assert_refused(&test, call(&test, CreateKey).body(&with(CreateKey, name, None)), &[name], "missing").await;
+        subject.refuses(call(test, CreateKey).body(&with(CreateKey, name, None)), &[name], "missing").await;
     }
+    subject.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn an_expiry_is_a_timestamp_in_the_future() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     for operation in [CreateKey, UpdateKey] {
         for value in [
             json!("2026-03-01T12:00:00Z"),
@@ -308,14 +334,16 @@ async fn an_expiry_is_a_timestamp_in_the_future() {
             json!({}),
         ] {
             let body = with(operation, "expiry_at", Some(value));
-            assert_refused(&test, call(&test, operation).body(&body), &["expiry_at"], &body).await;
+            subject.refuses(call(test, operation).body(&body), &["expiry_at"], &body).await;
         }
     }
+    subject.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn ids_in_a_body_are_integers_from_1_to_2_to_the_53() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     for bad in [
         "0",
         "-1",
@@ -340,39 +368,46 @@ async fn ids_in_a_body_are_integers_from_1_to_2_to_the_53() {
             (SetDefault, format!("{{\"id\":2,\"old_id\":{bad}}}"), "old_id"),
             (RemoveDefault, format!("{{\"id\":{bad}}}"), "id"),
         ] {
-            assert_refused(&test, call(&test, operation).body(&body), &[field], &body).await;
+            subject.refuses(call(test, operation).body(&body), &[field], &body).await;
         }
     }
     for operation in [SetDefault, RemoveDefault] {
-        assert_refused(&test, call(&test, operation).body("{\"id\":null}"), &["id"], "null").await;
+        subject.refuses(call(test, operation).body("{\"id\":null}"), &["id"], "null").await;
     }
-    let both = call(&test, SetDefault).body("{\"id\":\"2\",\"old_id\":\"1\"}");
-    assert_refused(&test, both, &["id", "old_id"], "both at once").await;
+    let both = call(test, SetDefault).body("{\"id\":\"2\",\"old_id\":\"1\"}");
+    subject.refuses(both, &["id", "old_id"], "both at once").await;
+    subject.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn a_grace_period_is_at_most_30_days_and_a_key_to_verify_a_string() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     let unlike = [json!("60"), json!(1.5), json!(60.0), json!(true), json!([]), json!({}), Value::Null];
     for value in [json!(-1), json!(2_592_001), json!(u64::MAX)].iter().chain(&unlike) {
         let body = with(RotateKey, "grace_period_seconds", Some(value.clone()));
-        assert_refused(&test, call(&test, RotateKey).body(&body), &["grace_period_seconds"], &body).await;
+        subject.refuses(call(test, RotateKey).body(&body), &["grace_period_seconds"], &body).await;
     }
     for value in [json!(1), json!(true), json!([]), json!(["x"]), json!({}), Value::Null] {
         let body = with(VerifyKey, "key", Some(value));
-        assert_refused(&test, call(&test, VerifyKey).body(&body), &["key"], &body).await;
+        subject.refuses(call(test, VerifyKey).body(&body), &["key"], &body).await;
     }
+    subject.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn an_idempotency_key_is_1_to_255_visible_ascii_characters() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     for operation in [CreateKey, RotateKey] {
         for key in ["", " ", "a b", "a\tb", "é", &"k".repeat(256)] {
-            let call = call(&test, operation).json(&right_body(operation)).header("Idempotency-Key", key);
-            assert_refused(&test, call, &["Idempotency-Key"], &format!("{operation:?} {key:?}")).await;
+            let call = call(test, operation).json(&right_body(operation)).header("Idempotency-Key", key);
+            subject.refuses(call, &["Idempotency-Key"], &format!("{operation:?} {key:?}")).await;
         }
-        let call = call(&test, operation).json(&right_body(operation));
+    }
+    subject.assert_untouched().await;
+    for operation in [CreateKey, RotateKey] {
+        let call = call(test, operation).json(&right_body(operation));
         let key = format!("{:~<255}", operation.name());
         let answer = call.header("Idempotency-Key", &key).send().await;
         assert!(answer.status < 300, "{}", answer.text);
@@ -381,7 +416,8 @@ async fn an_idempotency_key_is_1_to_255_visible_ascii_characters() {
 
 #[tokio::test]
 async fn fields_that_a_route_does_not_know_are_refused() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     for (operation, unknown) in [
         (
             CreateKey,
@@ -404,15 +440,17 @@ async fn fields_that_a_route_does_not_know_are_refused() {
         for name in unknown.into_iter().chain(["x", "", "__proto__", "a b"]) {
             for value in [json!(1), Value::Null] {
                 let body = with(operation, name, Some(value));
-                assert_refused(&test, call(&test, operation).body(&body), &[name], &body).await;
+                subject.refuses(call(test, operation).body(&body), &[name], &body).await;
             }
         }
+        subject.assert_untouched().await;
     }
 }
 
 #[tokio::test]
 async fn a_field_that_occurs_twice_is_refused() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     for (operation, body, field) in [
         (CreateKey, r#"{"name":"c","type":"live","status":"active","name":"d"}"#, "name"),
         (CreateKey, r#"{"name":"c","name":"c","type":"live","status":"active"}"#, "name"),
@@ -428,76 +466,86 @@ async fn a_field_that_occurs_twice_is_refused() {
         (RotateKey, r#"{"grace_period_seconds":0,"grace_period_seconds":0}"#, "grace_period_seconds"),
         (VerifyKey, r#"{"key":"x","key":"x"}"#, "key"),
     ] {
-        assert_refused(&test, call(&test, operation).body(body), &[field], body).await;
+        subject.refuses(call(test, operation).body(body), &[field], body).await;
     }
+    subject.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn all_mistakes_are_named_at_once() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     let body = json!({"name": "", "type": "x", "status": 1, "expiry_at": "x", "more": 1});
     let fields = ["name", "type", "status", "expiry_at", "more"];
-    assert_refused(&test, call(&test, CreateKey).json(&body), &fields, "create").await;
+    subject.refuses(call(test, CreateKey).json(&body), &fields, "create").await;
     let body = json!({"type": null, "status": "active", "expiry_at": "2020-01-01T00:00:00Z", "id": 2});
-    let answer = call(&test, UpdateKey).json(&body).send().await;
+    let answer = call(test, UpdateKey).json(&body).send().await;
     let fields: Vec<Value> =
         answer.json()["details"].as_array().expect("details").iter().map(|detail| detail["field"].clone()).collect();
     assert_eq!(fields.len(), 4, "{}", answer.text);
     assert_eq!(fields[..2], ["type", "expiry_at"]);
+    subject.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn ids_in_the_path_are_canonical() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     for operation in [GetKey, UpdateKey, DeleteKey, PauseKey, ResumeKey, ListAudit, RotateKey, GetUsage] {
         for id in NOT_AN_ID {
             let call = test.call(operation).id(id);
             let call = if operation.takes_body() { call.json(&right_body(operation)) } else { call };
-            assert_refused(&test, call, &["id"], &format!("{operation:?} {id:?}")).await;
+            subject.refuses(call, &["id"], &format!("{operation:?} {id:?}")).await;
         }
+        subject.assert_untouched().await;
     }
     for id in NOT_AN_ID {
         let call = test.call(ListUserKeys).path_parameter("user_id", id);
-        assert_refused(&test, call, &["user_id"], id).await;
+        subject.refuses(call, &["user_id"], id).await;
     }
+    subject.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn a_limit_is_an_integer_from_1_to_1000() {
-    let test = start().await;
+    let subject = Subject::start().await;
+    let test = &subject.test;
     for operation in [ListKeys, ListUserKeys, ListAudit] {
         for limit in
             ["0", "-1", "+1", "1001", "01", "1.0", "1e2", "x", "", " 1", "1 ", "4294967297", "１", "1,2", "null"]
         {
-            let call = call(&test, operation).query("limit", limit);
-            assert_refused(&test, call, &["limit"], &format!("{operation:?} {limit:?}")).await;
+            let call = call(test, operation).query("limit", limit);
+            subject.refuses(call, &["limit"], &format!("{operation:?} {limit:?}")).await;
         }
         for limit in ["1", "1000"] {
-            call(&test, operation).query("limit", limit).send().await.ok();
+            call(test, operation).query("limit", limit).send().await.ok();
         }
     }
+    subject.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn a_cursor_is_one_that_a_link_gave() {
-    let test = start().await;
-    let key_cursor = call(&test, ListKeys).query("limit", "1").send().await.next_cursor().expect("more").to_owned();
-    let entry_cursor = call(&test, ListAudit).query("limit", "1").send().await.next_cursor().expect("more").to_owned();
+    let subject = Subject::start().await;
+    let test = &subject.test;
+    let key_cursor = call(test, ListKeys).query("limit", "1").send().await.next_cursor().expect("more").to_owned();
+    let entry_cursor = call(test, ListAudit).query("limit", "1").send().await.next_cursor().expect("more").to_owned();
     let encoded = ["0", "-1", "01", "x", "", "KEY#0000000000000001", "USER#8", "9007199254740992", "1 ", "{\"id\":1}"]
         .map(|text| URL_SAFE_NO_PAD.encode(text));
     let garbage = ["", "x", "!", "MQ==", "1", "..", "%4d%51", "////", "MQ MQ", "\u{0}", "é"].map(str::to_owned);
     for operation in [ListKeys, ListUserKeys, ListAudit] {
         let other = if operation == ListAudit { &key_cursor } else { &entry_cursor };
         for cursor in garbage.iter().chain(&encoded).chain([other]) {
-            let call = call(&test, operation).query("cursor", cursor);
-            assert_refused(&test, call, &["cursor"], &format!("{operation:?} {cursor:?}")).await;
+            let call = call(test, operation).query("cursor", cursor);
+            subject.refuses(call, &["cursor"], &format!("{operation:?} {cursor:?}")).await;
         }
     }
     for (operation, cursor) in [(ListKeys, &key_cursor), (ListUserKeys, &key_cursor), (ListAudit, &entry_cursor)] {
-        call(&test, operation).query("cursor", cursor).send().await.ok();
-        let bad_limit = call(&test, operation).query("cursor", cursor).query("limit", "0");
-        assert_refused(&test, bad_limit, &["limit"], "a bad limit beside it").await;
+        call(test, operation).query("cursor", cursor).send().await.ok();
+        let bad_limit = call(test, operation).query("cursor", cursor).query("limit", "0");
+        subject.refuses(bad_limit, &["limit"], "a bad limit beside it").await;
     }
+    subject.assert_untouched().await;
 }
 
 #[tokio::test]

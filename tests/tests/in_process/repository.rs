@@ -29,7 +29,6 @@ fn route(method: &str, path: &str) -> String {
 fn template_routes() -> Routes {
     let template = repository::yaml("template.yaml");
     let resources = template["Resources"].as_mapping().expect("resources");
-    // A loop has no type.
     let functions = resources.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
     let routes = functions.map(|function| {
         let properties = &function["Properties"];
@@ -220,5 +219,28 @@ fn a_main_is_wiring() {
     for name in repository::functions() {
         let lines = repository::read(&format!("functions/{name}/src/main.rs")).lines().count();
         assert!(lines < 10, "{name}: {lines} lines");
+    }
+}
+
+/// Every `$ref` in a document.
+fn references(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Mapping(fields) => fields
+            .iter()
+            .flat_map(|(name, value)| if name == "$ref" { vec![text(value)] } else { references(value) })
+            .collect(),
+        Value::Sequence(values) => values.iter().flat_map(references).collect(),
+        Value::Tagged(tagged) => references(&tagged.value),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+#[test]
+fn every_reference_in_openapi_leads_somewhere() {
+    let openapi = repository::yaml("openapi.yaml");
+    for reference in references(&openapi) {
+        let path = reference.strip_prefix("#/").expect("a reference within the document").split('/');
+        let found = path.fold(Some(&openapi), |at, name| at?.get(name.replace("~1", "/")));
+        assert!(found.is_some(), "{reference}");
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_yaml_ng::Value;
+use shared::config::Lanes;
 use shared::events::SOURCE;
+use shared::keys::UserId;
 use tests::repository;
 
 /// Plan, keys, authorizer and API of the outer wall.
@@ -11,45 +13,43 @@ use tests::repository;
 fn each_lane_is_a_key_in_a_plan_and_the_authorizer_names_them_all() {
     let template = repository::yaml("template.yaml");
     let resources = &template["Resources"];
-    let [variable, numbers, lane] = list(&resources["Fn::ForEach::Lanes"]) else { panic!("a loop has three parts") };
-    assert_eq!(text(variable), "Number");
-
     let function = &resources["AssignLaneFunction"]["Properties"];
     let settings = &function["Environment"]["Variables"];
-    let count: usize = text(&settings["LANES"]).parse().expect("a number");
-    let expected: Vec<String> = (0..count).map(|number| number.to_string()).collect();
-    assert_eq!(list(numbers).iter().map(text).collect::<Vec<_>>(), expected);
-
-    // The values that the function forms from its settings.
-    let values = [&lane["Lane${Number}"], &resources["UnauthenticatedLane"]].map(|key| {
-        assert_eq!(
-            (text(&key["Type"]), &key["Properties"]["Enabled"]),
-            ("AWS::ApiGateway::ApiKey", &Value::Bool(true))
-        );
-        let [form, parts] = list(untagged(&key["Properties"]["Value"])) else { panic!("a form and its parts") };
-        assert_eq!(parts["Stack"], settings["LANE_KEY_PREFIX"], "the stack's id");
-        text(form)
+    let lanes = Lanes {
+        key_prefix: value(&settings["LANE_KEY_PREFIX"]),
+        count: text(&settings["LANES"]).parse().expect("a number"),
+    };
+    let users = (0..lanes.count.get()).map(|number| {
+        let user_id = UserId::new(lanes.count.get() + number).expect("an id");
+        (format!("Lane{number}"), "LanePlan", lanes.of_user(user_id))
     });
-    assert_eq!(values, ["${Stack}lane${Number}", "${Stack}unauthenticated"]);
+    let unauthenticated = ("UnauthenticatedLane".to_owned(), "UnauthenticatedPlan", lanes.unauthenticated());
+    let expected: Vec<(String, &str, String)> = users.chain([unauthenticated]).collect();
+    let of_type = |kind: &'static str| {
+        let resources = resources.as_mapping().expect("resources").iter();
+        resources.filter(move |(_, resource)| resource["Type"] == kind).map(|(name, _)| text(name)).collect::<Vec<_>>()
+    };
+    assert_eq!(of_type("AWS::ApiGateway::ApiKey").len(), expected.len());
+    assert_eq!(of_type("AWS::ApiGateway::UsagePlanKey").len(), expected.len());
+    for (lane, plan, key) in &expected {
+        let properties = &resources[lane.as_str()]["Properties"];
+        assert_eq!((value(&properties["Value"]), &properties["Enabled"]), (key.clone(), &Value::Bool(true)));
+        // As it is when the stack's id takes its place; API Gateway takes keys of 20 to 128 letters and digits.
+        let value = key.replace("${Stack}", "8b7d4a4d2eaa");
+        assert!((20..=128).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{value}");
+        let member = &resources[format!("{lane}InPlan").as_str()]["Properties"];
+        assert_eq!((text(untagged(&member["KeyId"])), text(untagged(&member["UsagePlanId"]))), (lane.as_str(), *plan));
+    }
+
+    for plan in ["LanePlan", "UnauthenticatedPlan"] {
+        let plan = &resources[plan]["Properties"];
+        let [stage] = list(&plan["ApiStages"]) else { panic!("one stage") };
+        assert_eq!((text(untagged(&stage["ApiId"])), text(untagged(&stage["Stage"]))), ("Api", "Api.Stage"));
+        assert!(!plan["Throttle"]["RateLimit"].is_null() && !plan["Throttle"]["BurstLimit"].is_null());
+        assert!(!plan["Quota"]["Limit"].is_null() && plan["Quota"]["Period"] == "DAY");
+    }
 
     let api = &resources["Api"]["Properties"];
-    for (member, plan) in
-        [(&lane["Lane${Number}InPlan"], "LanePlan"), (&resources["UnauthenticatedLaneInPlan"], "UnauthenticatedPlan")]
-    {
-        assert_eq!(text(&member["Type"]), "AWS::ApiGateway::UsagePlanKey");
-        assert_eq!(text(untagged(&member["Properties"]["UsagePlanId"])), plan);
-        let plan = &resources[plan];
-        assert_eq!(text(&plan["Type"]), "AWS::ApiGateway::UsagePlan");
-        let [stage] = list(&plan["Properties"]["ApiStages"]) else { panic!("one stage") };
-        assert_eq!((text(untagged(&stage["ApiId"])), text(untagged(&stage["Stage"]))), ("Api", "Api.Stage"));
-        for (limits, names) in [("Throttle", ["RateLimit", "BurstLimit"]), ("Quota", ["Limit", "Period"])] {
-            assert!(names.iter().all(|name| !plan["Properties"][limits][*name].is_null()), "{limits}");
-        }
-        assert_eq!(text(&plan["Properties"]["Quota"]["Period"]), "DAY");
-    }
-    assert_eq!(text(&untagged(&lane["Lane${Number}InPlan"]["Properties"]["KeyId"])["Fn::Sub"]), "Lane${Number}");
-    assert_eq!(text(untagged(&resources["UnauthenticatedLaneInPlan"]["Properties"]["KeyId"])), "UnauthenticatedLane");
-
     assert_eq!(text(&api["ApiKeySourceType"]), "AUTHORIZER", "a caller cannot choose a lane");
     let auth = &api["Auth"];
     assert_eq!(text(untagged(&auth["ApiKeyRequired"])), "UsagePlanKeyRequired");
@@ -67,15 +67,6 @@ fn each_lane_is_a_key_in_a_plan_and_the_authorizer_names_them_all() {
         assert_eq!(response["StatusCode"], 429);
         assert_eq!(text(&response["ResponseTemplates"]["application/json"]), r#"{"error":"Rate limit exceeded"}"#);
         assert!(!response["ResponseParameters"]["Headers"]["Retry-After"].is_null());
-    }
-}
-
-/// API Gateway takes keys of 20 to 128 characters.
-#[test]
-fn the_values_of_lanes_are_ones_that_the_gateway_takes() {
-    let stack = "f81d4fae7dec11d0a76500a0c91e6bf6";
-    for value in [format!("{stack}lane0"), format!("{stack}lane15"), format!("{stack}unauthenticated")] {
-        assert!((20..=128).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     }
 }
 
@@ -103,6 +94,14 @@ fn events_are_published_and_subscribed_under_the_same_name() {
     let may_publish = list(statements).iter().find(|statement| statement["Action"] == "events:PutEvents");
     let condition = &may_publish.expect("a statement")["Condition"]["StringEquals"]["events:source"];
     assert_eq!(text(condition), SOURCE);
+}
+
+/// The form of a key's value, which all take the end of the stack's id into.
+fn value(form: &Value) -> String {
+    let [form, parts] = list(untagged(form)) else { panic!("a form and its parts") };
+    let stack_id = serde_yaml_ng::to_string(&parts["Stack"]).expect("YAML");
+    assert!(stack_id.contains("AWS::StackId"), "{stack_id}");
+    text(form).to_owned()
 }
 
 fn untagged(value: &Value) -> &Value {
