@@ -50,10 +50,16 @@ impl Deployed {
         self.sign(&json!({"user_id": user_id, "exp": now().timestamp() + 3_600}))
     }
 
+    /// The same with a role.
+    #[must_use]
+    pub fn token_with_role(&self, user_id: u64, role: &str) -> String {
+        self.sign(&json!({"user_id": user_id, "role": role, "exp": now().timestamp() + 3_600}))
+    }
+
     /// The same of a service that verifies keys.
     #[must_use]
     pub fn service_token(&self) -> String {
-        self.sign(&json!({"user_id": 900, "role": "service", "exp": now().timestamp() + 3_600}))
+        self.token_with_role(900, "service")
     }
 
     fn sign(&self, claims: &Value) -> String {

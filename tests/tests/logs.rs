@@ -36,7 +36,9 @@ fn the_logs_of_a_full_run_tell_of_every_operation_and_hold_no_secret() {
     let missing: Vec<_> =
         Operation::ALL.map(Operation::name).into_iter().filter(|name| !logged.contains(name)).collect();
     assert!(missing.is_empty(), "no line tells of {missing:?}, in {} lines", lines.len());
+    let mut requests = BTreeSet::new();
     for line in lines.iter().filter(|line| line["operation"].is_string()) {
+        assert!(requests.insert(line["request_id"].to_string()), "a call is told of twice: {line}");
         for field in ["level", "request_id", "status", "duration_ms"] {
             assert!(!line[field].is_null(), "{field} is missing in {line}");
         }

@@ -43,3 +43,21 @@ async fn answer(deployed: &Deployed, method: &Method, path: &str, body: Option<&
     let response = body.into_iter().fold(call, RequestBuilder::json).send().await.expect("an answer");
     (response.status().as_u16(), response.json().await.expect("JSON"))
 }
+
+#[tokio::test]
+async fn lists_of_others_are_for_admins_and_masked() {
+    let deployed = Deployed::from_env();
+    let body = json!({"name": "Theirs", "type": "live", "status": "active"});
+    let key = deployed.manage(4_213, Method::POST, "/api/apiKeys", Some(body)).await;
+    // Refused alike, whether or not there is such a user.
+    for path in ["/api/apiKeys/userKeys/4213", "/api/apiKeys/userKeys/4214"] {
+        let refused = answer(&deployed, &Method::GET, path, None).await;
+        assert_eq!(refused, (403, json!({"error": "Access denied"})), "{path}");
+    }
+    let call = deployed.call(Method::GET, "/api/apiKeys/userKeys/4213");
+    let list = call.bearer_auth(deployed.token_with_role(4_215, "admin")).send().await.expect("an answer");
+    let list = list.text().await.expect("text");
+    let string = key["key"].as_str().expect("a key");
+    assert!(list.contains(&format!("nux_live_…{}", &string[string.len() - 4..])), "{list}");
+    assert!(!list.contains(string), "{list}");
+}

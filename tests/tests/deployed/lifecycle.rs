@@ -1,8 +1,11 @@
 //! A key's life through the gateway: every management endpoint once, and what only a gateway answers.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::deployed::Deployed;
+use tokio::task::JoinSet;
 
 /// Nobody else's in these tests.
 const USER_ID: u64 = 4_001;
@@ -85,31 +88,42 @@ async fn what_no_endpoint_sees_is_answered_by_the_gateway() {
     }
 }
 
-#[tokio::test]
-async fn calls_that_run_into_each_other_leave_one_default_and_distinct_ids() {
-    const PARALLEL_USER: u64 = 4_003;
+/// Makes management calls of a user at once.
+async fn at_once(user_id: u64, calls: impl Iterator<Item = (Method, &'static str, Value)>) -> Vec<Value> {
     let deployed = Deployed::from_env();
-    let together = |calls: Vec<(Method, &'static str, Value)>| {
+    let calls = calls.map(|(method, path, body)| {
         let deployed = deployed.clone();
-        async move {
-            let calls = calls.into_iter().map(|(method, path, body)| {
-                let deployed = deployed.clone();
-                tokio::spawn(async move { deployed.manage(PARALLEL_USER, method, path, Some(body)).await })
-            });
-            let mut answers = Vec::new();
-            for call in calls.collect::<Vec<_>>() {
-                answers.push(call.await.expect("an answer"));
-            }
-            answers
-        }
-    };
+        async move { deployed.manage(user_id, method, path, Some(body)).await }
+    });
+    calls.collect::<JoinSet<_>>().join_all().await
+}
+
+fn creations(count: usize) -> impl Iterator<Item = (Method, &'static str, Value)> {
     let new = json!({"name": "Many", "type": "live", "status": "active"});
-    let keys = together((0..40).map(|_| (Method::POST, "/api/apiKeys", new.clone())).collect()).await;
-    let ids: std::collections::BTreeSet<u64> = keys.iter().filter_map(|key| key["id"].as_u64()).collect();
-    assert_eq!(ids.len(), 40);
-    let defaults = ids.iter().map(|id| (Method::PATCH, "/api/apiKeys/setDefault", json!({"id": id}))).collect();
-    assert!(together(defaults).await.iter().all(|key| key["is_default"] == true));
-    let keys = deployed.manage(PARALLEL_USER, Method::GET, "/api/apiKeys", None).await;
-    let keys = keys.as_array().expect("a list");
-    assert_eq!((keys.len(), keys.iter().filter(|key| key["is_default"] == true).count()), (40, 1));
+    std::iter::repeat_n((Method::POST, "/api/apiKeys", new), count)
+}
+
+fn ids(keys: &[Value]) -> BTreeSet<u64> {
+    keys.iter().map(|key| key["id"].as_u64().expect("an id")).collect()
+}
+
+#[tokio::test]
+async fn fifty_creations_at_once_have_ids_of_their_own() {
+    const USER_ID: u64 = 4_003;
+    let made = ids(&at_once(USER_ID, creations(50)).await);
+    assert_eq!(made.len(), 50);
+    let list = Deployed::from_env().manage(USER_ID, Method::GET, "/api/apiKeys", None).await;
+    assert_eq!(ids(list.as_array().expect("a list")), made);
+}
+
+#[tokio::test]
+async fn fifty_defaults_at_once_leave_one() {
+    const USER_ID: u64 = 4_004;
+    // More calls than a hundred a minute are refused, so each of 25 keys is made the default twice.
+    let made = ids(&at_once(USER_ID, creations(25)).await);
+    let defaults = made.iter().chain(&made).map(|id| (Method::PATCH, "/api/apiKeys/setDefault", json!({"id": id})));
+    assert!(at_once(USER_ID, defaults).await.iter().all(|key| key["is_default"] == true));
+    let list = Deployed::from_env().manage(USER_ID, Method::GET, "/api/apiKeys", None).await;
+    let list = list.as_array().expect("a list");
+    assert_eq!((list.len(), list.iter().filter(|key| key["is_default"] == true).count()), (25, 1));
 }

@@ -2,6 +2,7 @@
 
 mod expire_keys;
 mod formats;
+mod gateway;
 mod isolation;
 mod lifecycle;
 mod readme;

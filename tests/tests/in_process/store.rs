@@ -267,17 +267,22 @@ async fn a_default_that_is_deleted_meanwhile_is_not_set(engine: Engine) {
 async fn defaults_that_are_set_at_once_are_both_in_the_trail(engine: Engine) {
     let url = engine.start().await;
     let test = TestApp::on(&url, &[]).await;
-    test.key("a").await;
-    test.key("b").await;
-    let call = async |second: &TestApp| set_default(second, 1, None).await;
-    let (answer, _) = overtaken(&test, &url, call, async || {
-        assert_eq!(set_default(&test, 2, None).await.status, 200);
-    })
-    .await;
-    assert_eq!((answer.status, &answer.json()["is_default"]), (200, &json!(true)));
-    let contents = contents(&test).await;
-    assert_eq!(contents.default_id(7), Some(1));
-    assert_eq!(contents.actions(7), ["create", "create", "remove_default", "set_default", "set_default"]);
+    for name in ["a", "b", "c"] {
+        test.key(name).await;
+    }
+    // First where there was no default, then where both take the place of one.
+    for (late, early) in [(1, 2), (2, 3)] {
+        let call = async |second: &TestApp| set_default(second, late, None).await;
+        let (answer, _) = overtaken(&test, &url, call, async || {
+            assert_eq!(set_default(&test, early, None).await.status, 200);
+        })
+        .await;
+        assert_eq!((answer.status, &answer.json()["is_default"]), (200, &json!(true)));
+        assert_eq!(contents(&test).await.default_id(7), Some(late));
+    }
+    let actions = contents(&test).await.actions(7);
+    let count = |action: &str| actions.iter().filter(|known| *known == action).count();
+    assert_eq!((count("set_default"), count("remove_default")), (4, 3));
 }
 
 async fn deleting_the_default_leaves_none(engine: Engine) {
