@@ -81,6 +81,9 @@ def supply_condition_keys():
         if service == "kms":
             pairs = json.loads(body).get("EncryptionContext", {})
             context |= {f"kms:EncryptionContext:{name}": value for name, value in pairs.items()}
+        if action == "events:PutEvents":
+            # The functions publish under one name.
+            context["events:source"] = json.loads(body)["Entries"][0]["Source"]
         return context
 
     iam_actions.dynamodb_service_context = with_leading_keys

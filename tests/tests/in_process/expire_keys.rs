@@ -11,6 +11,7 @@ use shared::clock::{Clock, Random};
 use shared::keys::Vault;
 use shared::schedule::Run;
 use shared::{App, Error, Operation};
+use tests::engine::Engine;
 use tests::event_bus::{BusAnswer, EventBus};
 use tests::{TestApp, backlog};
 
@@ -341,4 +342,26 @@ fn with_clock(test: &TestApp, clock: Clock) -> App {
     let table = test.app.table.clone();
     let vault = Vault::new(table.clone(), aws_config::SdkConfig::builder().build(), String::new());
     App::new(test.app.config.clone(), table, vault, clock, Random::system()).expect("settings")
+}
+
+/// AWS's own engine, the reference for the index, its pages and the transactions.
+mod dynamodb_local {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_sweeps_the_same() {
+        let test = TestApp::on(&Engine::DynamoDbLocal.start().await, &[]).await;
+        let bus = EventBus::default();
+        let keys = 130;
+        backlog::fill(&test, keys, 1, 1, TimeDelta::zero()).await;
+        backlog::fill(&test, keys, 1, 2, TimeDelta::days(300)).await;
+        let id = key_for(&test, TimeDelta::days(8)).await;
+        let sweeps = join_all((0..2).map(|_| sweep(&test, &bus))).await;
+        let expired: u64 = sweeps.into_iter().map(|swept| swept.expect("no failure").expired).sum();
+        assert_eq!((expired, bus.take().len() as u64), (keys, keys));
+        test.advance(TimeDelta::days(1));
+        assert_eq!(sweep(&test, &bus).await.expect("no failure"), Swept { scanned: 1, notified: 1, ..NOTHING });
+        assert_eq!(kinds(&bus), [("API Key Expiring", id, Some(7))]);
+        assert_eq!(sweep(&test, &bus).await.expect("no failure"), NOTHING);
+    }
 }
