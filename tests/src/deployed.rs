@@ -1,5 +1,6 @@
 //! The deployed service, as its users see it: a URL, tokens, and what `local_aws.py run` says about the stack.
 
+use aws_config::{BehaviorVersion, SdkConfig};
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{EncodingKey, Header};
 use reqwest::{Client, Method, RequestBuilder};
@@ -12,8 +13,6 @@ pub struct Deployed {
     client: Client,
     url: String,
     jwt_secret: String,
-    /// Where its AWS is.
-    pub aws_endpoint: String,
     /// Its table.
     pub table_name: String,
 }
@@ -35,7 +34,6 @@ impl Deployed {
             client,
             url: variable("API_URL"),
             jwt_secret: variable("JWT_SECRET"),
-            aws_endpoint: variable("AWS_ENDPOINT_URL"),
             table_name: variable("TABLE_NAME"),
         }
     }
@@ -65,6 +63,16 @@ impl Deployed {
     fn sign(&self, claims: &Value) -> String {
         let key = EncodingKey::from_secret(self.jwt_secret.as_bytes());
         jsonwebtoken::encode(&Header::default(), claims, &key).expect("HS256 signs")
+    }
+
+    /// The configuration of clients of the deployment's AWS, which the environment names as AWS's own tools know it.
+    ///
+    /// # Panics
+    ///
+    /// If there can be no HTTP client.
+    pub async fn sdk_config(&self) -> SdkConfig {
+        let loader = aws_config::defaults(BehaviorVersion::latest());
+        shared::app::sdk_config(loader).await.expect("an HTTP client")
     }
 
     /// A call without credentials, to be sent.

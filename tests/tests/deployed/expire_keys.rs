@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 use shared::clock::Clock;
+use tests::deployed::Deployed;
 use tests::tokens;
 
 /// The schedule comes by every minute.
@@ -14,8 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(100);
 
 #[tokio::test]
 async fn a_key_that_ends_is_swept_by_the_schedule_and_told_to_subscribers() {
-    let loader = aws_config::defaults(BehaviorVersion::latest());
-    let sdk = shared::app::sdk_config(loader).await.expect("an HTTP client");
+    let sdk = Deployed::from_env().sdk_config().await;
     let subscription = Subscription::begin(&sdk).await;
     let token = tokens::sign_with(&variable("JWT_SECRET"), &json!({"user_id": 5_407, "exp": 4_102_444_800_u64}));
     let client = reqwest::Client::new();
