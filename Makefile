@@ -46,7 +46,7 @@ check-template: $(VENV)
 
 # --workspace everywhere, so that cargo compiles the dependencies with one set of features, once.
 test-in-process: $(VENV) validators
-	python local/dynamodb_local.py cargo test --workspace --lib --test in_process
+	python local/dynamodb_local.py cargo test --workspace --lib --test in_process --test fuzz_formats
 
 # Against a local AWS of its own: a free port, and a state that starts empty.
 test-deployed: export LOCAL_DIR := .local/test

@@ -9,6 +9,7 @@ mod delete_key;
 mod expire_keys;
 mod expired_keys;
 mod faults;
+mod formats;
 mod get_conformance;
 mod get_key;
 mod get_usage;
