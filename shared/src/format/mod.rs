@@ -158,6 +158,23 @@ pub fn write(format: Format, content: &Content, about: &Context<'_>) -> Vec<u8> 
     }
 }
 
+/// The fields of a key by their JSON names, those of requests and those of the server. HL7 has them in this order.
+const FIELDS: [&str; 13] = [
+    "id",
+    "key",
+    "name",
+    "type",
+    "status",
+    "is_default",
+    "created_at",
+    "expiry_at",
+    "user_id",
+    "old_id",
+    "last_used_at",
+    "usage_count",
+    "grace_period_seconds",
+];
+
 /// The fields of an operation's request body, by their JSON names. The readers of formats with one shape for every
 /// operation refuse the others by it; JSON's leaves that to the endpoints.
 const fn inputs(operation: Operation) -> &'static [&'static str] {

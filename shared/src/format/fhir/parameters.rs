@@ -3,24 +3,7 @@
 use super::element::Reading;
 use super::node::Member;
 use crate::error::Reason;
-use crate::format::{Expected, Fields};
-
-/// The fields of a key by their JSON names, those of requests and those of the server.
-const FIELDS: [&str; 13] = [
-    "id",
-    "key",
-    "name",
-    "type",
-    "status",
-    "is_default",
-    "created_at",
-    "expiry_at",
-    "user_id",
-    "old_id",
-    "last_used_at",
-    "usage_count",
-    "grace_period_seconds",
-];
+use crate::format::{Expected, FIELDS, Fields};
 
 /// Reads the members of the resource.
 pub(super) fn read(members: &[Member<'_>], expected: Expected<'_>) -> Fields {

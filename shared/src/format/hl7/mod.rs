@@ -15,32 +15,23 @@ mod writer;
 
 pub(super) use self::request::{read, sender};
 pub(super) use self::response::write;
+use crate::format::FIELDS;
 use crate::operation::Operation;
 
 /// The message type of requests, and the segment that carries a key.
 const ZAK: &str = "ZAK";
 
-/// The fields of a ZAK segment by their JSON names, from ZAK-1, the set id, which has none.
-const ZAK_FIELDS: [&str; 14] = [
-    "",
-    "id",
-    "key",
-    "name",
-    "type",
-    "status",
-    "is_default",
-    "created_at",
-    "expiry_at",
-    "user_id",
-    "old_id",
-    "last_used_at",
-    "usage_count",
-    "grace_period_seconds",
-];
+/// The number of the first field of a key: ZAK-1 is the set id.
+const FIRST_FIELD: usize = 2;
 
 /// The number of a field in a ZAK segment.
 fn position(field: &str) -> Option<usize> {
-    ZAK_FIELDS.iter().position(|name| *name == field && !name.is_empty()).map(|index| index + 1)
+    FIELDS.iter().position(|name| *name == field).map(|index| index + FIRST_FIELD)
+}
+
+/// The field of a number in a ZAK segment, by its JSON name.
+fn field_at(number: usize) -> Option<&'static str> {
+    FIELDS.get(number.checked_sub(FIRST_FIELD)?).copied()
 }
 
 /// The trigger event of an operation, MSH-9.2.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::message::{Field, Given, MAX_CONTROL_ID, Message, Segment};
-use super::{ZAK, ZAK_FIELDS, event, position, time};
+use super::{FIRST_FIELD, ZAK, event, field_at, position, time};
 use crate::error::{Reason, Violation};
 use crate::format::{Expected, Fields, Incoming, Sender, inputs};
 use crate::keys::KeyId;
@@ -124,8 +124,9 @@ fn read_zak(zak: Option<Segment<'_>>, expected: Expected<'_>) -> Fields {
     let mut fields = Fields::placed(place);
     for (index, field) in zak.iter().flat_map(Segment::fields).enumerate().filter(|(_, field)| !field.is_empty()) {
         let number = index + 1;
-        let problem = match ZAK_FIELDS.get(index).copied() {
-            Some("") => check_set_id(field).err().map(|message| ("body", Reason::Value, message)),
+        let known = field_at(number);
+        let problem = match known {
+            None if number < FIRST_FIELD => check_set_id(field).err().map(|message| ("body", Reason::Value, message)),
             Some("id") if expected.path_id.is_some() => {
                 check_path_id(field, expected.path_id).err().map(|message| ("id", Reason::Value, message))
             }
@@ -142,7 +143,7 @@ fn read_zak(zak: Option<Segment<'_>>, expected: Expected<'_>) -> Fields {
         if let Some((name, reason, message)) = problem {
             fields.refuse(Violation::new(name, reason, message).at(format!("ZAK-{number}")));
         }
-        if number > ZAK_FIELDS.len() {
+        if known.is_none() && number > FIRST_FIELD {
             // One field too many tells it all.
             break;
         }
