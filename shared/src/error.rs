@@ -88,7 +88,20 @@ impl Error {
     /// What the client is told.
     #[must_use]
     pub fn problem(&self, operation: Operation) -> Problem {
-        let (status, text) = match self {
+        let (status, text) = self.status_and_text(operation);
+        let violations = if let Self::Invalid(violations) = self {
+            violations.clone()
+        } else if let Self::TooLarge { limit } = self {
+            vec![Violation::new("body", Reason::TooLong, format!("body must not be larger than {limit} bytes"))]
+        } else {
+            Vec::new()
+        };
+        Problem { status, text, violations }
+    }
+
+    /// The HTTP status and the documented text.
+    pub(crate) const fn status_and_text(&self, operation: Operation) -> (u16, &'static str) {
+        match self {
             Self::Invalid(_) => (400, "Invalid request data"),
             Self::TokenRequired => (401, "JWT token required"),
             Self::TokenInvalid(_) => (401, "Invalid or expired JWT token"),
@@ -108,58 +121,18 @@ impl Error {
             Self::TranscriptionFailed(_) => (502, "Transcription service failed"),
             Self::Unavailable(_) => (503, "Service temporarily unavailable"),
             Self::TranscriptionTimedOut => (504, "Transcription service timed out"),
-        };
-        let violations = match self {
-            Self::Invalid(violations) => violations.clone(),
-            Self::TooLarge { limit } => {
-                vec![Violation::new("body", Reason::TooLong, format!("body must not be larger than {limit} bytes"))]
-            }
-            Self::TokenRequired
-            | Self::TokenInvalid(_)
-            | Self::AccessDenied
-            | Self::NotFound
-            | Self::Expired
-            | Self::LimitReached
-            | Self::NoDefault
-            | Self::KeyRequired
-            | Self::KeyUnknown
-            | Self::KeyPaused
-            | Self::KeyExpired
-            | Self::KeyLimit { .. }
-            | Self::IdempotencyMismatch
-            | Self::RateLimited(_)
-            | Self::Failed(_)
-            | Self::TranscriptionFailed(_)
-            | Self::TranscriptionTimedOut
-            | Self::Unavailable(_) => Vec::new(),
-        };
-        Problem { status, text, violations }
+        }
     }
 
     /// Seconds after which another try makes sense, where one does.
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
-        match self {
-            Self::RateLimited(allowance) => Some(allowance.retry_after()),
-            Self::KeyLimit { retry_after } => Some(*retry_after),
-            Self::Unavailable(_) => Some(1),
-            Self::Invalid(_)
-            | Self::TooLarge { .. }
-            | Self::TokenRequired
-            | Self::TokenInvalid(_)
-            | Self::AccessDenied
-            | Self::NotFound
-            | Self::Expired
-            | Self::LimitReached
-            | Self::NoDefault
-            | Self::KeyRequired
-            | Self::KeyUnknown
-            | Self::KeyPaused
-            | Self::KeyExpired
-            | Self::IdempotencyMismatch
-            | Self::TranscriptionFailed(_)
-            | Self::TranscriptionTimedOut
-            | Self::Failed(_) => None,
+        if let Self::RateLimited(allowance) = self {
+            Some(allowance.retry_after())
+        } else if let Self::KeyLimit { retry_after } = self {
+            Some(*retry_after)
+        } else {
+            matches!(self, Self::Unavailable(_)).then_some(1)
         }
     }
 }

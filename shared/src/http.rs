@@ -382,7 +382,7 @@ impl Exchange {
                 tracing::info!(operation, request_id, user_id, key_id, status = reply.status, duration_ms, "done");
             }
             Err(error) => {
-                let status = error.problem(self.operation).status;
+                let (status, _) = error.status_and_text(self.operation);
                 if status >= 500 {
                     tracing::error!(operation, request_id, user_id, key_id, status, duration_ms, cause = %error, "failed");
                 } else {
