@@ -1,5 +1,6 @@
 //! The audit trail: one entry per change, written in the change's own transaction.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::auth::Role;
+use crate::error::Error;
 use crate::keys::{KeyId, UserId};
 use crate::table::{Item, PrimaryKey, number};
 
@@ -132,6 +134,12 @@ fn milliseconds<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Resu
 #[derive(Debug, thiserror::Error)]
 #[error("attribute {0} of an audit entry is missing or damaged")]
 pub struct Damaged(&'static str);
+
+impl From<Damaged> for Error {
+    fn from(damaged: Damaged) -> Self {
+        Self::Failed(Cow::Owned(damaged.to_string()))
+    }
+}
 
 /// The item of an entry.
 pub(crate) fn to_item(entry: &Entry) -> Item {

@@ -157,6 +157,16 @@ impl Table {
         &self.name
     }
 
+    /// An item as it is now; nothing if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If the table fails.
+    pub async fn get(&self, key: PrimaryKey) -> Result<Option<Item>, Error> {
+        let get = self.client.get_item().table_name(&self.name).set_key(Some(key.into())).consistent_read(true);
+        Ok(get.send().await.map_err(|error| failure(&error))?.item)
+    }
+
     /// Applies all writes or none. The SDK sends one idempotency token with all its tries, so a try that was applied
     /// but not answered is not applied twice.
     ///

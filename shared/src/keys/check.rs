@@ -10,9 +10,9 @@ use serde::{Serialize, Serializer};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::keys::record::from_item;
-use crate::keys::store::{count_of, damaged};
+use crate::keys::store::count_of;
 use crate::keys::{Key, KeyId, KeyType, Keys, Locator, PlainKey, Status, UserId};
-use crate::table::{Item, PrimaryKey, failure};
+use crate::table::{PrimaryKey, failure};
 use crate::usage::{DAYS_SHOWN, Day};
 
 /// What came of a check.
@@ -180,7 +180,7 @@ impl Keys {
         loop {
             let error = match update.clone().send().await {
                 Ok(output) => {
-                    let key = record(&output.attributes.unwrap_or_default())?;
+                    let key = from_item(&output.attributes.unwrap_or_default())?;
                     self.forget_past_days(&key, today).await;
                     return Ok(Checked::Accepted(Box::new(key)));
                 }
@@ -188,7 +188,7 @@ impl Keys {
             };
             if let SdkError::ServiceError(service) = &error {
                 if let UpdateItemError::ConditionalCheckFailedException(failed) = service.err() {
-                    let key = failed.item.as_ref().map(record).transpose()?;
+                    let key = failed.item.as_ref().map(from_item).transpose()?;
                     return Ok(Checked::Refused(refusal(key.as_ref(), hash, now)));
                 }
                 // A transaction that changes the record is under way; the SDK does not retry this.
@@ -241,8 +241,4 @@ fn refusal(key: Option<&Key>, hash: Option<[u8; 32]>, now: Timestamp) -> Refusal
         Status::Paused => Refusal::Paused,
         Status::Active => Refusal::Limit,
     }
-}
-
-fn record(item: &Item) -> Result<Key, Error> {
-    from_item(item).map_err(|error| damaged(&error))
 }

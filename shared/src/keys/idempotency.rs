@@ -10,9 +10,9 @@ use crate::call::Call;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason};
 use crate::keys::record::{from_item, to_item};
-use crate::keys::store::{built, damaged};
+use crate::keys::store::built;
 use crate::keys::{Key, KeyView, Keys, Locator, ShownKey};
-use crate::table::{Item, PrimaryKey, failure, number};
+use crate::table::{Item, PrimaryKey, number};
 
 /// How long an outcome is remembered.
 const SECONDS_KEPT: i64 = 24 * 60 * 60;
@@ -70,14 +70,8 @@ impl Keys {
         idempotency: Option<&Idempotency<'_>>,
     ) -> Result<Option<Made>, Error> {
         let Some(Idempotency { key, fingerprint }) = idempotency else { return Ok(None) };
-        let get = self
-            .table
-            .client()
-            .get_item()
-            .table_name(self.table.name())
-            .set_key(Some(PrimaryKey::idempotency(call.caller.user_id, key).into()))
-            .consistent_read(true);
-        let Some(item) = get.send().await.map_err(|error| failure(&error))?.item else { return Ok(None) };
+        let place = PrimaryKey::idempotency(call.caller.user_id, key);
+        let Some(item) = self.table.get(place).await? else { return Ok(None) };
         // DynamoDB deletes what is past its time within days, not at once.
         let until: i64 = item.get("ttl").and_then(number).unwrap_or(0);
         if until <= call.timestamp().seconds() {
@@ -94,7 +88,7 @@ impl Keys {
     async fn outcome(&self, item: &Item) -> Result<Made, Error> {
         let lost = || Error::Failed(Cow::Borrowed("a remembered outcome is damaged"));
         let record = item.get("outcome").and_then(|outcome| outcome.as_m().ok()).ok_or_else(lost)?;
-        let key = from_item(record).map_err(|error| damaged(&error))?;
+        let key = from_item(record)?;
         let is_default = item.get("is_default").and_then(|value| value.as_bool().ok()).ok_or_else(lost)?;
         let at = item.get("at").and_then(number).and_then(Timestamp::from_seconds).ok_or_else(lost)?;
         let plain = self.vault.open(&key.secret, Locator { user_id: key.user_id, key_id: key.id }).await?;

@@ -1,9 +1,12 @@
 //! Record ↔ DynamoDB item.
 
+use std::borrow::Cow;
+
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::clock::Timestamp;
+use crate::error::Error;
 use crate::keys::{Key, KeyId, KeyName, KeyType, Previous, Sealed, Status};
 use crate::table::{Item, PrimaryKey, number};
 use crate::usage::{Day, Usage};
@@ -30,6 +33,12 @@ pub const CHANGEABLE: &[&str] = &[
 #[derive(Debug, thiserror::Error)]
 #[error("attribute {0} of a key record is missing or damaged")]
 pub struct Damaged(&'static str);
+
+impl From<Damaged> for Error {
+    fn from(damaged: Damaged) -> Self {
+        Self::Failed(Cow::Owned(damaged.to_string()))
+    }
+}
 
 /// The item of a new record.
 pub fn to_item(key: &Key) -> Item {

@@ -217,16 +217,8 @@ impl Keys {
     ///
     /// [`Error::NotFound`].
     pub async fn usage(&self, call: &Call, id: KeyId) -> Result<UsageView, Error> {
-        let get = self
-            .table
-            .client()
-            .get_item()
-            .table_name(self.table.name())
-            .set_key(Some(PrimaryKey::key(call.caller.user_id, id).into()))
-            .consistent_read(true);
-        let item = get.send().await.map_err(|error| failure(&error))?.item.ok_or(Error::NotFound)?;
-        let key = from_item(&item).map_err(|error| damaged(&error))?;
-        Ok(UsageView::new(id, key.usage, call.timestamp()))
+        let item = self.table.get(PrimaryKey::key(call.caller.user_id, id)).await?.ok_or(Error::NotFound)?;
+        Ok(UsageView::new(id, from_item(&item)?.usage, call.timestamp()))
     }
 
     /// One of the caller's keys.
@@ -263,8 +255,7 @@ impl Keys {
         ready?;
         let (items, more) = items?;
         let meta = meta?;
-        let keys: Vec<Key> =
-            items.iter().map(|item| from_item(item).map_err(|error| damaged(&error))).collect::<Result<_, _>>()?;
+        let keys: Vec<Key> = items.iter().map(from_item).collect::<Result<_, _>>()?;
         let next = keys.last().filter(|_| more).map(|key| Cursor::after(&key.id).encode());
         let keys = try_join_all(keys.into_iter().map(|key| self.show(call, key, meta))).await?;
         Ok(KeyPage { keys, total: meta.key_count, next })
@@ -433,10 +424,7 @@ impl Keys {
         if items.is_empty() && (from_start || all_or_some(Some(1), None, query).await?.0.is_empty()) {
             return Err(Error::NotFound);
         }
-        let entries: Vec<audit::Entry> = items
-            .iter()
-            .map(|item| audit::from_item(item).map_err(|error| damaged(&error)))
-            .collect::<Result<_, _>>()?;
+        let entries: Vec<audit::Entry> = items.iter().map(audit::from_item).collect::<Result<_, _>>()?;
         let next = entries.last().filter(|_| more).map(|entry| Cursor::after(&entry.id).encode());
         Ok(AuditPage { entries, next })
     }
@@ -457,7 +445,7 @@ impl Keys {
         let mut meta = Meta::default();
         for item in &items {
             if item.contains_key("version") {
-                let key = from_item(item).map_err(|error| damaged(&error))?;
+                let key = from_item(item)?;
                 if let Some(index) = ids.iter().position(|id| *id == key.id) {
                     keys[index] = Some(key);
                 }
@@ -491,15 +479,8 @@ impl Keys {
     }
 
     pub(super) async fn meta(&self, owner: UserId) -> Result<Meta, Error> {
-        let get = self
-            .table
-            .client()
-            .get_item()
-            .table_name(self.table.name())
-            .set_key(Some(PrimaryKey::meta(owner).into()))
-            .consistent_read(true);
-        let output = get.send().await.map_err(|error| failure(&error))?;
-        Ok(output.item.as_ref().map(Meta::from).unwrap_or_default())
+        let item = self.table.get(PrimaryKey::meta(owner)).await?;
+        Ok(item.as_ref().map(Meta::from).unwrap_or_default())
     }
 
     async fn next_id(&self) -> Result<KeyId, Error> {
@@ -646,11 +627,7 @@ pub(super) fn count_of(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-pub(super) fn damaged(error: &dyn std::error::Error) -> Error {
-    Error::Failed(Cow::Owned(error.to_string()))
-}
-
 /// A part of a request whose required members are all set.
 pub(super) fn built<T>(result: Result<T, aws_sdk_dynamodb::error::BuildError>) -> Result<T, Error> {
-    result.map_err(|error| damaged(&error))
+    result.map_err(|error| Error::Failed(Cow::Owned(error.to_string())))
 }

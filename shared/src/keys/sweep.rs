@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::events::Event;
 use crate::keys::record::from_item;
-use crate::keys::store::{count_of, damaged};
+use crate::keys::store::count_of;
 use crate::keys::{Key, KeyId, Keys, Status, Step, UserId};
 use crate::schedule::Run;
 use crate::table::{Cancelled, Conflict, Item, PrimaryKey, failure, number};
@@ -147,7 +147,7 @@ impl Keys {
                 let mut after = before.clone();
                 after.fall_due(now).map(|step| Ok(Planned { before, after, step }))
             }
-            Err(error) => Some(Err(damaged(&error))),
+            Err(error) => Some(Err(error.into())),
         };
         Ok(items.iter().filter_map(plan).collect())
     }
