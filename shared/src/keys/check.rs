@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use serde::ser::SerializeStruct;
@@ -144,44 +145,12 @@ impl Keys {
         hash: Option<[u8; 32]>,
         now: Timestamp,
     ) -> Result<Checked, Error> {
-        let today = Day::of(now);
-        let mut condition = "#status = :active AND (attribute_not_exists(expires_at) OR expires_at > :now) \
-            AND (#type <> :test OR attribute_not_exists(#days.#today) OR #days.#today < :limit)"
-            .to_owned();
-        let mut update = self
-            .table
-            .client()
-            .update_item()
-            .table_name(self.table.name())
-            .set_key(Some(PrimaryKey::key(owner, id).into()))
-            .update_expression(
-                "SET uses = uses + :1, used_at = :now, #days.#today = if_not_exists(#days.#today, :0) + :1",
-            )
-            .expression_attribute_names("#days", "days")
-            .expression_attribute_names("#today", today.attribute())
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#type", "type")
-            .expression_attribute_values(":0", count_of(0))
-            .expression_attribute_values(":1", count_of(1))
-            .expression_attribute_values(":now", AttributeValue::N(now.seconds().to_string()))
-            .expression_attribute_values(":active", AttributeValue::S(Status::Active.as_str().to_owned()))
-            .expression_attribute_values(":test", AttributeValue::S(KeyType::Test.as_str().to_owned()))
-            .expression_attribute_values(":limit", count_of(self.test_key_daily_limit.into()))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        if let Some(hash) = hash {
-            condition.push_str(" AND (#hash = :hash OR (old_hash = :hash AND old_until > :now))");
-            update = update
-                .expression_attribute_names("#hash", "hash")
-                .expression_attribute_values(":hash", AttributeValue::B(Blob::new(hash)));
-        }
-        let update = update.condition_expression(condition);
         let mut attempts = self.attempts();
         loop {
-            let error = match update.clone().send().await {
+            let error = match self.metering(owner, id, hash, now).send().await {
                 Ok(output) => {
                     let key = from_item(&output.attributes.unwrap_or_default())?;
-                    self.forget_past_days(&key, today).await;
+                    self.forget_past_days(&key, Day::of(now)).await;
                     return Ok(Checked::Accepted(Box::new(key)));
                 }
                 Err(error) => error,
@@ -199,6 +168,39 @@ impl Keys {
             }
             return Err(failure(&error));
         }
+    }
+
+    /// The update that counts a use, and fails when there must be none.
+    fn metering(&self, owner: UserId, id: KeyId, hash: Option<[u8; 32]>, now: Timestamp) -> UpdateItemFluentBuilder {
+        // No comparison holds with an attribute that is not there: a key without an expiry has none behind it, and a key
+        // without uses today is below its limit.
+        let valid = "#status = :active AND NOT expires_at <= :now AND NOT (#type = :test AND #days.#today >= :limit)";
+        let update = self
+            .table
+            .client()
+            .update_item()
+            .table_name(self.table.name())
+            .set_key(Some(PrimaryKey::key(owner, id).into()))
+            .update_expression(
+                "SET uses = uses + :1, used_at = :now, #days.#today = if_not_exists(#days.#today, :0) + :1",
+            )
+            .expression_attribute_names("#days", "days")
+            .expression_attribute_names("#today", Day::of(now).attribute())
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#type", "type")
+            .expression_attribute_values(":0", count_of(0))
+            .expression_attribute_values(":1", count_of(1))
+            .expression_attribute_values(":now", AttributeValue::N(now.seconds().to_string()))
+            .expression_attribute_values(":active", AttributeValue::S(Status::Active.as_str().to_owned()))
+            .expression_attribute_values(":test", AttributeValue::S(KeyType::Test.as_str().to_owned()))
+            .expression_attribute_values(":limit", count_of(self.test_key_daily_limit.into()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Some(hash) = hash else { return update.condition_expression(valid) };
+        update
+            .condition_expression(format!("{valid} AND (#hash = :hash OR old_hash = :hash AND old_until > :now)"))
+            .expression_attribute_names("#hash", "hash")
+            .expression_attribute_values(":hash", AttributeValue::B(Blob::new(hash)))
     }
 
     /// Takes days out of a record that are not shown any more, so that it stays small. This happens at most once a
