@@ -32,8 +32,10 @@ test: $(VENV)
 		echo "== $$check passed in $$(( $$(date +%s) - start )) s"; \
 	done
 
-bench:
-	cargo bench --workspace --bench speed --bench sweep
+# Deployed binaries beside a floor, which is built alone: it must not lend its features to the functions.
+bench: $(BUILD)
+	cargo lambda build --release --package floor
+	cargo bench --workspace
 
 check-format:
 	cargo fmt --all --check
@@ -74,6 +76,6 @@ $(VENV): local/requirements.txt
 
 # cargo-lambda compiles everything at once and shows its progress; sam then takes what it needs from there.
 $(BUILD): $(VENV) $(SOURCES)
-	cargo lambda build --release --workspace --exclude tests $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
+	cargo lambda build --release --workspace --exclude tests --exclude floor $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
 	@echo "Packaging the functions ..."
 	@sam build --parameter-overrides Architecture=$(ARCHITECTURE) --build-dir .local/build >.local/build.log 2>&1 || { cat .local/build.log; exit 1; }

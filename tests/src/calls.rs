@@ -12,8 +12,17 @@ pub struct CallLog(Arc<Mutex<Vec<Moment>>>);
 
 #[derive(Clone, Debug)]
 enum Moment {
-    Sent(String),
+    Sent(SentCall),
     Answered,
+}
+
+/// A call as it went out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SentCall {
+    /// `UpdateItem`, …
+    pub operation: String,
+    /// The request, in JSON.
+    pub request: String,
 }
 
 impl CallLog {
@@ -44,16 +53,27 @@ impl CallLog {
     /// If a test panicked while recording.
     #[must_use]
     pub fn rounds(&self) -> Vec<Vec<String>> {
-        let mut rounds: Vec<Vec<String>> = Vec::new();
+        let rounds = self.requests().into_iter();
+        rounds.map(|round| round.into_iter().map(|call| call.operation).collect()).collect()
+    }
+
+    /// The same with what was sent.
+    ///
+    /// # Panics
+    ///
+    /// If a test panicked while recording.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Vec<SentCall>> {
+        let mut rounds: Vec<Vec<SentCall>> = Vec::new();
         let mut answered_since = true;
         for moment in self.0.lock().expect("not poisoned").iter() {
             match moment {
-                Moment::Sent(operation) => {
+                Moment::Sent(call) => {
                     if answered_since {
                         rounds.push(Vec::new());
                     }
                     answered_since = false;
-                    rounds.last_mut().expect("there is a round").push(operation.clone());
+                    rounds.last_mut().expect("there is a round").push(call.clone());
                 }
                 Moment::Answered => answered_since = true,
             }
@@ -78,7 +98,8 @@ impl Intercept for CallLog {
     ) -> Result<(), BoxError> {
         let target = context.request().headers().get("x-amz-target").unwrap_or("?");
         let operation = target.rsplit('.').next().unwrap_or(target).to_owned();
-        self.0.lock().expect("not poisoned").push(Moment::Sent(operation));
+        let request = context.request().body().bytes().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+        self.0.lock().expect("not poisoned").push(Moment::Sent(SentCall { operation, request }));
         Ok(())
     }
 

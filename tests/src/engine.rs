@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType,
 };
 use chrono::DateTime;
+pub use dynoxide::Database;
 use serde_yaml_ng::Value;
 use shared::clock::Random;
 use shared::table::Table;
@@ -41,19 +42,24 @@ impl Engine {
     #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where DynamoDB Local is")]
     pub async fn start(self) -> String {
         match self {
-            Self::Embedded => {
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-                let address = listener.local_addr().expect("an address");
-                let database = dynoxide::Database::memory().expect("an empty database");
-                tokio::spawn(dynoxide::server::serve_on(listener, database));
-                let url = format!("http://{address}");
-                EMBEDDED.lock().expect("not poisoned").push(url.clone());
-                url
-            }
+            Self::Embedded => serve(Database::memory().expect("an empty database")).await,
             Self::DynamoDbLocal => std::env::var("DYNAMODB_LOCAL_URL")
                 .expect("DYNAMODB_LOCAL_URL names a running DynamoDB Local: `make test-in-process` starts one"),
         }
     }
+}
+
+/// Starts an embedded engine on a database.
+///
+/// # Panics
+///
+/// If it cannot listen.
+pub async fn serve(database: Database) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(dynoxide::server::serve_on(listener, database));
+    EMBEDDED.lock().expect("not poisoned").push(url.clone());
+    url
 }
 
 /// The configuration of clients of an engine, or of anything in front of one: the service's own but for the place. An

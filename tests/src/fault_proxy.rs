@@ -244,13 +244,13 @@ impl State {
 }
 
 /// An HTTP/1.1 request or response with a body of known length (RFC 9112), which is what the SDK and the engines send.
-struct Message {
-    head: Vec<String>,
-    body: Vec<u8>,
+pub(crate) struct Message {
+    pub(crate) head: Vec<String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Message {
-    async fn read(stream: &mut BufReader<TcpStream>) -> Result<Option<Self>> {
+    pub(crate) async fn read(stream: &mut BufReader<TcpStream>) -> Result<Option<Self>> {
         let mut head = Vec::new();
         loop {
             let mut line = String::new();
@@ -263,13 +263,16 @@ impl Message {
             head.push(line.trim_end().to_owned());
         }
         let mut message = Self { head, body: Vec::new() };
-        let length = message.header("content-length").and_then(|length| length.parse().ok());
-        message.body.resize(length.ok_or_else(|| Error::other("no content-length"))?, 0);
+        if message.header("transfer-encoding").is_some() {
+            return Err(Error::other("no content-length"));
+        }
+        let length = message.header("content-length").map_or(Ok(0), str::parse).map_err(Error::other)?;
+        message.body.resize(length, 0);
         stream.read_exact(&mut message.body).await?;
         Ok(Some(message))
     }
 
-    async fn write(&self, stream: &mut BufReader<TcpStream>) -> Result<()> {
+    pub(crate) async fn write(&self, stream: &mut BufReader<TcpStream>) -> Result<()> {
         let head = self.head.join("\r\n") + "\r\n\r\n";
         stream.write_all(&[head.as_bytes(), &self.body].concat()).await
     }

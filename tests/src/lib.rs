@@ -10,6 +10,7 @@ pub mod fault_proxy;
 pub mod issuer;
 pub mod kms;
 pub mod repository;
+pub mod runtime_api;
 pub mod signer;
 pub mod stub;
 pub mod test_app;

@@ -385,6 +385,12 @@ impl TestCall<'_> {
         answer
     }
 
+    /// The event, as API Gateway would send it.
+    #[must_use]
+    pub fn event(&self) -> &Value {
+        &self.event
+    }
+
     /// The request that `lambda_http` makes of it.
     ///
     /// # Panics

@@ -1,18 +1,20 @@
-//! How fast the sweep is, and what memory it takes: `make bench`.
+//! How fast the sweep is, and what memory it takes.
 //!
 //! It expires keys, and for comparison makes as many bare transactions of the same content, with as many under way at
-//! once, on the same engine in the same run. The engine is a process of its own, so that the memory of this one is the sweep's.
+//! once, on the same engine in the same run. It runs in a process of its own and its engine in another, so that the
+//! memory of the one is the sweep's.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use chrono::{DateTime, TimeDelta, Utc};
 use expire_keys::Swept;
 use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
 use shared::App;
 use shared::clock::{Clock, Random};
 use shared::keys::{KeyId, UserId, Vault};
@@ -21,25 +23,58 @@ use shared::table::{PrimaryKey, Table};
 use tests::event_bus::{BusAnswer, EventBus};
 use tests::{TestApp, backlog, engine};
 
+use crate::plot::{self, Series};
+use crate::report::{Comparison, Report, table};
+use crate::stopwatch::start;
+
 /// Keys in a round, and rounds of either kind; what is compared are medians.
 const KEYS: u64 = 4_000;
 const ROUNDS: u64 = 5;
 /// What may be under way at once in the sweep, all shards together.
 const AT_ONCE: usize = 64;
-/// The least that the sweep may do of what bare transactions do.
-const REQUIRED: f64 = 0.5;
-/// Backlogs whose need of memory is compared, and by how many KiB it may differ.
-const BACKLOGS: [u64; 2] = [4_000, 100_000];
-const MEMORY_KIB: u64 = 4 * 1_024;
+/// The most time that the sweep may take of that of bare transactions.
+const AT_MOST: f64 = 2.0;
+/// Backlogs that are compared, and what the last may need of the first one's memory.
+const BACKLOGS: [u64; 4] = [1_000, 4_000, 20_000, 100_000];
+const MEMORY: f64 = 1.25;
 
-fn main() {
-    let is_engine = std::env::args().any(|argument| argument == "--engine");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(async { if is_engine { serve().await } else { measure().await } });
+/// Measures in a process of its own, and takes over what that prints.
+pub fn measure_alone(report: &mut Report) {
+    let output = Command::new(std::env::current_exe().expect("a program"))
+        .arg("sweep-alone")
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("a process");
+    assert!(output.status.success(), "the sweep fails");
+    let result: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let number = |value: &Value| value.as_f64().expect("a number");
+    // How much longer the sweep takes for the same keys.
+    let pace = Comparison {
+        ours: number(&result["bare_transactions_per_second"]),
+        floor: number(&result["keys_per_second"]),
+        at_most: Some(AT_MOST),
+    };
+    report.judge("the time of the sweep", &pace);
+    println!(
+        "\nSweep: {:.0} keys a second, {:.0} bare transactions; it takes {:.2} times as long, at most {AT_MOST}",
+        pace.floor,
+        pace.ours,
+        pace.ratio()
+    );
+    let backlogs = result["backlogs"].as_array().expect("backlogs");
+    let row = |backlog: &Value| ["keys", "seconds", "peak_mb"].map(|name| number(&backlog[name]).to_string()).to_vec();
+    let headings = ["due keys", "seconds", "memory, MB"].map(str::to_owned);
+    table("The sweep's memory", &headings, &backlogs.iter().map(row).collect::<Vec<_>>());
+    let [first, .., last] = backlogs.as_slice() else { panic!("several backlogs") };
+    let memory = Comparison { ours: number(&last["peak_mb"]), floor: number(&first["peak_mb"]), at_most: Some(MEMORY) };
+    report.judge("the sweep's memory for the largest backlog", &memory);
+    let points = backlogs.iter().map(|backlog| (number(&backlog["keys"]), number(&backlog["seconds"]))).collect();
+    plot::draw("sweep", "Due keys", "Seconds", &[Series { name: "expire-keys", points }]);
+    report.keep("sweep", result);
 }
 
 /// Is the engine until the parent ends.
-async fn serve() {
+pub async fn be_an_engine() {
     println!("{}", engine::Engine::Embedded.start().await);
     let wait = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     wait.await.expect("a thread").expect("a pipe");
@@ -47,7 +82,7 @@ async fn serve() {
 
 fn start_engine() -> (Child, String) {
     let mut engine = Command::new(std::env::current_exe().expect("a program"))
-        .arg("--engine")
+        .arg("engine")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -57,10 +92,13 @@ fn start_engine() -> (Child, String) {
     (engine, url.trim().to_owned())
 }
 
-async fn measure() {
+/// Measures, and prints the result as JSON.
+#[expect(clippy::cast_precision_loss, reason = "sizes are small")]
+pub async fn measure() {
     let (mut engine, url) = start_engine();
     let mut rates: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
-    for _ in 0..ROUNDS {
+    for round in 1..=ROUNDS {
+        eprintln!("  {KEYS} keys, {round} of {ROUNDS}");
         for (kind, rates) in rates.iter_mut().enumerate() {
             let round = Round::prepare(&url, KEYS).await;
             let elapsed = if kind == 0 { round.bare_transactions().await } else { round.sweep(KEYS).await };
@@ -68,21 +106,19 @@ async fn measure() {
         }
     }
     let [bare, swept] = rates.map(median);
-    println!("bare transactions: {bare:.0} a second, the sweep: {swept:.0} keys a second, {:.2} of it", swept / bare);
-
-    let mut peaks = Vec::new();
+    let mut backlogs = Vec::new();
     for keys in BACKLOGS {
+        eprintln!("  {keys} keys at once");
         let round = Round::prepare(&url, keys).await;
-        let before = forget_peak();
+        forget_peak();
         let elapsed = round.sweep(keys).await;
-        peaks.push(peak_kib());
-        let rate = per_second(keys, elapsed);
-        println!("{keys} due keys: {rate:.0} a second, {before} KiB before and {} KiB at most", peaks[peaks.len() - 1]);
+        let peak = peak_kib() as f64 * 1_024.0 / 1e6;
+        backlogs.push(json!({"keys": keys, "seconds": elapsed.as_secs_f64(), "peak_mb": peak}));
     }
     drop(engine.stdin.take());
     engine.wait().expect("it ends");
-    assert!(swept >= REQUIRED * bare, "the sweep is too slow");
-    assert!(peaks[1] <= peaks[0] + MEMORY_KIB, "the sweep's memory grows with the backlog");
+    let result = json!({"bare_transactions_per_second": bare, "keys_per_second": swept, "backlogs": backlogs});
+    println!("{result}");
 }
 
 /// A table with keys that are due.
@@ -105,12 +141,11 @@ impl Round {
         Self { app, keys }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a benchmark takes the time")]
     async fn sweep(&self, keys: u64) -> Duration {
         let bus = EventBus::default();
         bus.answer(BusAnswer::TakesAndForgets);
-        let run = Run { id: RUN_ID.to_owned(), deadline: self.app.clock.now() + TimeDelta::seconds(60) };
-        let start = Instant::now();
+        let run = Run { id: RUN_ID.to_owned(), deadline: self.app.clock.now() + TimeDelta::hours(1) };
+        let start = start();
         let swept = expire_keys::handle(self.app.clone(), bus.publisher(), run).await.expect("no failure");
         let elapsed = start.elapsed();
         assert_eq!(swept, Swept { scanned: keys, expired: keys, ..Swept::default() });
@@ -118,9 +153,8 @@ impl Round {
     }
 
     /// The same writes under the same conditions, without anything else.
-    #[expect(clippy::disallowed_methods, reason = "a benchmark takes the time")]
     async fn bare_transactions(&self) -> Duration {
-        let start = Instant::now();
+        let start = start();
         let ids = stream::iter(backlog::ids(self.keys, 16));
         ids.for_each_concurrent(AT_ONCE, |id| async move {
             let now = self.app.clock.now();
@@ -185,19 +219,14 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates[rates.len() / 2]
 }
 
+/// Lets the peak begin at what is held now (Linux, proc(5), `clear_refs`).
+fn forget_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").expect("Linux");
+}
+
 /// The most memory this process has held since [`forget_peak`].
 fn peak_kib() -> u64 {
-    status("VmHWM")
-}
-
-/// Lets the peak begin at what is held now, which is returned (Linux, proc(5), `clear_refs`).
-fn forget_peak() -> u64 {
-    std::fs::write("/proc/self/clear_refs", "5").expect("Linux");
-    status("VmRSS")
-}
-
-fn status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("a line of the name");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line of the name");
+    peak.trim().trim_end_matches(" kB").parse().expect("a number")
 }

@@ -1,0 +1,255 @@
+//! Every function as it is deployed, beside the floor that makes the same calls to DynamoDB.
+//!
+//! The calls are recorded in this process first. Then the function and the floor run as processes of their own, each
+//! with a copy of the same table, and handle an event by turns, so that both see the same machine.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use serde_json::{Map, Value, json, value::RawValue};
+use shared::Operation;
+use shared::schedule::Run;
+use tests::calls::SentCall;
+use tests::event_bus::EventBus;
+use tests::fault_proxy::FaultProxy;
+use tests::runtime_api::{Answer, Function};
+use tests::{TestApp, TestCall, repository, tokens};
+
+use crate::report::{Comparison, Report, folder, table};
+use crate::stage::{Stage, USERS, User};
+use crate::stopwatch::{median, milliseconds, percentile};
+
+/// Starts of a process, each with a first call.
+const STARTS: usize = 21;
+/// Calls before warm ones are measured.
+const WARM_UP: usize = 50;
+
+/// What is measured, in which unit, and the most that it may be of the floor's.
+const FIGURES: [(&str, &str, Option<f64>); 8] = [
+    ("init", "ms", Some(0.6)),
+    ("first call", "ms", None),
+    ("median", "ms", Some(1.2)),
+    ("99th", "ms", None),
+    ("CPU", "ms", Some(1.3)),
+    ("memory", "MB", Some(1.1)),
+    ("binary", "MB", None),
+    ("zipped", "MB", None),
+];
+
+/// What is measured of one process after the other.
+#[derive(Default)]
+struct Times {
+    init: Vec<Duration>,
+    first: Vec<Duration>,
+    warm: Vec<Duration>,
+    processor: Duration,
+    peak_kib: u64,
+}
+
+pub async fn measure(stage: &Stage, report: &mut Report) {
+    let mut rows = Vec::new();
+    let mut results = Map::new();
+    for name in repository::functions() {
+        eprintln!("  {name}");
+        let script = Script::record(stage, &name).await;
+        let [ours, floor] = run(stage, &name, &script).await;
+        let [our_size, floor_size] = [name.as_str(), "floor"].map(|name| sizes(&binary(name)));
+        let [ours, floor] = [(ours, our_size), (floor, floor_size)].map(|(times, sizes)| times.figures(sizes));
+        let mut row = vec![name.clone()];
+        let mut result = Map::new();
+        for (index, (figure, _, at_most)) in FIGURES.into_iter().enumerate() {
+            let comparison = Comparison { ours: ours[index], floor: floor[index], at_most };
+            report.judge(&format!("{figure} of {name}"), &comparison);
+            row.push(comparison.cell());
+            result.insert(figure.replace(' ', "_"), comparison.json());
+        }
+        rows.push(row);
+        results.insert(name, Value::Object(result));
+    }
+    let bounds = FIGURES.map(|(name, unit, at_most)| {
+        let bound = at_most.map(|at_most| format!(" ≤{at_most}")).unwrap_or_default();
+        format!("{name}, {unit}{bound}")
+    });
+    let headings: Vec<String> = std::iter::once("function".to_owned()).chain(bounds).collect();
+    table("Functions: each figure, and by how much it is that of the floor", &headings, &rows);
+    report.keep("functions", Value::Object(results));
+}
+
+/// The events of a function, and for each the calls that the floor makes.
+struct Script {
+    events: Vec<String>,
+    calls: Vec<String>,
+}
+
+impl Script {
+    /// Handles all events in this process, and records the calls.
+    async fn record(stage: &Stage, name: &str) -> Self {
+        let proxy = FaultProxy::start(&stage.copy().await).await;
+        let mut test = stage.seed.cold(&proxy.url).await;
+        let mut script = Self { events: Vec::with_capacity(USERS), calls: Vec::with_capacity(USERS) };
+        for (index, user) in stage.users.iter().enumerate() {
+            if index < STARTS {
+                // These are first calls.
+                test = stage.seed.cold(&proxy.url).await;
+            }
+            test.calls.clear();
+            let operation = Operation::ALL.into_iter().find(|operation| operation.name() == name);
+            let event = match operation {
+                Some(operation) => {
+                    let call = call(&test, operation, user);
+                    let event = call.event().clone();
+                    let answer = call.send().await;
+                    assert!(answer.status < 300, "{}", answer.text);
+                    event
+                }
+                None => event(&test, name).await,
+            };
+            let mut rounds = test.calls.requests();
+            if operation == Some(Operation::Transcribe) {
+                let post = json!({"url": stage.transcription.url, "base64": STANDARD.encode(recording())});
+                rounds.push(vec![SentCall { operation: "POST".to_owned(), request: post.to_string() }]);
+            }
+            script.events.push(event.to_string());
+            script.calls.push(calls(rounds));
+        }
+        script
+    }
+}
+
+/// The event of the floor.
+pub fn calls(rounds: Vec<Vec<SentCall>>) -> String {
+    let call = |SentCall { operation, request }| {
+        let request = RawValue::from_string(request).expect("JSON");
+        Map::from_iter([("operation".to_owned(), json!(operation)), ("request".to_owned(), json!(request))])
+    };
+    let rounds: Vec<Vec<_>> = rounds.into_iter().map(|round| round.into_iter().map(call).collect()).collect();
+    json!(rounds).to_string()
+}
+
+/// The call of an endpoint that is made for a user.
+fn call<'a>(test: &'a TestApp, operation: Operation, user: &User) -> TestCall<'a> {
+    let call = test.call(operation).user(user.id);
+    match operation {
+        Operation::CreateKey => call.json(&json!({"name": "New", "type": "live", "status": "active"})),
+        Operation::ListKeys | Operation::RemoveDefault => call,
+        Operation::GetKey | Operation::ListAudit | Operation::GetUsage => call.id(user.default),
+        Operation::UpdateKey => call.id(user.active).json(&json!({"name": "Renamed"})),
+        Operation::DeleteKey | Operation::PauseKey => call.id(user.active),
+        Operation::ResumeKey => call.id(user.paused),
+        Operation::SetDefault => call.json(&json!({"id": user.active, "old_id": user.default})),
+        Operation::ListUserKeys => call.path_parameter("user_id", &user.id.to_string()),
+        Operation::RotateKey => call.id(user.active).json(&json!({})),
+        Operation::VerifyKey => call.bearer(&tokens::with_role(900, "service")).json(&json!({"key": user.string})),
+        Operation::Transcribe => {
+            let part = |headers: &str, body: &[u8]| {
+                [format!("--form\r\nContent-Disposition: form-data; {headers}\r\n\r\n").as_bytes(), body, b"\r\n"]
+                    .concat()
+            };
+            let audio = part("name=\"audio\"; filename=\"recording.wav\"\r\nContent-Type: audio/wav", &recording());
+            let user_id = part("name=\"userId\"", user.id.to_string().as_bytes());
+            let speciality = part("name=\"speciality\"", b"Cardiology");
+            let form = [audio, user_id, speciality, b"--form--\r\n".to_vec()].concat();
+            call.without_header("Authorization").header("x-api-key", &user.string).form(&form)
+        }
+    }
+}
+
+/// The event of a function that is no endpoint of keys, whose calls are made here.
+async fn event(test: &TestApp, name: &str) -> Value {
+    let mut event = repository::event(name);
+    match name {
+        "assign-lane" => event["headers"]["Authorization"] = format!("Bearer {}", tokens::user(7)).into(),
+        "expire-keys" => {
+            let run = Run { id: "run".to_owned(), deadline: test.now() + TimeDelta::seconds(50) };
+            let swept = expire_keys::handle(test.app.clone(), EventBus::default().publisher(), run).await;
+            swept.expect("it sweeps");
+        }
+        "get-conformance" => {}
+        name => panic!("what is {name} to be called with?"),
+    }
+    event
+}
+
+fn recording() -> Vec<u8> {
+    std::fs::read(repository::root().join("local/samples/recording.wav")).expect("a recording")
+}
+
+async fn run(stage: &Stage, name: &str, script: &Script) -> [Times; 2] {
+    let engines = [stage.copy().await, stage.copy().await];
+    let programs = [binary(name), binary("floor")];
+    let events = [&script.events, &script.calls];
+    let mut times = [Times::default(), Times::default()];
+    let mut functions: Vec<Function> = Vec::new();
+    for start in 0..STARTS {
+        functions.clear();
+        for side in 0..2 {
+            let function = Function::start(&programs[side], &stage.environment(&engines[side])).await;
+            times[side].init.push(function.init);
+            let answer = function.call(&events[side][start]).await;
+            check(side, name, &answer);
+            times[side].first.push(answer.took);
+            functions.push(function);
+        }
+    }
+    for index in STARTS..USERS {
+        for side in 0..2 {
+            if index == STARTS + WARM_UP {
+                times[side].processor = functions[side].processor_time();
+            }
+            let answer = functions[side].call(&events[side][index]).await;
+            check(side, name, &answer);
+            if index >= STARTS + WARM_UP {
+                times[side].warm.push(answer.took);
+            }
+        }
+    }
+    for (times, function) in times.iter_mut().zip(&functions) {
+        times.processor = function.processor_time() - times.processor;
+        times.peak_kib = function.peak_memory();
+    }
+    times
+}
+
+/// Makes sure that a function did what is measured; the floor fails by itself.
+fn check(side: usize, name: &str, answer: &Answer) {
+    let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    let status = body["statusCode"].as_u64();
+    assert!(side == 1 || status.is_none_or(|status| status < 300), "{name}: {body}");
+}
+
+impl Times {
+    /// The figures, in the order of [`FIGURES`].
+    #[expect(clippy::cast_precision_loss, reason = "sizes and counts are small")]
+    fn figures(&self, [binary, zipped]: [usize; 2]) -> [f64; 8] {
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        [
+            milliseconds(median(&self.init)),
+            milliseconds(median(&self.first)),
+            milliseconds(median(&self.warm)),
+            milliseconds(percentile(&self.warm, 99)),
+            milliseconds(self.processor) / self.warm.len() as f64,
+            megabytes(self.peak_kib * 1_024),
+            megabytes(binary as u64),
+            megabytes(zipped as u64),
+        ]
+    }
+}
+
+/// A function as cargo-lambda has built it.
+pub fn binary(name: &str) -> PathBuf {
+    folder().join("lambda").join(name).join("bootstrap")
+}
+
+/// How large a binary is, plain and compressed.
+fn sizes(binary: &Path) -> [usize; 2] {
+    let plain = std::fs::read(binary).unwrap_or_else(|error| panic!("{}: {error}: make bench", binary.display()));
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(&plain).expect("memory");
+    [plain.len(), encoder.finish().expect("memory").len()]
+}

@@ -1,0 +1,55 @@
+//! `make bench`: what our code costs, as a multiple of what it cannot do without, measured in the same run on the same
+//! machine. It prints tables, writes `target/bench.json` and draws plots beside it, and fails where a bound is not kept.
+//!
+//! `cargo bench --workspace -- lists formats` measures parts of it.
+
+mod check;
+mod formats;
+mod functions;
+mod lists;
+mod plot;
+mod report;
+mod stage;
+mod stopwatch;
+mod sweep;
+
+use std::process::ExitCode;
+
+use report::Report;
+use stage::Stage;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["engine"] => runtime.block_on(sweep::be_an_engine()),
+        ["sweep-alone"] => runtime.block_on(sweep::measure()),
+        parts => return runtime.block_on(measure(parts)),
+    }
+    ExitCode::SUCCESS
+}
+
+async fn measure(parts: &[&str]) -> ExitCode {
+    let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
+    let mut report = Report::default();
+    if wanted("functions") || wanted("lists") {
+        let stage = Stage::set().await;
+        if wanted("functions") {
+            functions::measure(&stage, &mut report).await;
+        }
+        if wanted("lists") {
+            lists::measure(&stage, &mut report).await;
+        }
+    }
+    if wanted("check") {
+        check::measure(&mut report).await;
+    }
+    if wanted("formats") {
+        formats::measure(&mut report);
+    }
+    if wanted("sweep") {
+        sweep::measure_alone(&mut report);
+    }
+    report.finish()
+}

@@ -1,0 +1,26 @@
+//! Times and what they come to.
+
+use std::time::{Duration, Instant};
+
+/// Starts measuring a time.
+#[expect(clippy::disallowed_methods, reason = "a benchmark takes the time")]
+pub fn start() -> Instant {
+    Instant::now()
+}
+
+/// The time in the middle.
+pub fn median(times: &[Duration]) -> Duration {
+    percentile(times, 50)
+}
+
+/// The time that so many of a hundred do not exceed.
+pub fn percentile(times: &[Duration], percent: usize) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times[(times.len() * percent / 100).min(times.len() - 1)]
+}
+
+/// In thousandths of a second.
+pub fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}

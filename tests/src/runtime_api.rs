@@ -1,0 +1,176 @@
+//! A function as a process of its own, and as much of the Lambda runtime API (Lambda developer guide, "Using the Lambda
+//! runtime API for custom runtimes") as it needs, with a stop-watch. Linux only: what a process takes is in proc(5).
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::{BufReader, Result};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::fault_proxy::Message;
+
+/// A running function, which is stopped when this is dropped.
+#[derive(Debug)]
+pub struct Function {
+    process: Child,
+    events: mpsc::UnboundedSender<Invocation>,
+    /// From the start of the process to its first request for an event.
+    pub init: Duration,
+}
+
+#[derive(Debug)]
+struct Invocation {
+    event: Vec<u8>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// What a function made of an event.
+#[derive(Debug)]
+pub struct Answer {
+    /// From the event's being sent until the answer was there.
+    pub took: Duration,
+    /// The answer, as JSON.
+    pub body: Vec<u8>,
+}
+
+impl Function {
+    /// Starts a function that has nothing in its environment but what is given, and waits until it asks for an event.
+    ///
+    /// # Panics
+    ///
+    /// If it does not within ten seconds.
+    pub async fn start(program: &Path, environment: &[(&str, &str)]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let (events, received) = mpsc::unbounded_channel();
+        let api = Arc::new(RuntimeApi {
+            events: tokio::sync::Mutex::new(received),
+            first_poll: Notify::new(),
+            under_way: Mutex::new(None),
+        });
+        tokio::spawn({
+            let api = api.clone();
+            async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    let api = api.clone();
+                    // The function is stopped at some time, and its connections with it.
+                    tokio::spawn(async move { api.serve(stream).await.ok() });
+                }
+            }
+        });
+        let mut command = Command::new(program);
+        command.env_clear().envs(environment.iter().copied()).envs([
+            ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
+            ("AWS_LAMBDA_FUNCTION_NAME", "function"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "stream"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "group"),
+        ]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        let start = now();
+        let process = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let polled = tokio::time::timeout(Duration::from_secs(10), api.first_poll.notified()).await;
+        let init = start.elapsed();
+        let function = Self { process, events, init };
+        polled.unwrap_or_else(|_| panic!("{} does not ask for an event", program.display()));
+        function
+    }
+
+    /// Lets it handle an event.
+    ///
+    /// # Panics
+    ///
+    /// If it fails.
+    pub async fn call(&self, event: &str) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        self.events.send(Invocation { event: event.into(), answer }).expect("the runtime API runs");
+        answered.await.expect("the function answers")
+    }
+
+    /// The processor time that it has taken so far, of all its threads.
+    ///
+    /// # Panics
+    ///
+    /// If it is gone.
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("it runs");
+        let time = |task: Result<fs::DirEntry>| {
+            let statistics = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            statistics.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+        };
+        tasks.filter_map(time).sum()
+    }
+
+    /// The most memory that it has held so far, in KiB.
+    ///
+    /// # Panics
+    ///
+    /// If it is gone.
+    #[must_use]
+    pub fn peak_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line of the name");
+        peak.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        // It may have ended by itself, which the caller has noticed by now.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+struct RuntimeApi {
+    events: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
+    first_poll: Notify,
+    under_way: Mutex<Option<(Instant, oneshot::Sender<Answer>)>>,
+}
+
+impl RuntimeApi {
+    async fn serve(&self, stream: TcpStream) -> Result<()> {
+        stream.set_nodelay(true)?;
+        let mut function = BufReader::new(stream);
+        while let Some(request) = Message::read(&mut function).await? {
+            let request_line = &request.head[0];
+            if request_line.starts_with("GET ") {
+                self.first_poll.notify_one();
+                let Some(Invocation { event, answer }) = self.events.lock().await.recv().await else { return Ok(()) };
+                let head = [
+                    "HTTP/1.1 200 OK",
+                    "content-type: application/json",
+                    "lambda-runtime-aws-request-id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+                    "lambda-runtime-deadline-ms: 4102444800000",
+                    "lambda-runtime-invoked-function-arn: arn:aws:lambda:eu-central-1:123456789012:function:function",
+                    "lambda-runtime-trace-id: Root=1-69242f00-8f6d05584ef8aa3892276658",
+                    &format!("content-length: {}", event.len()),
+                ];
+                let message = Message { head: head.map(str::to_owned).into(), body: event };
+                *self.under_way.lock().expect("not poisoned") = Some((now(), answer));
+                message.write(&mut function).await?;
+            } else {
+                let (start, answer) = self.under_way.lock().expect("not poisoned").take().expect("an event");
+                let took = start.elapsed();
+                let body = String::from_utf8_lossy(&request.body);
+                assert!(request_line.contains("/response "), "the function failed: {request_line} {body}");
+                let accepted = ["HTTP/1.1 202 Accepted", "content-length: 0"].map(str::to_owned).into();
+                Message { head: accepted, body: Vec::new() }.write(&mut function).await?;
+                // Who asked may have given up.
+                let _ = answer.send(Answer { took, body: request.body });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this measures real time")]
+fn now() -> Instant {
+    Instant::now()
+}
