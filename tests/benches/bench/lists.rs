@@ -2,6 +2,7 @@
 
 use shared::Operation;
 use tests::calls::SentCall;
+use tests::fault_proxy::FaultProxy;
 use tests::runtime_api::Function;
 
 use crate::functions::{binary, calls};
@@ -17,7 +18,7 @@ const AT_MOST: f64 = 2.0;
 
 pub async fn measure(stage: &Stage, report: &mut Report) {
     let engine = stage.copy().await;
-    let test = stage.seed.cold(&engine).await;
+    let test = stage.seed.cold(&FaultProxy::start(&engine).await.url).await;
     let environment = stage.environment(&engine);
     let function = Function::start(&binary("list-keys"), &environment).await;
     let floor = Function::start(&binary("floor"), &environment).await;

@@ -1,7 +1,7 @@
 //! `make bench`: what our code costs, as a multiple of what it cannot do without, measured in the same run on the same
 //! machine. It prints tables, writes `target/bench.json` and draws plots beside it, and fails where a bound is not kept.
 //!
-//! `cargo bench --workspace -- lists formats` measures parts of it.
+//! `cargo bench --workspace -- get-key lists` measures parts of it.
 
 mod check;
 mod formats;
@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use report::Report;
 use stage::Stage;
+use tests::repository;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -33,10 +34,12 @@ fn main() -> ExitCode {
 async fn measure(parts: &[&str]) -> ExitCode {
     let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
     let mut report = Report::default();
-    if wanted("functions") || wanted("lists") {
+    let functions: Vec<String> =
+        repository::functions().into_iter().filter(|name| wanted("functions") || wanted(name)).collect();
+    if !functions.is_empty() || wanted("lists") {
         let stage = Stage::set().await;
-        if wanted("functions") {
-            functions::measure(&stage, &mut report).await;
+        if !functions.is_empty() {
+            functions::measure(&functions, &stage, &mut report).await;
         }
         if wanted("lists") {
             lists::measure(&stage, &mut report).await;
