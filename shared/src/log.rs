@@ -183,10 +183,10 @@ impl<'a> CallFacts<'a> {
     /// Writes the call's one line.
     pub(crate) fn tell(&self, log: &Log, at: DateTime<Utc>, latency: &'static Metric) {
         let failed = self.status >= 500;
-        let (level, message) = match self.cause {
+        let (level, message) = match self.reason {
             Some(_) if failed => (Level::ERROR, "failed"),
-            Some(_) => (Level::INFO, "refused"),
-            None => (Level::INFO, "done"),
+            Some(_) if self.status >= 400 => (Level::INFO, "refused"),
+            Some(_) | None => (Level::INFO, "done"),
         };
         let measured = [
             Some((&CALLS, 1)),

@@ -35,6 +35,8 @@ tokio::task_local! {
 
 /// Counts what a future sends to AWS. What it spawns is not counted.
 pub async fn counted<F: Future>(future: F) -> (F::Output, RoundTrips) {
+    // Boxed: it is most of a function's work, and would be copied through all that is wrapped around it.
+    let future = Box::pin(future);
     let counted = async {
         let output = future.await;
         (output, COUNTER.with(|counter| counter.sent.get()))

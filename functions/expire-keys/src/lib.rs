@@ -48,8 +48,7 @@ pub struct Swept {
 /// If anything failed. All else was done first, and the next run does what is missing.
 pub async fn handle(app: App, publisher: Publisher, run: Run) -> Result<Swept, Error> {
     let sweep = Sweep { app, publisher, run };
-    // Boxed: the compiler gives up on futures that are nested more deeply.
-    let (tally, round_trips) = counted(Box::pin(sweep.all())).await;
+    let (tally, round_trips) = counted(sweep.all()).await;
     sweep.tell(&tally, round_trips);
     match tally.failure {
         None => Ok(tally.swept),
