@@ -34,6 +34,11 @@ impl LogLines {
         })
     }
 
+    /// Forgets the lines logged so far.
+    pub fn forget(&self) {
+        let _ = self.take();
+    }
+
     /// The lines since this was last asked for.
     ///
     /// # Panics

@@ -229,7 +229,7 @@ async fn what_could_not_be_published_is_published_by_a_later_run() {
     let moved = key_for(&test, TimeDelta::days(8)).await;
     test.advance(TimeDelta::days(1));
     bus.answer(BusAnswer::Fails);
-    test.log.take();
+    test.log.forget();
     let failure = sweep(&test, &bus).await.expect_err("EventBridge fails");
     assert!(failure.to_string().contains("InternalException"), "{failure}");
     assert_eq!(lag(&test), Some(0.0), "no key is left");
@@ -298,7 +298,7 @@ async fn what_is_not_swept_lags_and_a_part_that_cannot_be_read_is_not_said_to_be
     sweep(&test, &bus).await.expect_err("nothing can be read");
     assert_eq!(lag(&test), None);
     proxy.clear();
-    test.log.take();
+    test.log.forget();
     sweep(&test, &bus).await.expect("no failure");
     assert_eq!(lag(&test), Some(0.0));
 }

@@ -33,7 +33,7 @@ fn expected(values: &[(&str, &str)]) -> Values {
 
 /// Sends a call and returns its line, and what it measures besides itself.
 async fn told(test: &TestApp, call: TestCall<'_>) -> (Answer, Value, Values) {
-    test.log.take();
+    test.log.forget();
     let answer = call.send().await;
     let (line, measured) = test.log.take_one();
     let mut values = values(&measured);
@@ -82,6 +82,17 @@ async fn a_call_is_told_of_in_one_line() {
         },
     });
     assert_eq!(line, expected);
+
+    // As is the one in the README, but for what differs from call to call.
+    let readme = repository::read("README.md");
+    let section = readme.split("\n### Logs\n").nth(1).expect("a section");
+    let shown = section.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let mut shown: Value = serde_json::from_str(shown).expect("JSON");
+    for field in ["timestamp", "service", "request_id", "user_id", "key_id", "duration_ms", "Latency"] {
+        shown[field] = line[field].clone();
+    }
+    shown["_aws"]["Timestamp"] = line["_aws"]["Timestamp"].clone();
+    assert_eq!(shown, line);
 }
 
 #[tokio::test]
@@ -196,7 +207,7 @@ async fn calls_beside_each_other_count_for_themselves() {
     let proxy = FaultProxy::start(&Engine::Embedded.start().await).await;
     let test = TestApp::on(&proxy.url, &[]).await;
     let key = test.key("Lab gateway").await;
-    test.log.take();
+    test.log.forget();
     proxy.inject("BatchGetItem", 2, Fault::Delay(Duration::from_millis(100)));
     let (read, pause) = (test.call(Operation::GetKey).id(&key["id"]), test.call(Operation::PauseKey).id(&key["id"]));
     tokio::join!(read.send(), pause.send());
@@ -214,7 +225,7 @@ fn counts(line: &Value) -> (String, String) {
 async fn a_sweep_is_told_of_in_one_line() {
     let (test, bus) = (TestApp::start().await, EventBus::default());
     backlog::fill(&test, 3, 2, 1, chrono::TimeDelta::zero()).await;
-    test.log.take();
+    test.log.forget();
     let run = shared::schedule::Run { id: "run".to_owned(), deadline: test.now() + chrono::TimeDelta::seconds(60) };
     expire_keys::handle(test.app.clone(), bus.publisher(), run).await.expect("no failure");
     let (mut line, measured) = test.log.take_one();

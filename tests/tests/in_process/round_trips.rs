@@ -60,7 +60,7 @@ fn expect_with_kms<'a>(
     let rounds: Vec<Vec<String>> = rounds.iter().map(|round| sorted(round)).collect();
     async move {
         calls.clear();
-        log.take();
+        log.forget();
         let answer = call.send().await;
         assert_eq!(answer.status, status, "{caller}: {}", answer.text);
         assert_eq!(calls.rounds(), rounds, "{caller}");
