@@ -13,7 +13,7 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `make test-deployed` sets it"))
 }
 
-/// The lines of the log. What MiniStack writes of its own is none.
+/// The lines of the log. What else is in the file is none.
 fn lines() -> Vec<Value> {
     let log = std::fs::read_to_string(variable("LOG_FILE")).expect("LOG_FILE can be read");
     log.lines().filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok()).collect()

@@ -45,7 +45,7 @@ fn watched(template: &Value) -> Metrics {
     watched.collect()
 }
 
-/// The dashboard as CloudWatch gets it; what is put in by CloudFormation is there in name only.
+/// The dashboard as CloudWatch gets it; what the deployment fills in is there in name only.
 fn dashboard(template: &Value) -> Json {
     let [(_, dashboard)] = of_type(template, "AWS::CloudWatch::Dashboard")[..] else { panic!("one dashboard") };
     let body = text(&dashboard["DashboardBody"]);
