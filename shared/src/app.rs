@@ -15,6 +15,8 @@ use crate::auth::Authenticator;
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::keys::{Keys, Vault};
+use crate::log::Log;
+use crate::round_trips::Counted;
 use crate::table::Table;
 
 /// The endpoints' surroundings.
@@ -35,6 +37,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Randomness.
     pub random: Random,
+    /// Where it is told what became of calls and runs.
+    pub log: Log,
 }
 
 impl Deref for App {
@@ -68,15 +72,32 @@ impl App {
         Ok((Self::new(config, table, vault, Clock::system(), Random::system())?, sdk))
     }
 
-    /// An app of given parts.
+    /// An app of given parts, which logs to standard output.
     ///
     /// # Errors
     ///
     /// If the settings of the JWTs cannot be used.
     pub fn new(config: Config, table: Table, vault: Vault, clock: Clock, random: Random) -> Result<Self, &'static str> {
+        let log = Log::stdout(&config.service_name);
+        Self::with_log(config, table, vault, clock, random, log)
+    }
+
+    /// An app of given parts.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::new`].
+    pub fn with_log(
+        config: Config,
+        table: Table,
+        vault: Vault,
+        clock: Clock,
+        random: Random,
+        log: Log,
+    ) -> Result<Self, &'static str> {
         let authenticator = Authenticator::new(&config.jwt)?;
         let keys = Keys::new(table.clone(), vault, &config, random.clone());
-        Ok(Self(Arc::new(Parts { config, authenticator, table, keys, clock, random })))
+        Ok(Self(Arc::new(Parts { config, authenticator, table, keys, clock, random, log })))
     }
 }
 
@@ -92,7 +113,7 @@ pub async fn sdk_config(loader: ConfigLoader) -> Result<SdkConfig, lambda_http::
         .operation_timeout(Duration::from_secs(5))
         .build();
     let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50));
-    Ok(loader.retry_config(retries).timeout_config(timeouts).http_client(http_client()?).load().await)
+    Ok(loader.retry_config(retries).timeout_config(timeouts).http_client(Counted::new(http_client()?)).load().await)
 }
 
 /// A client that trusts Amazon's certificate authorities only: AWS needs no others, and parsing a system's whole set

@@ -157,7 +157,8 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// [`Error::TokenRequired`], [`Error::TokenInvalid`], or [`Error::Unavailable`] when the key set cannot be fetched.
+    /// [`Error::TokenRequired`], [`Error::TokenExpired`], [`Error::TokenInvalid`], or [`Error::Unavailable`] when the key
+    /// set cannot be fetched.
     pub async fn authenticate(&self, header: Option<&str>, now: DateTime<Utc>) -> Result<Caller, Error> {
         let (scheme, token) = header.and_then(|header| header.trim().split_once(' ')).ok_or(Error::TokenRequired)?;
         let token = token.trim();
@@ -283,7 +284,7 @@ impl Claims {
         let invalid = |reason| Error::TokenInvalid(Cow::Borrowed(reason));
         let expires = self.exp.as_ref().and_then(numeric_date).ok_or_else(|| invalid("exp is not a date"))?;
         if now >= expires + LEEWAY {
-            return Err(invalid("expired"));
+            return Err(Error::TokenExpired);
         }
         if let Some(not_before) = &self.nbf {
             let not_before = numeric_date(not_before).ok_or_else(|| invalid("nbf is not a date"))?;

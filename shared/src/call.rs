@@ -249,6 +249,32 @@ impl Reply {
         Ok(Self { status, payload, created: None, next: None, replayed: false })
     }
 
+    /// The one key it speaks of, if it does.
+    pub(crate) fn key_id(&self) -> Option<KeyId> {
+        match &self.payload {
+            Payload::Content(Content::Key(key)) => Some(key.id),
+            Payload::Content(Content::Usage(usage)) => Some(usage.id),
+            Payload::Content(Content::Verification(Verification::Valid { id, .. })) => Some(*id),
+            Payload::Content(
+                Content::Verification(Verification::Invalid(_))
+                | Content::Keys(_)
+                | Content::Deleted
+                | Content::Audit(_)
+                | Content::Problem(_),
+            )
+            | Payload::Foreign { .. } => None,
+        }
+    }
+
+    /// Why the key that was to be verified is not valid, if that is what it says.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        if let Payload::Content(Content::Verification(Verification::Invalid(refusal))) = &self.payload {
+            Some(*refusal)
+        } else {
+            None
+        }
+    }
+
     /// 200 with a key.
     #[must_use]
     pub fn key(key: KeyView) -> Self {

@@ -13,6 +13,9 @@ pub const DEFAULT_FHIR_BASE_URL: &str = "https://nuxera.cloud/fhir";
 /// What a deployment sets. An empty variable counts as absent.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// `SERVICE_NAME`: what log lines and metrics call the deployment, so that several in an account are told apart;
+    /// default `nuxera-api-keys`.
+    pub service_name: String,
     /// `TABLE_NAME`: the DynamoDB table.
     pub table_name: String,
     /// `KMS_KEY_ID`: the KMS key under which the data keys are wrapped.
@@ -159,6 +162,7 @@ impl Config {
             audience: text("JWT_AUDIENCE"),
         };
         Ok(Self {
+            service_name: text("SERVICE_NAME").unwrap_or_else(|| "nuxera-api-keys".to_owned()),
             table_name: required("TABLE_NAME")?,
             kms_key_id: required("KMS_KEY_ID")?,
             jwt,

@@ -22,6 +22,9 @@ pub enum Error {
     /// No JWT was sent.
     #[error("no JWT")]
     TokenRequired,
+    /// The JWT was valid once.
+    #[error("JWT refused: expired")]
+    TokenExpired,
     /// The JWT is not accepted; the reason is for the log only.
     #[error("JWT refused: {0}")]
     TokenInvalid(Cow<'static, str>),
@@ -104,7 +107,7 @@ impl Error {
         match self {
             Self::Invalid(_) => (400, "Invalid request data"),
             Self::TokenRequired => (401, "JWT token required"),
-            Self::TokenInvalid(_) => (401, "Invalid or expired JWT token"),
+            Self::TokenExpired | Self::TokenInvalid(_) => (401, "Invalid or expired JWT token"),
             Self::AccessDenied => (403, "Access denied"),
             Self::NotFound => (404, "API Key not found"),
             Self::Expired => (409, "API Key is expired"),
@@ -121,6 +124,47 @@ impl Error {
             Self::TranscriptionFailed(_) => (502, "Transcription service failed"),
             Self::Unavailable(_) => (503, "Service temporarily unavailable"),
             Self::TranscriptionTimedOut => (504, "Transcription service timed out"),
+        }
+    }
+
+    /// The error as one of few words, for the log and as a dimension of metrics. What operators have built on them breaks
+    /// when they change.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_request",
+            Self::TooLarge { .. } => "too_large",
+            Self::TokenRequired => "token_required",
+            Self::TokenExpired => "token_expired",
+            Self::TokenInvalid(_) => "token_invalid",
+            Self::AccessDenied => "access_denied",
+            Self::NotFound => "not_found",
+            Self::Expired => "expired",
+            Self::LimitReached => "key_limit_reached",
+            Self::NoDefault => "no_default",
+            Self::KeyRequired => "key_required",
+            Self::KeyUnknown => "key_unknown",
+            Self::KeyPaused => "key_paused",
+            Self::KeyExpired => "key_expired",
+            Self::KeyLimit { .. } => "key_limited",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::RateLimited(_) => "rate_limited",
+            Self::Unavailable(_) => "unavailable",
+            Self::TranscriptionFailed(_) => "transcription_failed",
+            Self::TranscriptionTimedOut => "transcription_timed_out",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Which limit was reached, in one of few words as well, where one was.
+    #[must_use]
+    pub fn limit(&self) -> Option<&'static str> {
+        if let Self::RateLimited(allowance) = self {
+            Some(allowance.limit_reached())
+        } else if let Self::KeyLimit { .. } = self {
+            Some("test_key_uses_per_day")
+        } else {
+            matches!(self, Self::LimitReached).then_some("keys_per_user")
         }
     }
 

@@ -21,12 +21,16 @@ use lambda_http::{Body, IntoResponse, Request, RequestExt, service_fn};
 use crate::app::App;
 use crate::auth::{Caller, Role};
 use crate::call::{Access, Call, Form, Payload, Reply};
+use crate::clock::Timestamp;
 use crate::config::Cors;
 use crate::error::{Error, Reason};
 use crate::format::{self, Content, Context, Expected, Fields, Format, Incoming, Sender};
 use crate::keys::{KeyId, Locator, PlainKey};
 use crate::limits::{Admission, Allowance};
+use crate::log::{CallFacts, Cause, Route};
+use crate::metrics::{FOREIGN_LATENCY, LATENCY};
 use crate::operation::Operation;
+use crate::round_trips::{RoundTrips, counted};
 
 /// The largest body of a management call, in bytes.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -94,14 +98,16 @@ where
     let now = app.clock.now();
     let body = std::mem::take(request.body_mut());
     let exchange = Exchange::new(app, operation, now, &request, body);
-    let outcome = if let Err(error) = &exchange.formats {
-        Outcome::refused(error.clone())
-    } else {
+    let (outcome, round_trips) = counted(async {
+        if let Err(error) = &exchange.formats {
+            return Outcome::refused(error.clone());
+        }
         let answer = exchange.answer(app, access, handle, request.headers());
         let answer = tokio::time::timeout(deadline(operation), answer).await;
         answer.unwrap_or_else(|_| Outcome::refused(Error::Unavailable(Cow::Borrowed("out of time"))))
-    };
-    exchange.log(app, &outcome);
+    })
+    .await;
+    exchange.tell(app, route(&request), round_trips, &outcome);
     exchange.respond(app, outcome)
 }
 
@@ -369,28 +375,39 @@ impl Exchange {
         headers
     }
 
-    /// One line per call. It is the only place that sees the cause of an error of ours.
-    fn log(&self, app: &App, outcome: &Outcome) {
-        let duration_ms = (app.clock.now() - self.now).num_milliseconds();
-        let operation = self.operation.name();
-        let request_id = &self.request_id;
-        let user_id = outcome.caller.map(|caller| caller.user_id.get());
-        let key_id = self.path.get("id").and_then(|id| KeyId::parse(id)).or(outcome.key_id).map(KeyId::get);
-        match &outcome.result {
-            Ok(reply) => {
-                let key_id = key_id.or(reply.created.map(KeyId::get));
-                tracing::info!(operation, request_id, user_id, key_id, status = reply.status, duration_ms, "done");
-            }
-            Err(error) => {
-                let (status, _) = error.status_and_text(self.operation);
-                if status >= 500 {
-                    tracing::error!(operation, request_id, user_id, key_id, status, duration_ms, cause = %error, "failed");
-                } else {
-                    tracing::info!(operation, request_id, user_id, key_id, status, duration_ms, cause = %error, "refused");
-                }
-            }
-        }
+    /// One line per call.
+    fn tell(&self, app: &App, route: Option<Route<'_>>, round_trips: RoundTrips, outcome: &Outcome) {
+        let ended = app.clock.now();
+        let duration_ms = (ended - self.now).num_milliseconds();
+        let status = match &outcome.result {
+            Ok(reply) => reply.status,
+            Err(error) => error.status_and_text(self.operation).0,
+        };
+        let told_key = outcome.result.as_ref().ok().and_then(Reply::key_id);
+        let key_id = self.path.get("id").and_then(|id| KeyId::parse(id)).or(outcome.key_id).or(told_key);
+        let facts = CallFacts {
+            route,
+            user_id: outcome.caller.map(|caller| caller.user_id.get()),
+            key_id: key_id.map(KeyId::get),
+            ..CallFacts::new(self.operation.name(), &self.request_id, status, duration_ms)
+        };
+        let facts = facts.having_asked(round_trips);
+        let facts = match &outcome.result {
+            Err(error) => CallFacts { cause: Some(Cause(error)), ..facts.because(error) },
+            Ok(reply) => match reply.refusal().zip(Timestamp::from_time(self.now)) {
+                Some((refusal, now)) => facts.because(&refusal.error(now)),
+                None => facts,
+            },
+        };
+        let waits_for_others = matches!(self.operation, Operation::Transcribe);
+        facts.tell(&app.log, ended, if waits_for_others { &FOREIGN_LATENCY } else { &LATENCY });
     }
+}
+
+/// The route by which API Gateway came here.
+pub(crate) fn route(request: &Request) -> Option<Route<'_>> {
+    let RequestContext::ApiGatewayV1(context) = request.request_context_ref()? else { return None };
+    Some(Route { method: request.method().as_str(), path: context.resource_path.as_deref()? })
 }
 
 /// Lets a web page of an allowed origin read the response.

@@ -12,7 +12,8 @@
 //! | [`keys`], [`usage`], [`audit`], [`table`] | the keys, their use, their audit trail, and the one table all are in |
 //! | [`authorizer`] | what stands in front of the endpoints: in whose name the gateway counts a request |
 //! | [`schedule`], [`events`] | what runs by itself, and what subscribers are told |
-//! | [`operation`], [`error`], [`log`] | what a call does, what can go wrong, what is written down |
+//! | [`operation`], [`error`] | what a call does, what can go wrong |
+//! | [`log`], [`metrics`], [`round_trips`] | what operators are told: lines, what CloudWatch counts, how often AWS is asked |
 
 pub mod app;
 pub mod audit;
@@ -28,8 +29,10 @@ pub mod http;
 pub mod keys;
 pub mod limits;
 pub mod log;
+pub mod metrics;
 pub mod operation;
 pub mod publish;
+pub mod round_trips;
 pub mod schedule;
 pub mod table;
 pub mod usage;

@@ -48,7 +48,17 @@ impl Allowance {
     /// Seconds until a refused call can succeed.
     #[must_use]
     pub fn retry_after(&self) -> u64 {
-        if self.used_in_hour >= self.limits.per_hour { self.hour_reset } else { self.minute_reset }
+        if self.hour_is_used_up() { self.hour_reset } else { self.minute_reset }
+    }
+
+    /// Which limit a refused call reached, by a name for metrics.
+    #[must_use]
+    pub fn limit_reached(&self) -> &'static str {
+        if self.hour_is_used_up() { "calls_per_hour" } else { "calls_per_minute" }
+    }
+
+    fn hour_is_used_up(&self) -> bool {
+        self.used_in_hour >= self.limits.per_hour
     }
 
     fn new(limits: RateLimits, item: &HashMap<String, AttributeValue>, now: DateTime<Utc>) -> Self {

@@ -13,7 +13,10 @@ use lambda_http::{Body, Request, RequestExt, service_fn};
 
 use crate::clock::{Clock, Random};
 use crate::config::Config;
-use crate::http::open_to;
+use crate::error::Error;
+use crate::http::{open_to, route};
+use crate::log::{CallFacts, Log};
+use crate::metrics::LATENCY;
 
 /// Documents change with a deployment only; for so many seconds caches need not ask again.
 const CACHE_CONTROL: &str = "public, max-age=3600";
@@ -58,7 +61,9 @@ impl Found {
 /// If the environment's settings cannot be used, or the Lambda runtime fails.
 pub async fn run(name: &'static str, find: fn(&Config, &Path) -> Found) -> Result<(), lambda_http::Error> {
     crate::log::init();
-    let publisher = Publisher { config: Config::from_env()?, clock: Clock::system(), random: Random::system() };
+    let config = Config::from_env()?;
+    let log = Log::stdout(&config.service_name);
+    let publisher = Publisher { config, clock: Clock::system(), random: Random::system(), log };
     let service = service_fn(|request| ready(Ok::<_, Infallible>(publisher.serve(name, find, &request))));
     lambda_http::run(service).await
 }
@@ -71,6 +76,8 @@ pub struct Publisher {
     pub clock: Clock,
     /// Randomness.
     pub random: Random,
+    /// Where it is told what became of calls.
+    pub log: Log,
 }
 
 impl Publisher {
@@ -94,8 +101,13 @@ impl Publisher {
         let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         open_to(origin, &self.config.cors, headers);
 
-        let duration_ms = (self.clock.now() - now).num_milliseconds();
-        tracing::info!(operation = name, request_id, status = response.status().as_u16(), duration_ms, "done");
+        let ended = self.clock.now();
+        let duration_ms = (ended - now).num_milliseconds();
+        let facts = CallFacts::new(name, &request_id, response.status().as_u16(), duration_ms);
+        let facts = CallFacts { route: route(request), ..facts };
+        let found = response.status() != StatusCode::NOT_FOUND;
+        let facts = if found { facts } else { facts.because(&Error::NotFound) };
+        facts.tell(&self.log, ended, &LATENCY);
         response
     }
 }
@@ -160,6 +172,7 @@ mod tests {
             config: config.expect("complete"),
             clock: Clock::new(|| DateTime::UNIX_EPOCH),
             random: Random::new(|bytes| bytes.fill(7)),
+            log: Log::new("service", |_| ()),
         };
         let path = HashMap::from([("name".to_owned(), name.to_owned())]);
         let mut request = Request::new(Body::Empty).with_path_parameters(path);

@@ -1,5 +1,6 @@
 //! The files of this repository that tests read.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -57,4 +58,35 @@ pub fn functions() -> Vec<String> {
         folders.map(|entry| entry.expect("a folder").file_name().into_string().expect("UTF-8")).collect();
     names.sort();
     names
+}
+
+/// The routes of each function, such as `GET /api/apiKeys`.
+pub type Routes = BTreeMap<String, BTreeSet<String>>;
+
+/// A route by its name. API Gateway answers a path with a slash at its end as the one without.
+#[must_use]
+pub fn route(method: &str, path: &str) -> String {
+    format!("{} {}", method.to_uppercase(), path.trim_end_matches('/'))
+}
+
+/// The functions of `template.yaml` by folder, with their routes; those that are not called through the API have none.
+///
+/// # Panics
+///
+/// If a function has no folder of its own.
+#[must_use]
+pub fn template_routes() -> Routes {
+    let template = yaml("template.yaml");
+    let text = |value: &serde_yaml_ng::Value| value.as_str().expect("a string in template.yaml").to_owned();
+    let resources = template["Resources"].as_mapping().expect("resources");
+    let functions = resources.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
+    let routes = functions.map(|function| {
+        let properties = &function["Properties"];
+        let folder = text(&properties["CodeUri"]);
+        let folder = folder.strip_prefix("functions/").expect("a folder of functions/");
+        let events = properties["Events"].as_mapping().into_iter().flat_map(|events| events.values());
+        let of_api = events.filter(|event| event["Type"] == "Api").map(|event| &event["Properties"]);
+        (folder.to_owned(), of_api.map(|at| route(&text(&at["Method"]), &text(&at["Path"]))).collect())
+    });
+    routes.collect()
 }

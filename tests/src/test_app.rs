@@ -18,6 +18,7 @@ use shared::{App, Operation, serve};
 use crate::calls::CallLog;
 use crate::contents::Contents;
 use crate::engine::{self, Engine};
+use crate::log_lines::LogLines;
 use crate::{repository, tokens, validators};
 
 /// When tests begin, unless they say otherwise.
@@ -30,6 +31,8 @@ pub struct TestApp {
     pub app: App,
     /// The DynamoDB calls it makes.
     pub calls: CallLog,
+    /// What it logs.
+    pub log: LogLines,
     now: Arc<Mutex<DateTime<Utc>>>,
 }
 
@@ -87,8 +90,9 @@ impl TestApp {
         let sdk = engine::sdk_config(url).await;
         let table = Table::new(engine::client(&sdk, &calls), &config.table_name);
         let vault = prepare(Vault::new(table.clone(), sdk, config.kms_key_id.clone()));
-        let app = App::new(config, table, vault, clock, random).expect("settings");
-        Self { app, calls, now }
+        let log = LogLines::default();
+        let app = App::with_log(config, table, vault, clock, random, log.log()).expect("settings");
+        Self { app, calls, log, now }
     }
 
     /// Makes it a later time.

@@ -2,19 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use regex::Regex;
 use serde_json::Value;
-use shared::Operation;
+use shared::{Operation, metrics};
+use tests::embedded_metrics;
+use tests::log_lines::secrets;
+use tests::repository::template_routes;
 
 #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where the logs are")]
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `make test-deployed` sets it"))
 }
 
-/// The secrets in a text, by what they look like.
-fn secrets(text: &str) -> Vec<String> {
-    let pattern = r"nux_(live|test)_[0-9A-Za-z]{50,}|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]+";
-    Regex::new(pattern).expect("a pattern").find_iter(text).map(|found| found.as_str().to_owned()).collect()
+/// The lines of the log. What else is in the file is none.
+fn lines() -> Vec<Value> {
+    let log = std::fs::read_to_string(variable("LOG_FILE")).expect("LOG_FILE can be read");
+    log.lines().filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok()).collect()
+}
+
+/// The lines that tell of calls.
+fn calls() -> Vec<Value> {
+    let mut lines = lines();
+    lines.retain(|line| line["operation"].is_string());
+    lines
 }
 
 #[test]
@@ -30,17 +39,62 @@ fn the_logs_of_a_full_run_tell_of_every_operation_and_hold_no_secret() {
     let log = std::fs::read_to_string(variable("LOG_FILE")).expect("LOG_FILE can be read");
     assert_eq!(secrets(&log), Vec::<String>::new());
     assert!(!log.contains(&variable("JWT_SECRET")), "the secret of the tokens is in the log");
-    let lines: Vec<Value> =
-        log.lines().filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok()).collect();
-    let logged: BTreeSet<&str> = lines.iter().filter_map(|line| line["operation"].as_str()).collect();
+    let calls = calls();
+    let logged: BTreeSet<&str> = calls.iter().filter_map(|line| line["operation"].as_str()).collect();
     let missing: Vec<_> =
         Operation::ALL.map(Operation::name).into_iter().filter(|name| !logged.contains(name)).collect();
-    assert!(missing.is_empty(), "no line tells of {missing:?}, in {} lines", lines.len());
+    assert!(missing.is_empty(), "no line tells of {missing:?}, in {} lines", calls.len());
     let mut requests = BTreeSet::new();
-    for line in lines.iter().filter(|line| line["operation"].is_string()) {
+    for line in &calls {
         assert!(requests.insert(line["request_id"].to_string()), "a call is told of twice: {line}");
-        for field in ["level", "request_id", "status", "duration_ms"] {
+        for field in ["level", "request_id", "status", "duration_ms", "route", "round_trips", "aws_calls"] {
             assert!(!line[field].is_null(), "{field} is missing in {line}");
         }
     }
+}
+
+#[test]
+fn every_call_is_told_of_with_its_route_and_with_whom_and_what_it_was_about() {
+    let routes = template_routes();
+    for line in calls() {
+        let operation = line["operation"].as_str().expect("a name");
+        assert!(routes[operation].contains(line["route"].as_str().expect("a route")), "{line}");
+        let number = |name: &str| line[name].as_u64();
+        assert!(number("round_trips") <= number("aws_calls"), "{line}");
+        let status = number("status").expect("a number");
+        let refused = status >= 400 || line["reason"].is_string();
+        assert_eq!(line["message"] == "done", status < 400 || line["reason"].is_null(), "{line}");
+        if refused || operation == "get-conformance" {
+            continue;
+        }
+        assert!(number("user_id").is_some() && number("aws_calls") > Some(0), "{line}");
+        let of_many = ["list-keys", "list-user-keys"].contains(&operation);
+        // With a token in place of a key, transcribe finds the key by itself; a line of its own names it.
+        assert!(of_many || operation == "transcribe" || number("key_id").is_some(), "{line}");
+    }
+}
+
+#[test]
+fn cloudwatch_can_read_every_metric_and_counts_every_call_once() {
+    let (mut calls, mut counted) = (0, 0);
+    let mut names = BTreeSet::new();
+    for line in lines() {
+        let measured = embedded_metrics::of(&line);
+        calls += usize::from(line["operation"].is_string());
+        counted += measured.iter().filter(|it| it.metric == metrics::CALLS.name).count();
+        for it in &measured {
+            assert_eq!(
+                (it.namespace.as_str(), &line["service"]),
+                (metrics::NAMESPACE, &"nuxera-api-keys-local".into())
+            );
+        }
+        names.extend(measured.into_iter().map(|it| it.metric));
+    }
+    assert_eq!(counted, calls);
+    let all: BTreeSet<&str> = metrics::ALL.iter().map(|metric| metric.name).collect();
+    let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    assert!(names.is_subset(&all), "{names:?}");
+    // A run in which nothing fails and nobody does too much.
+    let missing: BTreeSet<&str> = all.difference(&names).copied().collect();
+    assert!(missing.is_subset(&[metrics::FAILURES.name, metrics::LIMIT_HITS.name].into()), "{missing:?}");
 }

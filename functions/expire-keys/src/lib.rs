@@ -11,7 +11,10 @@ use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use shared::clock::Timestamp;
 use shared::events::{Event, Publisher};
-use shared::keys::{DueKey, EXPIRY_SHARDS, Journal, Planned, Position, Step};
+use shared::keys::{DueKey, EXPIRY_SHARDS, Journal, Left, Planned, Position, Step};
+use shared::log::{Cause, Level};
+use shared::metrics::{EXPIRIES, NOTICES, SWEEP_LAG};
+use shared::round_trips::{RoundTrips, counted};
 use shared::schedule::Run;
 use shared::{App, Error};
 
@@ -45,20 +48,11 @@ pub struct Swept {
 /// If anything failed. All else was done first, and the next run does what is missing.
 pub async fn handle(app: App, publisher: Publisher, run: Run) -> Result<Swept, Error> {
     let sweep = Sweep { app, publisher, run };
-    let caught_up = sweep.publish_what_was_left().await;
-    let shards = stream::iter(0..EXPIRY_SHARDS).map(|shard| sweep.shard(shard)).buffer_unordered(SHARDS_AT_ONCE);
-    let Tally { swept, failure } = shards.fold(Tally::failed(caught_up), |sum, tally| ready(sum + tally)).await;
-    let Swept { scanned, expired, notified, skipped, remaining } = swept;
-    let run = sweep.run.id;
-    match failure {
-        None => {
-            tracing::info!(run, scanned, expired, notified, skipped, remaining, "swept");
-            Ok(swept)
-        }
-        Some(error) => {
-            tracing::error!(run, scanned, expired, notified, skipped, remaining, cause = %error, "swept with failures");
-            Err(error)
-        }
+    let (tally, round_trips) = counted(sweep.all()).await;
+    sweep.tell(&tally, round_trips);
+    match tally.failure {
+        None => Ok(tally.swept),
+        Some(error) => Err(error),
     }
 }
 
@@ -68,16 +62,37 @@ struct Sweep {
     run: Run,
 }
 
+/// What is told of a run.
+#[derive(Serialize)]
+struct Facts<'a> {
+    /// As in the audit trail of the keys that it expired.
+    request_id: &'a str,
+    #[serde(flatten)]
+    swept: Swept,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Cause<'a>>,
+    round_trips: u32,
+    aws_calls: u32,
+}
+
 /// What came of a part of the sweep; of several failures the first.
 #[derive(Default)]
 struct Tally {
     swept: Swept,
+    /// Since when something is due for what remains, or a little earlier.
+    due_since: Option<Timestamp>,
+    /// Whether a part of the index could not be read, so that nobody knows what remains there.
+    is_incomplete: bool,
     failure: Option<Error>,
 }
 
 impl Tally {
     fn failed(result: Result<(), Error>) -> Self {
-        Self { swept: Swept::default(), failure: result.err() }
+        Self { failure: result.err(), ..Self::default() }
+    }
+
+    fn unread(error: Error) -> Self {
+        Self { is_incomplete: true, failure: Some(error), ..Self::default() }
     }
 }
 
@@ -94,6 +109,8 @@ impl Add for Tally {
                 skipped: self.swept.skipped + skipped,
                 remaining: self.swept.remaining + remaining,
             },
+            due_since: self.due_since.into_iter().chain(other.due_since).min(),
+            is_incomplete: self.is_incomplete || other.is_incomplete,
             failure: self.failure.or(other.failure),
         }
     }
@@ -110,6 +127,31 @@ enum Outcome {
 impl Sweep {
     fn time_is_up(&self) -> bool {
         (self.run.deadline - self.app.clock.now()).num_seconds() < MARGIN_SECONDS
+    }
+
+    async fn all(&self) -> Tally {
+        let caught_up = Tally::failed(self.publish_what_was_left().await);
+        let shards = stream::iter(0..EXPIRY_SHARDS).map(|shard| self.shard(shard)).buffer_unordered(SHARDS_AT_ONCE);
+        shards.fold(caught_up, |sum, tally| ready(sum + tally)).await
+    }
+
+    /// One line per run. It says nothing of a lag that nobody knows.
+    fn tell(&self, tally: &Tally, RoundTrips { aws_calls, round_trips }: RoundTrips) {
+        let Tally { swept, due_since, is_incomplete, failure } = tally;
+        let now = self.app.clock.now();
+        let lag = due_since.map_or(0, |since| (now - since.time()).num_seconds());
+        let measured = [
+            Some((&EXPIRIES, signed(swept.expired))),
+            Some((&NOTICES, signed(swept.notified))),
+            (!is_incomplete).then_some((&SWEEP_LAG, lag)),
+        ];
+        let (level, message) = match failure {
+            None => (Level::INFO, "swept"),
+            Some(_) => (Level::ERROR, "swept with failures"),
+        };
+        let cause = failure.as_ref().map(Cause);
+        let facts = Facts { request_id: &self.run.id, swept: *swept, cause, round_trips, aws_calls };
+        self.app.log.tell(now, level, message, &facts, &measured);
     }
 
     /// Publishes what earlier runs did but could not tell.
@@ -148,7 +190,7 @@ impl Sweep {
                         return tally;
                     }
                 }
-                Err(error) => return tally + Tally::failed(Err(error)),
+                Err(error) => return tally + Tally::unread(error),
             }
         }
     }
@@ -156,23 +198,28 @@ impl Sweep {
     async fn page(&self, shard: u8, from: Option<Position>) -> Result<(Tally, Option<Position>), Error> {
         let now = self.now();
         if self.time_is_up() {
-            let remaining = self.app.keys.count_due(shard, now, from).await?;
-            return Ok((Tally { swept: Swept { remaining, ..Swept::default() }, failure: None }, None));
+            let Left { count: remaining, since: due_since } = self.app.keys.left_due(shard, now, from).await?;
+            return Ok((Tally { swept: Swept { remaining, ..Swept::default() }, due_since, ..Tally::default() }, None));
         }
         let page = self.app.keys.due(shard, now, from).await?;
-        let tally = match self.sweep(&page.elements, now).await {
+        let mut tally = match self.sweep(&page.elements, now).await {
             Ok(tally) => tally,
             Err(error) => {
                 let all = count(page.elements.len());
-                Tally { swept: Swept { scanned: all, remaining: all, ..Swept::default() }, failure: Some(error) }
+                let swept = Swept { scanned: all, remaining: all, ..Swept::default() };
+                Tally { swept, failure: Some(error), ..Tally::default() }
             }
         };
+        if tally.swept.remaining > 0 {
+            // The index is in the order in which keys are due.
+            tally.due_since = page.elements.first().and_then(DueKey::due_at);
+        }
         Ok((tally, page.next))
     }
 
     /// Sweeps the keys of a page; fails only before any of them is written.
     async fn sweep(&self, due: &[DueKey], now: Timestamp) -> Result<Tally, Error> {
-        let mut tally = Tally { swept: Swept { scanned: count(due.len()), ..Swept::default() }, failure: None };
+        let mut tally = Tally { swept: Swept { scanned: count(due.len()), ..Swept::default() }, ..Tally::default() };
         if due.is_empty() {
             return Ok(tally);
         }
@@ -242,4 +289,8 @@ impl Tally {
 
 fn count(keys: usize) -> u64 {
     u64::try_from(keys).unwrap_or(u64::MAX)
+}
+
+fn signed(keys: u64) -> i64 {
+    i64::try_from(keys).unwrap_or(i64::MAX)
 }

@@ -18,6 +18,6 @@ pub use self::key::{GracePeriod, Key, KeyExpired, KeyId, KeyName, KeyType, MAX_I
 pub use self::record::EXPIRY_SHARDS;
 pub use self::secret::{Locator, PlainKey, Prefix};
 pub use self::store::{Keys, NewKey};
-pub use self::sweep::{DueKey, Journal, Page, Planned, Position};
+pub use self::sweep::{DueKey, Journal, Left, Page, Planned, Position};
 pub use self::vault::{DataKey, Sealed, Vault};
 pub use self::view::{KeyPage, KeyView, ShownKey};

@@ -40,7 +40,27 @@ pub struct Page<T> {
 pub struct Position(Item);
 
 /// What the index says of a key: where its record is. The record says what is due, if it still is.
-pub struct DueKey(Item);
+pub struct DueKey {
+    place: Item,
+    due_at: Option<Timestamp>,
+}
+
+impl DueKey {
+    /// Since when something is due for it.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Timestamp> {
+        self.due_at
+    }
+}
+
+/// Keys for which something is due, and for which nothing was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// How many.
+    pub count: u64,
+    /// Since when something is due for the first of them.
+    pub since: Option<Timestamp>,
+}
 
 /// A step that a key is about to take.
 pub struct Planned {
@@ -90,20 +110,23 @@ impl Keys {
         let query = self.query_due(shard, now, from).limit(KEYS_PER_PAGE);
         let output = query.send().await.map_err(|error| failure(&error))?;
         let place = |mut item: Item| {
+            let due_at = due_at(&item);
             item.retain(|name, _| name == "PK" || name == "SK");
-            DueKey(item)
+            DueKey { place: item, due_at }
         };
         let elements = output.items.unwrap_or_default().into_iter().map(place).collect();
         Ok(Page { elements, next: output.last_evaluated_key.map(Position) })
     }
 
-    /// How many keys there are in a shard for which something is due. This reads 64 bytes or so of each in the index,
-    /// and keeps none.
+    /// What there is in a shard for which something is due. This reads 64 bytes or so of each key in the index, and keeps
+    /// none.
     ///
     /// # Errors
     ///
     /// When the table fails.
-    pub async fn count_due(&self, shard: u8, now: Timestamp, from: Option<Position>) -> Result<u64, Error> {
+    pub async fn left_due(&self, shard: u8, now: Timestamp, from: Option<Position>) -> Result<Left, Error> {
+        let first = self.query_due(shard, now, from.clone()).limit(1).send().await.map_err(|error| failure(&error))?;
+        let since = first.items().first().and_then(due_at);
         let mut count = 0;
         let mut from = from;
         loop {
@@ -112,7 +135,7 @@ impl Keys {
             count += u64::try_from(output.count).unwrap_or(0);
             from = output.last_evaluated_key.map(Position);
             if from.is_none() {
-                return Ok(count);
+                return Ok(Left { count, since });
             }
         }
     }
@@ -141,7 +164,7 @@ impl Keys {
     ///
     /// When the table fails.
     pub async fn plan(&self, due: &[DueKey], now: Timestamp) -> Result<Vec<Result<Planned, Error>>, Error> {
-        let items = self.batch_get(due.iter().map(|DueKey(item)| item.clone()).collect()).await?;
+        let items = self.batch_get(due.iter().map(|key| key.place.clone()).collect()).await?;
         let plan = |item| match from_item(item) {
             Ok(before) => {
                 let mut after = before.clone();
@@ -349,6 +372,10 @@ impl Journal {
             intents: intents.map(|intent| Intent::from_item(intent.as_m().ok()?)).collect::<Option<_>>()?,
         })
     }
+}
+
+fn due_at(item: &Item) -> Option<Timestamp> {
+    item.get("due_at").and_then(number).and_then(Timestamp::from_seconds)
 }
 
 fn damaged_journal() -> Error {

@@ -137,7 +137,8 @@ impl Round {
         let now = test.now();
         let vault = Vault::new(table.clone(), sdk, String::new());
         let clock = Clock::new(move || now);
-        let app = App::new(test.app.config.clone(), table, vault, clock, Random::system()).expect("settings");
+        let (config, log) = (test.app.config.clone(), test.log.log());
+        let app = App::with_log(config, table, vault, clock, Random::system(), log).expect("settings");
         Self { app, keys }
     }
 

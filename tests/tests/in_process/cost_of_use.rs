@@ -107,7 +107,8 @@ async fn a_use_of_the_largest_key_there_can_be_costs_one_write_unit() {
     let billed = Table::new(client, table.name());
     let vault = Vault::new(billed.clone(), sdk, "not used".to_owned())
         .holding(1, DataKey::new(&[7; 32], now).expect("256 bits"));
-    let app = App::new(test.app.config.clone(), billed, vault, Clock::system(), Random::system()).expect("settings");
+    let (clock, random) = (Clock::system(), Random::system());
+    let app = App::with_log(test.app.config.clone(), billed, vault, clock, random, test.log.log()).expect("settings");
     let at = Timestamp::from_time(now).expect("a time");
     // Used on each of the last 31 days; and on the first use of a day, when the one that is past is still there.
     for (ago, units) in [(0..=30, vec![1.0]), (1..=31, vec![1.0, 1.0])] {

@@ -9,11 +9,13 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::clock::{Clock, Random};
 use shared::keys::Vault;
+use shared::metrics::SWEEP_LAG;
 use shared::schedule::Run;
 use shared::{App, Error, Operation};
 use tests::engine::Engine;
 use tests::event_bus::{BusAnswer, EventBus};
-use tests::{TestApp, backlog};
+use tests::fault_proxy::{Fault, FaultProxy};
+use tests::{TestApp, backlog, embedded_metrics};
 
 const NOTHING: Swept = Swept { scanned: 0, expired: 0, notified: 0, skipped: 0, remaining: 0 };
 
@@ -208,6 +210,8 @@ async fn a_run_stops_in_time_and_the_next_goes_on() {
         let swept = expire_keys::handle(hurried, bus.publisher(), run).await.expect("no failure");
         expired += swept.expired;
         assert_eq!((swept.remaining, swept.skipped), (keys - expired, 0), "exactly what is left");
+        let lag = lag(&test).expect("every shard was looked at");
+        assert_eq!(lag >= 10.0, swept.remaining > 0, "{lag} s after a run of at least ten");
         runs += 1;
         assert!(runs < 50, "{expired} expired");
     }
@@ -225,8 +229,10 @@ async fn what_could_not_be_published_is_published_by_a_later_run() {
     let moved = key_for(&test, TimeDelta::days(8)).await;
     test.advance(TimeDelta::days(1));
     bus.answer(BusAnswer::Fails);
+    test.log.forget();
     let failure = sweep(&test, &bus).await.expect_err("EventBridge fails");
     assert!(failure.to_string().contains("InternalException"), "{failure}");
+    assert_eq!(lag(&test), Some(0.0), "no key is left");
     assert_eq!(trail(&test, first).await[0]["action"], "expire", "the keys end all the same");
 
     let body = json!({"name": "Renamed"});
@@ -278,11 +284,36 @@ async fn a_damaged_record_is_in_nobodys_way() {
     assert_eq!(kinds(&bus).len(), 2);
 }
 
+#[tokio::test]
+async fn what_is_not_swept_lags_and_a_part_that_cannot_be_read_is_not_said_to_be_swept() {
+    let proxy = FaultProxy::start(&Engine::Embedded.start().await).await;
+    let (test, bus) = (TestApp::on(&proxy.url, &[]).await, EventBus::default());
+    key_for(&test, TimeDelta::seconds(2)).await;
+    test.advance(TimeDelta::minutes(20));
+    proxy.inject("TransactWriteItems", usize::MAX, Fault::error(400, "ValidationException"));
+    sweep(&test, &bus).await.expect_err("no write is done");
+    assert_eq!(lag(&test), Some(1_198.0));
+    proxy.clear();
+    proxy.inject("Query", usize::MAX, Fault::error(400, "ValidationException"));
+    sweep(&test, &bus).await.expect_err("nothing can be read");
+    assert_eq!(lag(&test), None);
+    proxy.clear();
+    test.log.forget();
+    sweep(&test, &bus).await.expect("no failure");
+    assert_eq!(lag(&test), Some(0.0));
+}
+
 /// The event of the schedule is one that Lambda can read.
 #[test]
 fn the_event_is_one_of_a_schedule() {
     let event = tests::repository::event("expire-keys");
     assert_eq!((&event["source"], &event["detail-type"]), (&"aws.events".into(), &"Scheduled Event".into()));
+}
+
+/// How long overdue the oldest key is, as the last line says; nothing where it does not know.
+fn lag(test: &TestApp) -> Option<f64> {
+    let line = test.log.take().pop().expect("a line");
+    embedded_metrics::of(&line).iter().find(|it| it.metric == SWEEP_LAG.name).map(|it| it.value)
 }
 
 async fn sweep(test: &TestApp, bus: &EventBus) -> Result<Swept, Error> {
@@ -341,7 +372,7 @@ fn ticking(test: &TestApp, tick: TimeDelta) -> App {
 fn with_clock(test: &TestApp, clock: Clock) -> App {
     let table = test.app.table.clone();
     let vault = Vault::new(table.clone(), aws_config::SdkConfig::builder().build(), String::new());
-    App::new(test.app.config.clone(), table, vault, clock, Random::system()).expect("settings")
+    App::with_log(test.app.config.clone(), table, vault, clock, Random::system(), test.log.log()).expect("settings")
 }
 
 /// AWS's own engine, the reference for the index, its pages and the transactions.

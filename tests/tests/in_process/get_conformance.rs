@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::clock::{Clock, Random};
 use shared::config::Config;
 use shared::publish::Publisher;
-use tests::{repository, validators};
+use tests::{LogLines, repository, validators};
 
 /// Serves the event, for the path of a definition or, without one, for the metadata.
 fn get(definition: Option<(&str, &str)>, settings: &[(&str, &str)], headers: &[(&str, &str)]) -> Response<String> {
@@ -16,6 +16,7 @@ fn get(definition: Option<(&str, &str)>, settings: &[(&str, &str)], headers: &[(
         None => ("/fhir/metadata", Value::Null),
     };
     event["resource"] = resource.into();
+    event["requestContext"]["resourcePath"] = resource.into();
     event["pathParameters"] = parameters;
     for (name, value) in headers {
         event["headers"][*name] = (*value).into();
@@ -27,12 +28,18 @@ fn get(definition: Option<(&str, &str)>, settings: &[(&str, &str)], headers: &[(
         let setting = settings.iter().chain(&fixed).find(|(known, _)| *known == name);
         setting.map(|(_, value)| (*value).to_owned())
     });
+    let log = LogLines::default();
     let publisher = Publisher {
         config: config.expect("settings"),
         clock: Clock::new(|| DateTime::UNIX_EPOCH),
         random: Random::new(|bytes| bytes.fill(0)),
+        log: log.log(),
     };
     let response = publisher.serve(get_conformance::NAME, get_conformance::find, &request);
+    let (line, _) = log.take_one();
+    assert_eq!((&line["operation"], &line["route"]), (&"get-conformance".into(), &format!("GET {resource}").into()));
+    let reason = if response.status() == 404 { "not_found".into() } else { Value::Null };
+    assert_eq!((&line["status"], &line["reason"]), (&response.status().as_u16().into(), &reason));
     response.map(|body| String::from_utf8(body.to_vec()).expect("UTF-8"))
 }
 

@@ -20,6 +20,8 @@ mod key_reveal;
 mod list_audit;
 mod list_keys;
 mod list_user_keys;
+mod monitoring;
+mod operations;
 mod parallel_calls;
 mod pause_key;
 mod races;

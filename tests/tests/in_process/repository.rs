@@ -6,38 +6,15 @@ use std::path::Path;
 use serde_yaml_ng::Value;
 use shared::error::Reason;
 use shared::{Error, Operation};
-use tests::repository;
+use tests::repository::{self, Routes, route, template_routes};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The one function that answers no operation on keys: it publishes the definitions of a format, which are its subject.
 const PUBLISHER: &str = "get-conformance";
 
-/// The routes of each function, such as `GET /api/apiKeys`.
-type Routes = BTreeMap<String, BTreeSet<String>>;
-
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("a string: {value:?}"))
-}
-
-/// API Gateway answers a path with a slash at its end as the one without.
-fn route(method: &str, path: &str) -> String {
-    format!("{} {}", method.to_uppercase(), path.trim_end_matches('/'))
-}
-
-/// The functions of `template.yaml` by folder, with their routes; those that are not called through the API have none.
-fn template_routes() -> Routes {
-    let template = repository::yaml("template.yaml");
-    let resources = template["Resources"].as_mapping().expect("resources");
-    let functions = resources.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
-    let routes = functions.map(|function| {
-        let properties = &function["Properties"];
-        let folder = text(&properties["CodeUri"]).strip_prefix("functions/").expect("a folder of functions/");
-        let events = properties["Events"].as_mapping().into_iter().flat_map(|events| events.values());
-        let of_api = events.filter(|event| text(&event["Type"]) == "Api").map(|event| &event["Properties"]);
-        (folder.to_owned(), of_api.map(|at| route(text(&at["Method"]), text(&at["Path"]))).collect())
-    });
-    routes.collect()
 }
 
 /// The routes of `openapi.yaml`, by the folders that the names of their operations mean.
@@ -116,6 +93,7 @@ fn every_error() -> Vec<Error> {
         Error::invalid("name", Reason::Required, "name is required"),
         Error::TooLarge { limit: 1 },
         Error::TokenRequired,
+        Error::TokenExpired,
         Error::TokenInvalid("x".into()),
         Error::AccessDenied,
         Error::NotFound,
@@ -140,6 +118,7 @@ fn every_error() -> Vec<Error> {
             Error::Invalid(_)
             | Error::TooLarge { .. }
             | Error::TokenRequired
+            | Error::TokenExpired
             | Error::TokenInvalid(_)
             | Error::AccessDenied
             | Error::NotFound
@@ -179,6 +158,14 @@ fn every_error_text_is_documented_and_no_other() {
     let of_code = written.iter().flat_map(|error| Operation::ALL.map(|operation| error.problem(operation).text));
     let of_code: BTreeSet<String> = of_code.map(str::to_owned).collect();
     assert_eq!(documented_texts(&openapi), of_code);
+}
+
+#[test]
+fn every_error_has_a_code_of_its_own_in_one_style() {
+    let errors = every_error();
+    let codes: BTreeSet<&str> = errors.iter().map(Error::code).collect();
+    assert_eq!(codes.len(), errors.len(), "{codes:?}");
+    assert!(codes.iter().all(|code| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')), "{codes:?}");
 }
 
 #[test]

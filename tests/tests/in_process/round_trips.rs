@@ -43,14 +43,31 @@ fn verify<'a>(test: &'a TestApp, key: &str) -> TestCall<'a> {
 /// Sends a call and holds it to its rounds.
 #[track_caller]
 fn expect<'a>(test: &TestApp, call: TestCall<'a>, status: u16, rounds: &[&[&str]]) -> impl Future<Output = ()> + 'a {
+    expect_with_kms(test, call, status, rounds, 0)
+}
+
+/// The same with calls to KMS, which wait for something, and something for them.
+#[track_caller]
+fn expect_with_kms<'a>(
+    test: &TestApp,
+    call: TestCall<'a>,
+    status: u16,
+    rounds: &[&[&str]],
+    kms_calls: usize,
+) -> impl Future<Output = ()> + 'a {
     let caller = std::panic::Location::caller();
-    let calls = test.calls.clone();
+    let (calls, log) = (test.calls.clone(), test.log.clone());
     let rounds: Vec<Vec<String>> = rounds.iter().map(|round| sorted(round)).collect();
     async move {
         calls.clear();
+        log.forget();
         let answer = call.send().await;
         assert_eq!(answer.status, status, "{caller}: {}", answer.text);
         assert_eq!(calls.rounds(), rounds, "{caller}");
+        let (line, _) = log.take_one();
+        let logged = (&line["round_trips"], &line["aws_calls"]);
+        let expected = (rounds.len() + kms_calls, rounds.iter().flatten().count() + kms_calls);
+        assert_eq!(logged, (&expected.0.into(), &expected.1.into()), "{caller}: {line}");
     }
 }
 
@@ -174,34 +191,34 @@ async fn a_cold_start_adds_no_round_to_the_table() {
     let first = TestApp::on(&engine, &[]).await.cold(&proxy.url).await;
     // The first creation of all makes the data key, stores it and reads it back.
     let rounds: &[&[&str]] = &[&["Query", NEXT_ID, LIMIT], &["PutItem"], &["Query"], &["TransactWriteItems"]];
-    expect(&first, create(&first), 201, rounds).await;
+    expect_with_kms(&first, create(&first), 201, rounds, 2).await;
     assert_eq!((proxy.count("GenerateDataKeyWithoutPlaintext"), proxy.count("Decrypt")), (1, 1));
     expect(&first, create(&first), 201, &[&[NEXT_ID, LIMIT], &["TransactWriteItems"]]).await;
 
-    let cold = async |rounds: &[&[&str]], status: u16, call: &dyn Fn(&TestApp) -> TestCall<'_>| {
+    let cold = async |rounds: &[&[&str]], status: u16, decrypts: usize, call: &dyn Fn(&TestApp) -> TestCall<'_>| {
         proxy.clear();
         let test = first.cold(&proxy.url).await;
-        expect(&test, call(&test), status, rounds).await;
+        expect_with_kms(&test, call(&test), status, rounds, decrypts).await;
         (proxy.count("GenerateDataKeyWithoutPlaintext"), proxy.count("Decrypt"))
     };
     let create_rounds: &[&[&str]] = &[&["Query", NEXT_ID, LIMIT], &["TransactWriteItems"]];
-    assert_eq!(cold(create_rounds, 201, &create).await, (0, 1));
+    assert_eq!(cold(create_rounds, 201, 1, &create).await, (0, 1));
     let read: &[&[&str]] = &[&["Query", "BatchGetItem", LIMIT]];
-    assert_eq!(cold(read, 200, &|test| test.call(Operation::GetKey).id(1)).await, (0, 1));
+    assert_eq!(cold(read, 200, 1, &|test| test.call(Operation::GetKey).id(1)).await, (0, 1));
     let list: &[&[&str]] = &[&["Query", "Query", "GetItem", LIMIT]];
-    assert_eq!(cold(list, 200, &|test| test.call(Operation::ListKeys)).await, (0, 1));
+    assert_eq!(cold(list, 200, 1, &|test| test.call(Operation::ListKeys)).await, (0, 1));
     let change: &[&[&str]] = &[&["Query", "BatchGetItem", LIMIT], &["TransactWriteItems"]];
-    assert_eq!(cold(change, 200, &|test| test.call(Operation::PauseKey).id(1)).await, (0, 1));
-    assert_eq!(cold(change, 200, &|test| update(test, 1)).await, (0, 1));
-    assert_eq!(cold(change, 200, &|test| default(test, Operation::SetDefault, 1)).await, (0, 1));
-    assert_eq!(cold(change, 200, &|test| test.call(Operation::RotateKey).id(1)).await, (0, 1));
+    assert_eq!(cold(change, 200, 1, &|test| test.call(Operation::PauseKey).id(1)).await, (0, 1));
+    assert_eq!(cold(change, 200, 1, &|test| update(test, 1)).await, (0, 1));
+    assert_eq!(cold(change, 200, 1, &|test| default(test, Operation::SetDefault, 1)).await, (0, 1));
+    assert_eq!(cold(change, 200, 1, &|test| test.call(Operation::RotateKey).id(1)).await, (0, 1));
 
     // What shows no key string needs no data key.
     let trail: &[&[&str]] = &[&["Query", LIMIT]];
-    assert_eq!(cold(trail, 200, &|test| test.call(Operation::ListAudit).id(1)).await, (0, 0));
-    assert_eq!(cold(&[&["GetItem", LIMIT]], 200, &|test| test.call(Operation::GetUsage).id(1)).await, (0, 0));
+    assert_eq!(cold(trail, 200, 0, &|test| test.call(Operation::ListAudit).id(1)).await, (0, 0));
+    assert_eq!(cold(&[&["GetItem", LIMIT]], 200, 0, &|test| test.call(Operation::GetUsage).id(1)).await, (0, 0));
     let delete: &[&[&str]] = &[&["BatchGetItem", LIMIT], &["TransactWriteItems"]];
-    assert_eq!(cold(delete, 200, &|test| test.call(Operation::DeleteKey).id(1)).await, (0, 0));
+    assert_eq!(cold(delete, 200, 0, &|test| test.call(Operation::DeleteKey).id(1)).await, (0, 0));
 }
 
 /// Two containers that make the first data key at once store one, and read each other's keys.

@@ -1,0 +1,78 @@
+//! Reads what an app logs, and holds every line to what holds for all of them.
+
+use std::sync::{Arc, LazyLock, Mutex};
+
+use regex::Regex;
+use serde_json::Value;
+use shared::log::Log;
+
+use crate::embedded_metrics::{self, Measurement};
+
+/// What test apps call their deployment.
+pub const SERVICE: &str = "tests";
+
+/// The lines that an app has logged.
+#[derive(Clone, Default)]
+pub struct LogLines(Arc<Mutex<Vec<Value>>>);
+
+impl LogLines {
+    /// A log whose lines are kept here.
+    ///
+    /// # Panics
+    ///
+    /// The log does, if a line is none, holds a secret, or has metrics that CloudWatch cannot read.
+    #[must_use]
+    pub fn log(&self) -> Log {
+        let lines = self.clone();
+        Log::new(SERVICE, move |bytes| {
+            let text = std::str::from_utf8(bytes).expect("UTF-8").strip_suffix('\n').expect("a line break");
+            assert!(!text.contains('\n'), "one line: {text}");
+            assert_eq!(secrets(text), Vec::<String>::new());
+            let line: Value = serde_json::from_str(text).expect("JSON");
+            let _ = embedded_metrics::of(&line);
+            lines.0.lock().expect("not poisoned").push(line);
+        })
+    }
+
+    /// Forgets the lines logged so far.
+    pub fn forget(&self) {
+        let _ = self.take();
+    }
+
+    /// The lines since this was last asked for.
+    ///
+    /// # Panics
+    ///
+    /// If a test panicked while it logged.
+    #[must_use]
+    pub fn take(&self) -> Vec<Value> {
+        std::mem::take(&mut self.0.lock().expect("not poisoned"))
+    }
+
+    /// The one line since this was last asked for, and what it measures.
+    ///
+    /// # Panics
+    ///
+    /// If there are none or several.
+    #[track_caller]
+    #[must_use]
+    pub fn take_one(&self) -> (Value, Vec<Measurement>) {
+        let lines = self.take();
+        let [line] = lines.as_slice() else { panic!("one line: {lines:?}") };
+        (line.clone(), embedded_metrics::of(line))
+    }
+}
+
+/// The keys and tokens in a text, by what they look like.
+///
+/// # Panics
+///
+/// Never: the pattern is one.
+#[must_use]
+pub fn secrets(text: &str) -> Vec<String> {
+    static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
+        let pattern = r"nux_(live|test)_[0-9A-Za-z]{50,}|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]+";
+        Regex::new(pattern).expect("a pattern")
+    });
+    PATTERN.find_iter(text).map(|found| found.as_str().to_owned()).collect()
+}

@@ -1,0 +1,176 @@
+//! Alarms and dashboard: what they ask for is what the code emits, and all of it.
+
+use std::collections::BTreeSet;
+
+use regex::Regex;
+use serde_json::Value as Json;
+use serde_yaml_ng::{Mapping, Value};
+use shared::metrics::{self, NAMESPACE};
+use tests::repository;
+
+/// A metric's name and the names of its dimensions.
+type Metrics = BTreeSet<(String, BTreeSet<String>)>;
+
+fn metric<'a>(name: &str, dimensions: impl IntoIterator<Item = &'a str>) -> (String, BTreeSet<String>) {
+    (name.to_owned(), dimensions.into_iter().map(|dimension| dimension.trim().to_owned()).collect())
+}
+
+/// What the code emits.
+fn emitted() -> Metrics {
+    let sets = metrics::ALL.into_iter().flat_map(|it| it.dimensions.iter().map(|set| (it.name, *set)));
+    sets.map(|(name, dimensions)| metric(name, dimensions.iter().copied())).collect()
+}
+
+fn resources(template: &Value) -> &Mapping {
+    template["Resources"].as_mapping().expect("resources")
+}
+
+/// The resources of a type, by name.
+fn of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {
+    let found = resources(template).iter().filter(|(_, resource)| resource["Type"] == kind);
+    found.map(|(name, resource)| (text(name), &resource["Properties"])).collect()
+}
+
+/// The metrics of ours that alarms watch.
+fn watched(template: &Value) -> Metrics {
+    let alarms = of_type(template, "AWS::CloudWatch::Alarm").into_iter().map(|(_, alarm)| alarm);
+    let alarms = alarms.filter(|alarm| alarm["Namespace"] == NAMESPACE);
+    let watched = alarms.map(|alarm| {
+        let dimensions = alarm["Dimensions"].as_sequence().expect("dimensions");
+        for dimension in dimensions.iter().filter(|dimension| dimension["Name"] == "service") {
+            assert_eq!(text(&dimension["Value"]), "AWS::StackName", "as SERVICE_NAME says");
+        }
+        metric(text(&alarm["MetricName"]), dimensions.iter().map(|dimension| text(&dimension["Name"])))
+    });
+    watched.collect()
+}
+
+/// The dashboard as CloudWatch gets it; what the deployment fills in is there in name only.
+fn dashboard(template: &Value) -> Json {
+    let [(_, dashboard)] = of_type(template, "AWS::CloudWatch::Dashboard")[..] else { panic!("one dashboard") };
+    let body = text(&dashboard["DashboardBody"]);
+    let placeholder = Regex::new(r"\$\{([^}]*)\}").expect("a pattern");
+    for name in placeholder.captures_iter(body) {
+        let name = name[1].strip_suffix(".Arn").unwrap_or(&name[1]);
+        let is_known = ["AWS::Region", "AWS::StackName"].contains(&name)
+            || resources(template).contains_key(name)
+            || template["Parameters"].get(name).is_some();
+        assert!(is_known, "{name} is nothing that the template has");
+    }
+    serde_json::from_str(&placeholder.replace_all(body, "$1")).expect("the dashboard is JSON")
+}
+
+fn widgets<'a>(dashboard: &'a Json, kind: &'a str) -> impl Iterator<Item = &'a Json> {
+    let widgets = dashboard["widgets"].as_array().expect("widgets").iter();
+    widgets.filter(move |widget| widget["type"] == kind).map(|widget| &widget["properties"])
+}
+
+/// The lines of all graphs.
+fn graphed(dashboard: &Json) -> impl Iterator<Item = &[Json]> {
+    let metrics = widgets(dashboard, "metric").flat_map(|graph| graph["metrics"].as_array().expect("metrics"));
+    metrics.map(|line| line.as_array().expect("a line").as_slice())
+}
+
+/// The metrics of ours that are graphed.
+fn shown(dashboard: &Json) -> Metrics {
+    let search = Regex::new(r#"^SEARCH\('\{([^,]*),([^}]*)\} MetricName="(\w+)" service="AWS::StackName"', '\w+'\)$"#);
+    let search = search.expect("a pattern");
+    let shown = graphed(dashboard).filter_map(|line| {
+        if let Some(expression) = line[0]["expression"].as_str() {
+            let found = search.captures(expression).unwrap_or_else(|| panic!("{expression}"));
+            assert_eq!(&found[1], NAMESPACE);
+            return Some(metric(&found[3], found[2].split(',')));
+        }
+        let words: Vec<&str> = line.iter().filter_map(Json::as_str).collect();
+        let [namespace, name, dimensions @ ..] = words.as_slice() else { panic!("{line:?}") };
+        (*namespace == NAMESPACE).then(|| {
+            assert_eq!(dimensions, ["service", "AWS::StackName"]);
+            metric(name, ["service"])
+        })
+    });
+    shown.collect()
+}
+
+#[test]
+fn what_is_emitted_is_on_the_dashboard_and_what_is_asked_for_is_emitted() {
+    let template = repository::yaml("template.yaml");
+    assert_eq!(shown(&dashboard(&template)), emitted());
+    let watched = watched(&template);
+    assert!(watched.is_subset(&emitted()), "{watched:?}");
+    assert_eq!(watched.len(), 2, "{watched:?}");
+    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
+    assert_eq!(text(&variables["SERVICE_NAME"]), "AWS::StackName");
+}
+
+#[test]
+fn every_alarm_says_what_to_do_and_tells_the_topic_both_ways() {
+    let template = repository::yaml("template.yaml");
+    let readme = repository::read("README.md");
+    let alarms = of_type(&template, "AWS::CloudWatch::Alarm");
+    for (name, alarm) in &alarms {
+        assert!(text(&alarm["AlarmDescription"]).contains("${AWS::StackName}"), "{name} says which stack it is of");
+        for actions in ["AlarmActions", "OKActions"] {
+            let actions = serde_yaml_ng::to_string(&alarm[actions]).expect("YAML");
+            assert!(actions.contains("AlarmTopicArn"), "{name}: {actions}");
+        }
+        assert!(!alarm["TreatMissingData"].is_null(), "{name}");
+        assert!(readme.contains(&format!("| `{name}` |")), "the README says what to do about {name}");
+    }
+    let dashboard = dashboard(&template);
+    let status = widgets(&dashboard, "alarm").flat_map(|widget| widget["alarms"].as_array().expect("alarms"));
+    let status: BTreeSet<String> = status.map(|arn| arn.as_str().expect("a string").to_owned()).collect();
+    assert_eq!(status, alarms.iter().map(|(name, _)| format!("{name}.Arn")).collect(), "all are on the dashboard");
+}
+
+#[test]
+fn the_dashboard_shows_every_function_and_every_log() {
+    let template = repository::yaml("template.yaml");
+    let functions = of_type(&template, "AWS::Serverless::Function");
+    let functions: BTreeSet<&str> = functions.into_iter().map(|(name, _)| name).collect();
+    let dashboard = dashboard(&template);
+    let of_lambda = widgets(&dashboard, "metric").filter(|graph| graph["metrics"][0][0] == "AWS/Lambda");
+    let graphs: Vec<&Json> = of_lambda.collect();
+    assert_eq!(graphs.len(), 3);
+    for graph in graphs {
+        let lines = graph["metrics"].as_array().expect("metrics").iter();
+        let named = lines.map(|line| line.as_array().and_then(|line| line.last()?.as_str()).expect("a name")).collect();
+        assert_eq!(functions, named, "{}", graph["title"]);
+    }
+    let logs = of_type(&template, "AWS::Logs::LogGroup").into_iter().map(|(_, log)| text(&log["LogGroupName"]));
+    let logs: Vec<String> = logs.filter(|name| name.starts_with("/aws/lambda/")).map(str::to_owned).collect();
+    assert_eq!(logs.len(), functions.len());
+    for query in widgets(&dashboard, "log").map(|widget| widget["query"].as_str().expect("a query")) {
+        for log in &logs {
+            assert!(
+                query.contains(&format!("'{}'", log.replace("${AWS::StackName}", "AWS::StackName"))),
+                "{log}: {query}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_widget_covers_another() {
+    let dashboard = dashboard(&repository::yaml("template.yaml"));
+    let mut taken = BTreeSet::new();
+    for widget in dashboard["widgets"].as_array().expect("widgets") {
+        let [x, y, width, height] = ["x", "y", "width", "height"].map(|side| widget[side].as_u64().expect("a number"));
+        assert!(x + width <= 24, "{}", widget["properties"]["title"]);
+        let mut cells = (x..x + width).flat_map(|x| (y..y + height).map(move |y| (x, y)));
+        assert!(cells.all(|cell| taken.insert(cell)), "{}", widget["properties"]["title"]);
+    }
+}
+
+#[test]
+fn the_readme_explains_every_metric() {
+    let readme = repository::read("README.md");
+    for metric in metrics::ALL {
+        assert!(readme.contains(&format!("| `{}` |", metric.name)), "{}", metric.name);
+    }
+}
+
+/// A string, also one with a tag such as `!Ref`.
+fn text(value: &Value) -> &str {
+    let value = if let Value::Tagged(tagged) = value { &tagged.value } else { value };
+    value.as_str().unwrap_or_else(|| panic!("a string, not {value:?}"))
+}
