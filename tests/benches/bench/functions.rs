@@ -49,7 +49,8 @@ struct Times {
     init: Vec<Duration>,
     first: Vec<Duration>,
     warm: Vec<Duration>,
-    processor: Duration,
+    processor_before: Duration,
+    processor_after: Duration,
     peak_kib: u64,
 }
 
@@ -184,53 +185,72 @@ fn recording() -> Vec<u8> {
 
 async fn run(stage: &Stage, name: &str, script: &Script) -> [Times; 2] {
     let engines = [stage.copy().await, stage.copy().await];
-    let programs = [binary(name), binary("floor")];
-    let mut environments = [stage.environment(&engines[0]), stage.environment(&engines[1])];
+    let [ours, mut floors] = [stage.environment(&engines[0]), stage.environment(&engines[1])];
     let answer = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("answer.json");
     let makes_calls = script.calls.iter().any(|calls| calls != "[]");
     if !makes_calls {
-        let function = Function::start(&programs[0], &environments[0]).await;
+        let function = Function::start(&binary(name), &ours).await;
         std::fs::write(&answer, function.call(&script.events[0]).await.body).expect("the answer is kept");
-        environments[1].push(("ANSWER", answer.to_str().expect("UTF-8")));
+        floors.push(("ANSWER", answer.to_str().expect("UTF-8")));
     }
-    let events = [&script.events, if makes_calls { &script.calls } else { &script.events }];
-    let mut times = [Times::default(), Times::default()];
-    let mut functions: Vec<Function> = Vec::new();
-    for start in 0..STARTS {
+    let floor_events = if makes_calls { &script.calls } else { &script.events };
+    let mut sides = [Side::new(name, ours, &script.events), Side::new("floor", floors, floor_events)];
+    let mut functions = Vec::new();
+    for index in 0..STARTS {
         functions.clear();
-        for side in 0..2 {
-            let function = Function::start(&programs[side], &environments[side]).await;
-            times[side].init.push(function.init);
-            let answer = function.call(&events[side][start]).await;
-            check(side, name, &answer);
-            times[side].first.push(answer.took);
-            functions.push(function);
+        for side in &mut sides {
+            functions.push(side.start(index).await);
         }
     }
     for index in STARTS..USERS {
-        for side in 0..2 {
-            if index == STARTS + WARM_UP {
-                times[side].processor = functions[side].processor_time();
-            }
-            let answer = functions[side].call(&events[side][index]).await;
-            check(side, name, &answer);
-            if index >= STARTS + WARM_UP {
-                times[side].warm.push(answer.took);
-            }
+        for (side, function) in sides.iter_mut().zip(&functions) {
+            side.warm(function, index).await;
         }
     }
-    for (times, function) in times.iter_mut().zip(&functions) {
-        times.processor = function.processor_time() - times.processor;
-        times.peak_kib = function.peak_memory();
+    for (side, function) in sides.iter_mut().zip(&functions) {
+        side.times.processor_after = function.processor_time();
+        side.times.peak_kib = function.peak_memory();
     }
-    times
+    sides.map(|side| side.times)
 }
 
-/// Makes sure that a function did what is measured; the floor fails by itself.
-fn check(side: usize, name: &str, answer: &Answer) {
-    let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
-    let status = body["statusCode"].as_u64();
-    assert!(side == 1 || status.is_none_or(|status| status < 300), "{name}: {body}");
+/// A function or the floor, and what is measured of it.
+struct Side<'a> {
+    program: PathBuf,
+    environment: Vec<(&'a str, &'a str)>,
+    events: &'a [String],
+    times: Times,
+}
+
+impl<'a> Side<'a> {
+    fn new(name: &str, environment: Vec<(&'a str, &'a str)>, events: &'a [String]) -> Self {
+        Self { program: binary(name), environment, events, times: Times::default() }
+    }
+
+    async fn start(&mut self, index: usize) -> Function {
+        let function = Function::start(&self.program, &self.environment).await;
+        self.times.init.push(function.init);
+        self.times.first.push(self.call(&function, index).await);
+        function
+    }
+
+    async fn warm(&mut self, function: &Function, index: usize) {
+        if index == STARTS + WARM_UP {
+            self.times.processor_before = function.processor_time();
+        }
+        let took = self.call(function, index).await;
+        if index >= STARTS + WARM_UP {
+            self.times.warm.push(took);
+        }
+    }
+
+    async fn call(&self, function: &Function, index: usize) -> Duration {
+        let Answer { took, body } = function.call(&self.events[index]).await;
+        let body: Value = serde_json::from_slice(&body).expect("JSON");
+        let status = body["statusCode"].as_u64();
+        assert!(status.is_none_or(|status| status < 300), "{}: {body}", self.program.display());
+        took
+    }
 }
 
 impl Times {
@@ -243,7 +263,7 @@ impl Times {
             milliseconds(median(&self.first)),
             milliseconds(median(&self.warm)),
             milliseconds(percentile(&self.warm, 99)),
-            milliseconds(self.processor) / self.warm.len() as f64,
+            (milliseconds(self.processor_after) - milliseconds(self.processor_before)) / self.warm.len() as f64,
             megabytes(self.peak_kib * 1_024),
             megabytes(binary as u64),
             megabytes(zipped as u64),
