@@ -13,7 +13,8 @@ pub struct CallLog(Arc<Mutex<Vec<Moment>>>);
 #[derive(Clone, Debug)]
 enum Moment {
     Sent(SentCall),
-    Answered,
+    /// If it succeeded, by what the SDK marks all tries of one call with.
+    Answered(Option<String>),
 }
 
 /// A call as it went out.
@@ -43,6 +44,21 @@ impl CallLog {
     #[must_use]
     pub fn count(&self, operation: &str) -> usize {
         self.rounds().iter().flatten().filter(|called| *called == operation).count()
+    }
+
+    /// The tries that were answered with success, by what the SDK marks all tries of one call with.
+    ///
+    /// # Panics
+    ///
+    /// If a test panicked while recording.
+    #[must_use]
+    pub fn succeeded(&self) -> Vec<String> {
+        let moments = self.0.lock().expect("not poisoned");
+        let succeeded = |moment: &Moment| match moment {
+            Moment::Sent(_) => None,
+            Moment::Answered(succeeded) => succeeded.clone(),
+        };
+        moments.iter().filter_map(succeeded).collect()
     }
 
     /// The operations called, in rounds: those of one round were under way together, and each round waited for the
@@ -75,7 +91,7 @@ impl CallLog {
                     answered_since = false;
                     rounds.last_mut().expect("there is a round").push(call.clone());
                 }
-                Moment::Answered => answered_since = true,
+                Moment::Answered(_) => answered_since = true,
             }
         }
         for round in &mut rounds {
@@ -105,11 +121,15 @@ impl Intercept for CallLog {
 
     fn read_after_attempt(
         &self,
-        _context: &FinalizerInterceptorContextRef<'_>,
+        context: &FinalizerInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.lock().expect("not poisoned").push(Moment::Answered);
+        // A try that was given up has no response.
+        let is_success = context.response().is_some_and(|response| response.status().is_success());
+        let invocation = context.request().and_then(|request| request.headers().get("amz-sdk-invocation-id"));
+        let succeeded = invocation.filter(|_| is_success).map(str::to_owned);
+        self.0.lock().expect("not poisoned").push(Moment::Answered(succeeded));
         Ok(())
     }
 }
