@@ -13,7 +13,7 @@ pub struct CallLog(Arc<Mutex<Vec<Moment>>>);
 #[derive(Clone, Debug)]
 enum Moment {
     Sent(SentCall),
-    /// If it succeeded, by what the SDK marks all tries of one call with.
+    /// If there was an answer, with the id that it carries.
     Answered(Option<String>),
 }
 
@@ -46,19 +46,19 @@ impl CallLog {
         self.rounds().iter().flatten().filter(|called| *called == operation).count()
     }
 
-    /// The tries that were answered with success, by what the SDK marks all tries of one call with.
+    /// The ids of the answers that came in time to be read.
     ///
     /// # Panics
     ///
     /// If a test panicked while recording.
     #[must_use]
-    pub fn succeeded(&self) -> Vec<String> {
+    pub fn answers(&self) -> Vec<String> {
         let moments = self.0.lock().expect("not poisoned");
-        let succeeded = |moment: &Moment| match moment {
+        let answer = |moment: &Moment| match moment {
             Moment::Sent(_) => None,
-            Moment::Answered(succeeded) => succeeded.clone(),
+            Moment::Answered(id) => id.clone(),
         };
-        moments.iter().filter_map(succeeded).collect()
+        moments.iter().filter_map(answer).collect()
     }
 
     /// The operations called, in rounds: those of one round were under way together, and each round waited for the
@@ -126,10 +126,8 @@ impl Intercept for CallLog {
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         // A try that was given up has no response.
-        let is_success = context.response().is_some_and(|response| response.status().is_success());
-        let invocation = context.request().and_then(|request| request.headers().get("amz-sdk-invocation-id"));
-        let succeeded = invocation.filter(|_| is_success).map(str::to_owned);
-        self.0.lock().expect("not poisoned").push(Moment::Answered(succeeded));
+        let id = context.response().and_then(|response| response.headers().get("x-amzn-requestid"));
+        self.0.lock().expect("not poisoned").push(Moment::Answered(id.map(str::to_owned)));
         Ok(())
     }
 }

@@ -138,8 +138,8 @@ struct Rule {
 pub struct Update {
     /// The item: its partition and sort key.
     pub item: (String, String),
-    /// By which the SDK marks all tries of one call.
-    pub invocation: String,
+    /// The id of the engine's answer, which the client may have got or not.
+    pub answer: String,
 }
 
 impl FaultProxy {
@@ -260,7 +260,7 @@ impl State {
             let mut answer = Message::read(engine).await?.ok_or_else(|| Error::other("the engine went away"))?;
             let unanswered = matches!(fault, Some(Fault::LoseAnswer | Fault::WithholdAnswer));
             if operation == "UpdateItem" && answer.is_success() {
-                self.updates.lock().expect("not poisoned").push(Update::of(&request)?);
+                self.updates.lock().expect("not poisoned").push(Update::of(&request, &answer)?);
             }
             if unanswered {
                 if matches!(fault, Some(Fault::WithholdAnswer)) {
@@ -286,11 +286,11 @@ impl State {
 }
 
 impl Update {
-    fn of(request: &Message) -> Result<Self> {
+    fn of(request: &Message, answer: &Message) -> Result<Self> {
         let body: Value = serde_json::from_slice(&request.body)?;
         let part = |name: &str| body["Key"][name]["S"].as_str().unwrap_or_default().to_owned();
-        let invocation = request.header("amz-sdk-invocation-id").unwrap_or_default().to_owned();
-        Ok(Self { item: (part("PK"), part("SK")), invocation })
+        let answer = answer.header("x-amzn-requestid").unwrap_or_default().to_owned();
+        Ok(Self { item: (part("PK"), part("SK")), answer })
     }
 }
 

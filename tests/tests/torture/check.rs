@@ -1,6 +1,6 @@
 //! Holds what happened, and what is in the table in the end, against the model.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Debug;
 
 use chrono::DateTime;
@@ -25,8 +25,8 @@ pub struct Evidence {
     pub stored: Stored,
     /// The `UpdateItem`s that were applied.
     pub updates: Vec<Update>,
-    /// The tries of the SDK that were answered with success.
-    pub succeeded: Vec<String>,
+    /// The ids of the table's answers that the containers got.
+    pub answers_received: Vec<String>,
     /// What was published: detail type and detail.
     pub events: Vec<(String, Value)>,
     /// Which key a transcription was passed on with, by the request.
@@ -275,16 +275,12 @@ fn trails(evidence: &Evidence, verdict: &mut Verdict) {
 
 /// How often items were updated without the service learning of it: the SDK, or the client, may have asked again.
 fn lost(evidence: &Evidence) -> HashMap<(&str, &str), u64> {
-    let mut answered: HashMap<&str, u64> = HashMap::new();
-    for invocation in &evidence.succeeded {
-        *answered.entry(invocation).or_default() += 1;
-    }
+    let received: HashSet<&str> = evidence.answers_received.iter().map(String::as_str).collect();
     let mut lost: HashMap<_, u64> = HashMap::new();
-    for Update { item: (partition, sort), invocation } in &evidence.updates {
-        match answered.get_mut(invocation.as_str()) {
-            Some(left) if *left > 0 => *left -= 1,
-            _ => *lost.entry((partition.as_str(), sort.as_str())).or_default() += 1,
-        }
+    for Update { item: (partition, sort), .. } in
+        evidence.updates.iter().filter(|update| !received.contains(update.answer.as_str()))
+    {
+        *lost.entry((partition.as_str(), sort.as_str())).or_default() += 1;
     }
     lost
 }

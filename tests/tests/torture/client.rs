@@ -62,8 +62,8 @@ struct Held {
 pub struct Report {
     pub attempts: Vec<Attempt>,
     pub updates: Vec<Update>,
-    /// The tries of the SDK that were answered with success.
-    pub succeeded: Vec<String>,
+    /// The ids of the table's answers that the containers got.
+    pub answers_received: Vec<String>,
     pub events: Vec<(String, Value)>,
 }
 
@@ -151,13 +151,13 @@ impl Client {
     /// What happened, when all that was under way has come to an end.
     pub fn report(mut self) -> Report {
         self.report.updates = self.proxy.updates();
-        self.report.succeeded.extend(self.container.calls.succeeded());
+        self.report.answers_received.extend(self.container.calls.answers());
         self.report
     }
 
     async fn step(&mut self, index: usize, step: Step) {
         if step.restart {
-            self.report.succeeded.extend(self.container.calls.succeeded());
+            self.report.answers_received.extend(self.container.calls.answers());
             self.container = self.world.deployment.cold_with(&self.proxy.url, self.config.clone()).await;
             self.is_cold = true;
         }

@@ -8,7 +8,7 @@ use crate::history::{Attempt, Request};
 /// A falsification: what it is, and how it is done. It says whether there was something to falsify.
 type Falsification = (&'static str, fn(&mut Evidence) -> bool);
 
-const FALSIFICATIONS: [Falsification; 18] = [
+const FALSIFICATIONS: [Falsification; 19] = [
     ("an entry is missing", |evidence| evidence.stored.entries.pop().is_some()),
     ("an entry is there twice", |evidence| {
         let twice = evidence
@@ -40,8 +40,19 @@ const FALSIFICATIONS: [Falsification; 18] = [
         let record = evidence.stored.keys.values_mut().find(|record| record.uses > 0);
         record.map(|record| record.uses -= 1).is_some()
     }),
-    ("a use is counted too often", |evidence| {
-        evidence.stored.keys.values_mut().next().map(|record| record.uses += 30).is_some()
+    // Of all keys, for with some it may be the SDK's repetition.
+    ("uses are counted too often", |evidence| {
+        for record in evidence.stored.keys.values_mut() {
+            record.uses += 1;
+            *record.days.entry("day".to_owned()).or_default() += 1;
+        }
+        !evidence.stored.keys.is_empty()
+    }),
+    ("calls are counted too often", |evidence| {
+        for count in evidence.stored.limits.values_mut().flat_map(|counters| counters.values_mut()) {
+            *count += 1;
+        }
+        !evidence.stored.limits.is_empty()
     }),
     ("key_count is wrong", |evidence| {
         evidence.stored.metas.values_mut().next().map(|meta| meta.key_count += 1).is_some()

@@ -95,15 +95,15 @@ async fn run(seed: u64, operations: usize, users: u64) -> bool {
     afterwards(&world, &mut clients).await;
 
     let mut sum = Report::default();
-    for Report { attempts, updates, succeeded, events } in clients.into_iter().map(Client::report) {
+    for Report { attempts, updates, answers_received, events } in clients.into_iter().map(Client::report) {
         sum.attempts.extend(attempts);
         sum.updates.extend(updates);
-        sum.succeeded.extend(succeeded);
+        sum.answers_received.extend(answers_received);
         sum.events.extend(events);
     }
-    let Report { attempts, updates, succeeded, events } = sum;
+    let Report { attempts, updates, answers_received, events } = sum;
     let stored = Stored::of(&deployment.contents().await);
-    let evidence = Evidence { attempts, stored, updates, succeeded, events, transcribed: transcribed(&service) };
+    let evidence = Evidence { attempts, stored, updates, answers_received, events, transcribed: transcribed(&service) };
     let is_passed = judge(&evidence, operations);
     println!("{:.1} s", start.elapsed().as_secs_f64());
     is_passed
