@@ -1,5 +1,6 @@
 # make local    builds everything and runs it on this machine, until Ctrl-C
 # make test     runs all checks and tests
+# make torture  lets everything go wrong at once, and holds what is left against a model
 # make bench    measures what our code costs, by what it cannot do without
 # make deploy   deploys to AWS: make deploy ENV=staging
 
@@ -11,7 +12,7 @@ BUILD := .local/build/template.yaml
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
-.PHONY: local local-reset token test bench validators deploy check-format check-lints check-template test-in-process test-deployed
+.PHONY: local local-reset token test torture bench validators deploy check-format check-lints check-template test-in-process test-torture test-deployed
 
 local: $(BUILD)
 	@exec python local/local_aws.py up
@@ -23,7 +24,7 @@ token: $(VENV)
 	@python local/tokens.py $${LOCAL_DIR:-.local}/stack.env "$(USER_ID)" $(ROLE)
 
 # Every check is a target of its own, so a failing one can be repeated alone.
-CHECKS := check-format check-lints check-template test-in-process test-deployed
+CHECKS := check-format check-lints check-template test-in-process test-torture test-deployed
 
 test: $(VENV)
 	@for check in $(CHECKS); do \
@@ -31,6 +32,10 @@ test: $(VENV)
 		$(MAKE) --no-print-directory $$check || { echo "== $$check FAILED. Repeat it alone with: make $$check" >&2; exit 1; }; \
 		echo "== $$check passed in $$(( $$(date +%s) - start )) s"; \
 	done
+
+# SEED=… repeats a run; OPERATIONS=… and USERS=… make another of it.
+torture:
+	cargo test --workspace --test torture
 
 # Deployed binaries beside a floor, which is built alone: it must not lend its features to the functions.
 bench: $(BUILD)
@@ -49,6 +54,10 @@ check-template: $(VENV)
 # --workspace everywhere, so that cargo compiles the dependencies with one set of features, once.
 test-in-process: $(VENV) validators
 	python local/dynamodb_local.py cargo test --workspace --lib --test in_process --test fuzz_formats
+
+# A short one, with another seed each time.
+test-torture:
+	OPERATIONS=3000 cargo test --workspace --test torture
 
 # Against a local AWS of its own: a free port, and a state that starts empty.
 test-deployed: export LOCAL_DIR := .local/test

@@ -13,7 +13,8 @@ pub struct CallLog(Arc<Mutex<Vec<Moment>>>);
 #[derive(Clone, Debug)]
 enum Moment {
     Sent(SentCall),
-    Answered,
+    /// If there was an answer, with the id that it carries.
+    Answered(Option<String>),
 }
 
 /// A call as it went out.
@@ -43,6 +44,21 @@ impl CallLog {
     #[must_use]
     pub fn count(&self, operation: &str) -> usize {
         self.rounds().iter().flatten().filter(|called| *called == operation).count()
+    }
+
+    /// The ids of the answers that came in time to be read.
+    ///
+    /// # Panics
+    ///
+    /// If a test panicked while recording.
+    #[must_use]
+    pub fn answers(&self) -> Vec<String> {
+        let moments = self.0.lock().expect("not poisoned");
+        let answer = |moment: &Moment| match moment {
+            Moment::Sent(_) => None,
+            Moment::Answered(id) => id.clone(),
+        };
+        moments.iter().filter_map(answer).collect()
     }
 
     /// The operations called, in rounds: those of one round were under way together, and each round waited for the
@@ -75,7 +91,7 @@ impl CallLog {
                     answered_since = false;
                     rounds.last_mut().expect("there is a round").push(call.clone());
                 }
-                Moment::Answered => answered_since = true,
+                Moment::Answered(_) => answered_since = true,
             }
         }
         for round in &mut rounds {
@@ -105,11 +121,13 @@ impl Intercept for CallLog {
 
     fn read_after_attempt(
         &self,
-        _context: &FinalizerInterceptorContextRef<'_>,
+        context: &FinalizerInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.lock().expect("not poisoned").push(Moment::Answered);
+        // A try that was given up has no response.
+        let id = context.response().and_then(|response| response.headers().get("x-amzn-requestid"));
+        self.0.lock().expect("not poisoned").push(Moment::Answered(id.map(str::to_owned)));
         Ok(())
     }
 }

@@ -21,6 +21,8 @@ pub enum Fault {
     Reset,
     /// It is passed on, but the connection is reset in place of the answer.
     LoseAnswer,
+    /// It is passed on, but never answered: the client's patience ends it.
+    WithholdAnswer,
     /// It is passed on after a time, whether or not anybody still waits for the answer.
     Delay(Duration),
     /// It is passed on when the gate opens.
@@ -120,13 +122,24 @@ struct State {
     engine: String,
     rules: Mutex<Vec<Rule>>,
     requests: Mutex<Vec<String>>,
+    updates: Mutex<Vec<Update>>,
 }
 
 #[derive(Debug)]
 struct Rule {
     operation: String,
     times: usize,
+    met: usize,
     fault: Fault,
+}
+
+/// An `UpdateItem` that the engine has applied.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// The item: its partition and sort key.
+    pub item: (String, String),
+    /// The id of the engine's answer, which the client may have got or not.
+    pub answer: String,
 }
 
 impl FaultProxy {
@@ -139,7 +152,8 @@ impl FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let engine = engine_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let state = Arc::new(State { engine, rules: Mutex::default(), requests: Mutex::default() });
+        let (rules, requests, updates) = Default::default();
+        let state = Arc::new(State { engine, rules, requests, updates });
         tokio::spawn({
             let state = state.clone();
             async move {
@@ -159,7 +173,28 @@ impl FaultProxy {
     ///
     /// If the proxy panicked.
     pub fn inject(&self, operation: &str, times: usize, fault: Fault) {
-        self.state.rules.lock().expect("not poisoned").push(Rule { operation: operation.to_owned(), times, fault });
+        let rule = Rule { operation: operation.to_owned(), times, met: 0, fault };
+        self.state.rules.lock().expect("not poisoned").push(rule);
+    }
+
+    /// How often each of the injected faults was met so far, in the order of their injection.
+    ///
+    /// # Panics
+    ///
+    /// If the proxy panicked.
+    #[must_use]
+    pub fn met(&self) -> Vec<usize> {
+        self.state.rules.lock().expect("not poisoned").iter().map(|rule| rule.met).collect()
+    }
+
+    /// The `UpdateItem`s that the engine has applied, in order. [`FaultProxy::clear`] does not forget them.
+    ///
+    /// # Panics
+    ///
+    /// If the proxy panicked.
+    #[must_use]
+    pub fn updates(&self) -> Vec<Update> {
+        self.state.updates.lock().expect("not poisoned").clone()
     }
 
     /// Lets all go well again, and forgets the requests.
@@ -193,17 +228,16 @@ impl State {
             let target = request.header("x-amz-target").unwrap_or_default().to_owned();
             let (service, operation) = target.split_once('.').unwrap_or_default();
             self.requests.lock().expect("not poisoned").push(operation.to_owned());
-            let mut lose_answer = false;
             let mut unprocessed = None;
-            match self.fault(operation) {
-                None => {}
+            let fault = self.fault(operation);
+            match &fault {
+                None | Some(Fault::LoseAnswer | Fault::WithholdAnswer) => {}
                 Some(Fault::Answer(response)) => {
-                    respond(&mut client, &response).await?;
+                    respond(&mut client, response).await?;
                     continue;
                 }
                 Some(Fault::Reset) => return client.get_ref().set_zero_linger(),
-                Some(Fault::LoseAnswer) => lose_answer = true,
-                Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+                Some(Fault::Delay(time)) => tokio::time::sleep(*time).await,
                 Some(Fault::Hold(gate)) => gate.pass().await,
                 Some(Fault::Process(0)) => {
                     let request: Value = serde_json::from_slice(&request.body)?;
@@ -211,7 +245,7 @@ impl State {
                     respond(&mut client, &Response { status: 200, body }).await?;
                     continue;
                 }
-                Some(Fault::Process(count)) => unprocessed = Some(request.leave_out(count)?),
+                Some(Fault::Process(count)) => unprocessed = Some(request.leave_out(*count)?),
             }
             if service == "TrentService" {
                 let (status, body) = kms::answer(operation, &serde_json::from_slice(&request.body)?);
@@ -224,7 +258,14 @@ impl State {
             };
             request.write(engine).await?;
             let mut answer = Message::read(engine).await?.ok_or_else(|| Error::other("the engine went away"))?;
-            if lose_answer {
+            let unanswered = matches!(fault, Some(Fault::LoseAnswer | Fault::WithholdAnswer));
+            if operation == "UpdateItem" && answer.is_success() {
+                self.updates.lock().expect("not poisoned").push(Update::of(&request, &answer)?);
+            }
+            if unanswered {
+                if matches!(fault, Some(Fault::WithholdAnswer)) {
+                    Message::read(&mut client).await?;
+                }
                 return client.get_ref().set_zero_linger();
             }
             if let Some(unprocessed) = unprocessed {
@@ -239,7 +280,17 @@ impl State {
         let mut rules = self.rules.lock().expect("not poisoned");
         let rule = rules.iter_mut().find(|rule| rule.operation == operation && rule.times > 0)?;
         rule.times -= 1;
+        rule.met += 1;
         Some(rule.fault.clone())
+    }
+}
+
+impl Update {
+    fn of(request: &Message, answer: &Message) -> Result<Self> {
+        let body: Value = serde_json::from_slice(&request.body)?;
+        let part = |name: &str| body["Key"][name]["S"].as_str().unwrap_or_default().to_owned();
+        let answer = answer.header("x-amzn-requestid").unwrap_or_default().to_owned();
+        Ok(Self { item: (part("PK"), part("SK")), answer })
     }
 }
 
@@ -280,6 +331,11 @@ impl Message {
     fn header(&self, name: &str) -> Option<&str> {
         let mut fields = self.head.iter().filter_map(|line| line.split_once(':'));
         fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
+    /// Of a response.
+    fn is_success(&self) -> bool {
+        self.head.first().is_some_and(|line| line.split(' ').nth(1) == Some("200"))
     }
 
     fn change(&mut self, change: impl FnOnce(&mut Value)) -> Result<()> {

@@ -75,6 +75,12 @@ impl TestApp {
         Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), |vault| vault).await
     }
 
+    /// The same with settings and a clock of its own.
+    pub async fn cold_with(&self, url: &str, config: Config) -> Self {
+        let now = Arc::new(Mutex::new(self.now()));
+        Self::container(url, config, now, Random::system(), |vault| vault).await
+    }
+
     async fn container(
         url: &str,
         config: Config,
@@ -279,6 +285,13 @@ impl TestCall<'_> {
         self.header("x-request-format", format).header("x-response-format", format)
     }
 
+    /// With the id that API Gateway gives it.
+    #[must_use]
+    pub fn request_id(mut self, id: &str) -> Self {
+        self.event["requestContext"]["requestId"] = id.into();
+        self
+    }
+
     /// For the key of an id, or of what is in its place.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "ids and literals alike are passed as they are")]
@@ -378,9 +391,8 @@ impl TestCall<'_> {
     ///
     /// If the event is not one of API Gateway, or a validator has complaints.
     pub async fn send(self) -> Answer {
-        let (test, operation) = (self.test, self.operation);
-        // Boxed, so that tests can make many calls at once on the small stack of a test's thread.
-        let answer = Answer::from(Box::pin(test.serve(operation, self.request())).await);
+        let operation = self.operation;
+        let answer = self.send_unjudged().await;
         let content_type = answer.header("content-type").expect("every response has a body");
         // What a transcription service says is in no format of ours.
         if operation != Operation::Transcribe || content_type.contains("hl7") || content_type.contains("fhir") {
@@ -393,6 +405,17 @@ impl TestCall<'_> {
     #[must_use]
     pub fn event(&self) -> &Value {
         &self.event
+    }
+
+    /// Sends it, and leaves what comes back to whoever reads it.
+    ///
+    /// # Panics
+    ///
+    /// If the event is not one of API Gateway.
+    pub async fn send_unjudged(self) -> Answer {
+        let (test, operation) = (self.test, self.operation);
+        // Boxed, so that tests can make many calls at once on the small stack of a test's thread.
+        Answer::from(Box::pin(test.serve(operation, self.request())).await)
     }
 
     /// The request that `lambda_http` makes of it.

@@ -1,0 +1,454 @@
+//! Holds what happened, and what is in the table in the end, against the model.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt::Debug;
+
+use chrono::DateTime;
+use serde_json::Value;
+use tests::fault_proxy::Update;
+
+use crate::client::rate_limits;
+use crate::histories::{Histories, use_of};
+use crate::history::{Attempt, Change, End, Request};
+use crate::linearize::linearize;
+use crate::model::{KeyState, is_meta};
+use crate::plan::Invalid;
+use crate::stored::Stored;
+
+/// How often a key of type `test` may be used in a day.
+pub const TEST_KEY_DAILY_LIMIT: u64 = 10;
+
+/// All that is known of a run.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    pub attempts: Vec<Attempt>,
+    pub stored: Stored,
+    /// The `UpdateItem`s that were applied.
+    pub updates: Vec<Update>,
+    /// The ids of the table's answers that the containers got.
+    pub answers_received: Vec<String>,
+    /// What was published: detail type and detail.
+    pub events: Vec<(String, Value)>,
+    /// Which key a transcription was passed on with, by the request.
+    pub transcribed: HashMap<String, u64>,
+}
+
+/// What came of the checks.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    pub violations: Vec<String>,
+    /// How many things were checked, by what they are.
+    pub checks: BTreeMap<&'static str, u64>,
+}
+
+impl Verdict {
+    /// Notes that something was checked, and whether it was in order.
+    pub fn check(&mut self, what: &'static str, holds: bool, violation: impl FnOnce() -> String) {
+        *self.checks.entry(what).or_default() += 1;
+        if !holds {
+            self.violations.push(format!("{what}: {}", violation()));
+        }
+    }
+
+    fn equal<T: PartialEq + Debug>(&mut self, what: &'static str, found: &T, expected: &T, place: &str) {
+        self.check(what, found == expected, || format!("{place}: {found:?} instead of {expected:?}"));
+    }
+}
+
+/// Makes all checks.
+pub fn check(evidence: &Evidence) -> Verdict {
+    let mut verdict = Verdict::default();
+    answers(evidence, &mut verdict);
+    let histories = Histories::of(evidence, &mut verdict);
+    keys(evidence, &histories, &mut verdict);
+    users(evidence, &histories, &mut verdict);
+    ids(evidence, &mut verdict);
+    idempotency(evidence, &mut verdict);
+    trails(evidence, &mut verdict);
+    uses(evidence, &mut verdict);
+    limits(evidence, &mut verdict);
+    sweeps(evidence, &mut verdict);
+    verdict
+}
+
+/// Whether each answer is one that its request can get, whatever the keys are like.
+fn answers(evidence: &Evidence, verdict: &mut Verdict) {
+    let ids: BTreeSet<&str> = evidence.attempts.iter().map(|attempt| attempt.id.as_str()).collect();
+    for attempt in &evidence.attempts {
+        let Attempt { id, request, status, .. } = attempt;
+        if !attempt.is_answered() {
+            // On a busy machine a time-out may be real.
+            let is_explained = *status == 503 && (!attempt.faults.is_empty() || attempt.is_slow);
+            verdict.check("a 5xx is a 503, and has its reason in a fault", is_explained, || format!("{attempt:?}"));
+            let (step, number) = id.rsplit_once('-').expect("ids end in a number");
+            let next = number.parse::<u32>().expect("a number") + 1;
+            let is_repeated = ids.contains(format!("{step}-{next}").as_str());
+            verdict.check("a 5xx is repeated until it is answered", is_repeated, || format!("{attempt:?}"));
+            continue;
+        }
+        if attempt.is_over_rate_limit() {
+            continue;
+        }
+        let is_past = |time: Option<i64>| time.is_some_and(|time| time <= attempt.now());
+        let expected: &[u16] = match request {
+            Request::Create { end: End::At(time), .. } if is_past(Some(*time)) && !attempt.replayed => &[400],
+            Request::Create { .. } => &[201, 409],
+            Request::Update { change: Change::ExpiresAt(time), .. } if is_past(*time) => &[400],
+            Request::Update { .. }
+            | Request::Pause(_)
+            | Request::Resume(_)
+            | Request::Rotate { .. }
+            | Request::SetDefault { .. } => &[200, 404, 409],
+            Request::Get(_)
+            | Request::RemoveDefault(_)
+            | Request::Delete(_)
+            | Request::Usage(_)
+            | Request::Audit(_) => &[200, 404],
+            Request::List { .. } | Request::Verify { .. } | Request::Sweep => &[200],
+            Request::Transcribe { key: Some(_) } => &[200, 401, 403, 429],
+            Request::Transcribe { key: None } => &[200, 403, 409, 429],
+            Request::Misuse { .. } => &[409],
+            Request::Invalid(invalid) => match invalid {
+                Invalid::NoBody
+                | Invalid::UnknownType
+                | Invalid::UnknownField
+                | Invalid::BadId
+                | Invalid::BadFormat
+                | Invalid::BadIdempotencyKey
+                | Invalid::TranscribeIncomplete => &[400],
+                Invalid::NoToken | Invalid::BadToken => &[401],
+                Invalid::OthersList | Invalid::VerifyAsUser | Invalid::TranscribeForOther => &[403],
+                Invalid::UnknownId | Invalid::OthersKey => &[404],
+                Invalid::TooLarge => &[413],
+            },
+        };
+        verdict
+            .check("an answer is one that its request can get", expected.contains(status), || format!("{attempt:?}"));
+    }
+}
+
+/// Whether each key's history, and its record, can have come about one call after the other.
+fn keys(evidence: &Evidence, histories: &Histories<'_>, verdict: &mut Verdict) {
+    for ((user, id), operations) in &histories.keys {
+        let record = evidence.stored.keys.get(&(*user, *id));
+        let accepts = |state: &KeyState| match (state, record) {
+            (KeyState::Held(key), Some(record)) => key.is_stored_as(record),
+            (KeyState::NotMade | KeyState::Deleted, None) => true,
+            _ => false,
+        };
+        let result = linearize(operations, KeyState::NotMade, accepts);
+        verdict.check("a key's history and record are those of calls one after the other", result.is_ok(), || {
+            let stuck = result.as_ref().expect_err("not in order");
+            let next = stuck.next.iter().map(|index| format!("\n  {:?}", operations[*index]));
+            let next: String = next.collect();
+            format!("key {id} of user {user}\nat {:?}\nrecord {record:?}\nnext would be one of{next}", stuck.state)
+        });
+        *verdict.checks.entry("an operation has its place in these histories").or_default() += operations.len() as u64;
+        let Some(record) = record else { continue };
+        let entries = evidence.stored.entries.iter().filter(|entry| (entry.user_id, entry.key_id) == (*user, *id));
+        let changes = entries
+            .filter(|entry| matches!(entry.action.as_str(), "update" | "pause" | "resume" | "rotate" | "expire"));
+        let by_trail = 1 + changes.count() as u64;
+        // The sweep's notices are no changes, but the record remembers which were given.
+        let notices = record.version.checked_sub(by_trail);
+        let awaited = histories.notices.get(&(*user, *id)).copied().unwrap_or(0);
+        verdict.check(
+            "a record has a version for each entry",
+            notices.is_some_and(|notices| notices <= awaited),
+            || format!("key {id} of user {user}: version {} and {by_trail} by its trail", record.version),
+        );
+    }
+    for (user, id) in evidence.stored.keys.keys() {
+        verdict.check("a record has a history", histories.keys.contains_key(&(*user, *id)), || {
+            format!("key {id} of user {user}")
+        });
+    }
+}
+
+/// The same for each user's default and number of keys.
+fn users(evidence: &Evidence, histories: &Histories<'_>, verdict: &mut Verdict) {
+    for (user, operations) in &histories.users {
+        let meta = evidence.stored.metas.get(user).copied().unwrap_or_default();
+        let result = linearize(operations, (None, 0), |state| is_meta(*state, meta));
+        verdict.check("a user's default and count are those of calls one after the other", result.is_ok(), || {
+            let stuck = result.as_ref().expect_err("not in order");
+            let next = stuck.next.iter().map(|index| format!("\n  {:?}", operations[*index]));
+            let next: String = next.collect();
+            format!("user {user}\nat {:?}\nrecord {meta:?}\nnext would be one of{next}", stuck.state)
+        });
+        *verdict.checks.entry("an operation has its place in these histories").or_default() += operations.len() as u64;
+        let held: Vec<u64> = evidence.stored.keys.keys().filter(|key| key.0 == *user).map(|key| key.1).collect();
+        verdict.equal(
+            "key_count is the number of keys",
+            &meta.key_count,
+            &(held.len() as u64),
+            &format!("user {user}"),
+        );
+        let is_there = meta.default_id.is_none_or(|id| held.contains(&id));
+        verdict.check("a default is a key that is there", is_there, || format!("user {user}: {meta:?}"));
+    }
+}
+
+/// Whether nothing has the id, or the string, of something else.
+fn ids(evidence: &Evidence, verdict: &mut Verdict) {
+    let mut entries = BTreeSet::new();
+    let mut made = BTreeSet::new();
+    for entry in &evidence.stored.entries {
+        verdict.check("an audit entry's id is its own", entries.insert(&entry.id), || entry.id.clone());
+        if entry.action == "create" {
+            verdict.check("a key's id is its own", made.insert(entry.key_id), || format!("key {}", entry.key_id));
+            let last_id = evidence.stored.last_id;
+            verdict.check("a key's id is not to be given again", entry.key_id <= last_id, || {
+                format!("{entry:?} {last_id}")
+            });
+        }
+    }
+    let mut strings: HashMap<String, (u64, u64)> = HashMap::new();
+    let views = evidence.attempts.iter().filter_map(|attempt| Some((attempt.owner, attempt.view()?)));
+    for (owner, view) in views.filter(|(_, view)| !view.key.contains('…')) {
+        let place = (owner, view.id);
+        let known = *strings.entry(view.key).or_insert(place);
+        verdict.equal("a string belongs to one key", &known, &place, &format!("key {}", view.id));
+        verdict.equal("a key is shown to its owner", &view.user_id, &owner, &format!("key {}", view.id));
+    }
+}
+
+/// Whether requests with an `Idempotency-Key` were done once.
+fn idempotency(evidence: &Evidence, verdict: &mut Verdict) {
+    let entries = entries_by_request(evidence);
+    let mut groups: BTreeMap<(u64, &str), Vec<&Attempt>> = BTreeMap::new();
+    for attempt in &evidence.attempts {
+        if let Some(key) = attempt.idempotency() {
+            groups.entry((attempt.owner, key)).or_default().push(attempt);
+        }
+    }
+    for ((user, key), attempts) in &groups {
+        let done: Vec<_> = attempts.iter().filter(|attempt| entries.contains_key(attempt.id.as_str())).collect();
+        let answered: Vec<_> = attempts.iter().filter(|attempt| matches!(attempt.status, 200 | 201)).collect();
+        let place = || format!("{key} of user {user}: {attempts:?}");
+        let is_once = done.len() <= 1 && (done.len() == 1 || answered.is_empty());
+        verdict.check("a request with an Idempotency-Key is done once", is_once, place);
+        let first = done.first().map(|attempt| attempt.id.as_str());
+        // One whose transaction was done but not answered finds by itself that it was.
+        let told = answered.iter().all(|attempt| {
+            if first == Some(attempt.id.as_str()) {
+                !attempt.replayed || !attempt.faults.is_empty() || attempt.is_slow
+            } else {
+                attempt.replayed
+            }
+        });
+        verdict.check("a repeated answer says so", told, place);
+        let views: Vec<_> = answered.iter().filter_map(|attempt| attempt.view()).collect();
+        let is_same = views.windows(2).all(|pair| pair[0] == pair[1]);
+        verdict.check("a repeated answer is the first one", is_same, place);
+        let made = first.and_then(|id| entries[id].first()).map(|entry| entry.key_id);
+        let outcome = evidence.stored.outcomes.get(&(*user, (*key).to_owned())).copied().flatten();
+        verdict.equal("what was done is remembered", &outcome, &made, &format!("{key} of user {user}"));
+    }
+    for place in evidence.stored.outcomes.keys() {
+        let is_known = groups.contains_key(&(place.0, place.1.as_str()));
+        verdict.check("what is remembered was asked for", is_known, || format!("{place:?}"));
+    }
+}
+
+/// Whether the trails that were shown are whole.
+fn trails(evidence: &Evidence, verdict: &mut Verdict) {
+    let attempts: HashMap<&str, &Attempt> =
+        evidence.attempts.iter().map(|attempt| (attempt.id.as_str(), attempt)).collect();
+    for attempt in &evidence.attempts {
+        let (Request::Audit(id), Value::Array(shown)) = (&attempt.request, &attempt.body) else { continue };
+        let shown: Vec<&str> = shown.iter().filter_map(|entry| entry["id"].as_str()).collect();
+        let entries = evidence.stored.entries.iter();
+        let entries: Vec<_> = entries.filter(|entry| (entry.user_id, entry.key_id) == (attempt.owner, *id)).collect();
+        let must_be_there = entries.iter().filter(|entry| {
+            attempts
+                .get(entry.request_id.as_str())
+                .is_some_and(|change| change.is_answered() && change.end < attempt.start)
+        });
+        let is_whole = must_be_there.into_iter().all(|entry| shown.contains(&entry.id.as_str()));
+        let is_true = shown.iter().all(|id| entries.iter().any(|entry| entry.id == *id));
+        let is_sorted = shown.is_sorted_by(|newer, older| newer > older);
+        verdict
+            .check("a trail is shown whole, newest first", is_whole && is_true && is_sorted, || format!("{attempt:?}"));
+    }
+}
+
+/// How often items were updated without the service learning of it: the SDK, or the client, may have asked again.
+fn lost(evidence: &Evidence) -> HashMap<(&str, &str), u64> {
+    let received: HashSet<&str> = evidence.answers_received.iter().map(String::as_str).collect();
+    let mut lost: HashMap<_, u64> = HashMap::new();
+    for Update { item: (partition, sort), .. } in
+        evidence.updates.iter().filter(|update| !received.contains(update.answer.as_str()))
+    {
+        *lost.entry((partition.as_str(), sort.as_str())).or_default() += 1;
+    }
+    lost
+}
+
+/// Whether uses are counted: each that was acknowledged, and no other but those whose answer was lost.
+fn uses(evidence: &Evidence, verdict: &mut Verdict) {
+    let lost = lost(evidence);
+    let lost_of = |user: u64, id: u64| {
+        lost.get(&(format!("USER#{user}").as_str(), format!("KEY#{id:016}").as_str())).copied().unwrap_or(0)
+    };
+    let mut accepted: BTreeMap<(u64, u64), Vec<&Attempt>> = BTreeMap::new();
+    let mut accepted_as_test: BTreeMap<(u64, i64), u64> = BTreeMap::new();
+    let mut over_limit: BTreeSet<(u64, u64, i64)> = BTreeSet::new();
+    for attempt in &evidence.attempts {
+        let Some((id, outcome)) = use_of(evidence, attempt) else { continue };
+        let day = attempt.now().div_euclid(86_400);
+        match outcome.as_str() {
+            "valid" => {
+                accepted.entry((attempt.owner, id)).or_default().push(attempt);
+                if attempt.body["type"] == "test" {
+                    *accepted_as_test.entry((id, day)).or_default() += 1;
+                }
+            }
+            "limit" => {
+                over_limit.insert((attempt.owner, id, day));
+            }
+            _ => {}
+        }
+    }
+    for ((user, id), record) in &evidence.stored.keys {
+        let acknowledged = accepted.get(&(*user, *id)).map_or(0, Vec::len) as u64;
+        let lost = lost_of(*user, *id);
+        let what = if lost == 0 { "uses are counted exactly" } else { "uses are counted, lost answers at most twice" };
+        let is_between = (acknowledged..=acknowledged + lost).contains(&record.uses);
+        let place =
+            || format!("key {id} of user {user}: {} uses, {acknowledged} acknowledged, {lost} lost", record.uses);
+        verdict.check(what, is_between, place);
+        verdict.equal(
+            "uses by day add up",
+            &record.days.values().sum::<u64>(),
+            &record.uses,
+            &format!("key {id} of user {user}"),
+        );
+    }
+    for (place, count) in accepted_as_test {
+        verdict.check("a test key is used as often as it may be", count <= TEST_KEY_DAILY_LIMIT, || {
+            format!("{place:?} {count}")
+        });
+    }
+    for (user, id, day) in over_limit {
+        if let Some(record) = evidence.stored.keys.get(&(user, id)) {
+            let name = shared::usage::Day::of(shared::clock::Timestamp::from_seconds(day * 86_400).expect("a time"))
+                .attribute();
+            let count = record.days.get(&name).copied().unwrap_or(0);
+            verdict.check("a test key is refused when it is used up", count >= TEST_KEY_DAILY_LIMIT, || {
+                format!("key {id} of user {user}: {count}")
+            });
+        }
+    }
+    // What was shown in between lies between the uses that were over by then, and those that had begun.
+    for attempt in evidence.attempts.iter().filter(|attempt| !attempt.replayed) {
+        for (id, shown) in shown_uses(attempt) {
+            let uses = accepted.get(&(attempt.owner, id)).map(Vec::as_slice).unwrap_or_default();
+            let least = uses.iter().filter(|used| used.end < attempt.start).count() as u64;
+            let begun = uses.iter().filter(|used| used.start < attempt.end).count() as u64;
+            let most = begun + lost_of(attempt.owner, id);
+            verdict.check("uses are shown as they are", (least..=most).contains(&shown), || {
+                format!("key {id}: {shown}, not {least} to {most}, in {attempt:?}")
+            });
+        }
+    }
+}
+
+/// The uses of keys that an answer shows.
+fn shown_uses(attempt: &Attempt) -> Vec<(u64, u64)> {
+    let bodies = attempt.body.as_array().map_or(std::slice::from_ref(&attempt.body), Vec::as_slice);
+    bodies.iter().filter_map(|body| Some((body["id"].as_u64()?, body["usage_count"].as_u64()?))).collect()
+}
+
+/// The calls of a user in an hour or a minute.
+#[derive(Default)]
+struct Calls {
+    admitted: u64,
+    /// Answered with a 5xx.
+    unknown: u64,
+    refused: u64,
+}
+
+/// Whether calls are counted for the rate limits: each that was admitted, and no other but those whose answer was lost.
+fn limits(evidence: &Evidence, verdict: &mut Verdict) {
+    let lost = lost(evidence);
+    let mut calls: BTreeMap<(u64, i64, String), Calls> = BTreeMap::new();
+    for attempt in evidence.attempts.iter().filter(|attempt| attempt.is_limited()) {
+        let hour = attempt.now().div_euclid(3_600);
+        let minute = DateTime::from_timestamp(attempt.now(), 0).expect("a time").format("m%-M").to_string();
+        for window in ["hour".to_owned(), minute] {
+            let calls = calls.entry((attempt.caller, hour, window)).or_default();
+            match attempt.status {
+                429 => calls.refused += 1,
+                500.. => calls.unknown += 1,
+                _ => calls.admitted += 1,
+            }
+        }
+    }
+    let mut full = BTreeSet::new();
+    let mut refused = BTreeSet::new();
+    for ((user, hour, window), calls) in &calls {
+        let counted = evidence.stored.limits.get(&(*user, *hour)).and_then(|counters| counters.get(window));
+        let counted = counted.copied().unwrap_or(0);
+        let lost = lost.get(&(format!("LIMIT#{user}").as_str(), hour.to_string().as_str())).copied().unwrap_or(0);
+        let most = calls.admitted + calls.unknown + lost;
+        let what = if most == calls.admitted {
+            "calls are counted exactly"
+        } else {
+            "calls are counted, lost answers at most twice"
+        };
+        verdict.check(what, (calls.admitted..=most).contains(&counted), || {
+            format!("user {user}, hour {hour}, {window}: {counted}, not {} to {most}", calls.admitted)
+        });
+        let limits = rate_limits(*user);
+        let limit = u64::from(if window == "hour" { limits.per_hour } else { limits.per_minute });
+        verdict.check("a rate limit is never passed", counted <= limit, || {
+            format!("user {user}, hour {hour}, {window}: {counted}")
+        });
+        if counted == limit {
+            full.insert((*user, *hour, window.clone()));
+        }
+        if calls.refused > 0 {
+            refused.insert((*user, *hour, window.clone()));
+        }
+    }
+    for (user, hour, window) in refused.iter().filter(|(_, _, window)| window != "hour") {
+        let is_due =
+            full.contains(&(*user, *hour, window.clone())) || full.contains(&(*user, *hour, "hour".to_owned()));
+        verdict.check("a call is refused when a limit is reached", is_due, || {
+            format!("user {user}, hour {hour}, {window}")
+        });
+    }
+}
+
+/// Whether sweeps did what they say, and told of it.
+fn sweeps(evidence: &Evidence, verdict: &mut Verdict) {
+    let entries = entries_by_request(evidence);
+    for attempt in evidence.attempts.iter().filter(|attempt| attempt.request == Request::Sweep && attempt.is_answered())
+    {
+        let expired = entries.get(attempt.id.as_str()).map_or(0, Vec::len) as u64;
+        verdict.equal("a sweep says what it did", &attempt.body["expired"].as_u64(), &Some(expired), &attempt.id);
+    }
+    let told: BTreeSet<u64> = evidence
+        .events
+        .iter()
+        .filter(|(kind, _)| kind == "API Key Expired")
+        .filter_map(|(_, detail)| detail["id"].as_u64())
+        .collect();
+    for entry in evidence.stored.entries.iter().filter(|entry| entry.action == "expire") {
+        // Of a key that was deleted before its end could be told nothing is said.
+        if evidence.stored.keys.contains_key(&(entry.user_id, entry.key_id)) {
+            verdict.check("subscribers hear of a key's end", told.contains(&entry.key_id), || format!("{entry:?}"));
+        }
+    }
+    verdict.equal("no journal is left", &evidence.stored.journals, &0, "the sweep");
+}
+
+/// The entries of the audit trail by the request that they name.
+pub fn entries_by_request(evidence: &Evidence) -> HashMap<&str, Vec<&crate::stored::Entry>> {
+    let mut entries: HashMap<&str, Vec<_>> = HashMap::new();
+    for entry in &evidence.stored.entries {
+        entries.entry(entry.request_id.as_str()).or_default().push(entry);
+    }
+    entries
+}

@@ -1,0 +1,360 @@
+//! What a key, and what is kept once per user, must be after each call: the contract once more, in its simplest form.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::history::{Attempt, Change, End, Request, View, shown};
+use crate::linearize::Step;
+use crate::stored::{Changes, Entry, Meta, Record};
+use shared::keys::PlainKey;
+
+/// How long a key lives whose request does not say.
+pub const DEFAULT_LIFETIME: i64 = 365 * 86_400;
+
+/// A key, or where one may be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum KeyState {
+    NotMade,
+    Held(Key),
+    Deleted,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    pub name: String,
+    pub kind: String,
+    /// As stored: an expired key need not say so yet.
+    pub status: String,
+    pub created_at: i64,
+    pub expires_at: Option<i64>,
+    pub current: Secret,
+    /// The replaced string, and until when it works.
+    pub previous: Option<(Secret, i64)>,
+}
+
+/// A key's string.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Secret {
+    Known(String),
+    /// Made by this request, whose answer did not come, or was in another format.
+    Unseen(String),
+}
+
+impl Secret {
+    fn is(&self, string: &str) -> bool {
+        *self == Self::Known(string.to_owned())
+    }
+
+    fn has_hash(&self, hash: &[u8]) -> bool {
+        match self {
+            Self::Known(string) => PlainKey::parse(string).is_some_and(|(key, _)| key.hash() == hash),
+            Self::Unseen(_) => true,
+        }
+    }
+}
+
+impl Key {
+    fn is_expired(&self, now: i64) -> bool {
+        self.status == "expired" || self.expires_at.is_some_and(|expiry| expiry <= now)
+    }
+
+    fn effective_status(&self, now: i64) -> &str {
+        if self.is_expired(now) { "expired" } else { &self.status }
+    }
+
+    /// What the service says of a presented string. Nothing about daily limits, which are counted elsewhere.
+    fn verdict(&self, string: Option<&str>, now: i64) -> &'static str {
+        let known = |string| {
+            self.current.is(string)
+                || self.previous.as_ref().is_some_and(|(previous, until)| previous.is(string) && *until > now)
+        };
+        if !string.is_none_or(known) {
+            "unknown"
+        } else if self.is_expired(now) {
+            "expired"
+        } else if self.status == "paused" {
+            "paused"
+        } else {
+            "valid"
+        }
+    }
+
+    /// The same key, now that somebody has seen it; nothing if it does not look like this.
+    fn seen(&self, view: &View, now: i64) -> Option<Self> {
+        let fits = (&self.name, &self.kind, self.effective_status(now), self.created_at, self.expires_at)
+            == (&view.name, &view.kind, view.status.as_str(), view.created_at, view.expires_at);
+        let mut key = self.clone();
+        match (&self.current, view.key.split_once('…')) {
+            (Secret::Known(string), None) if *string == view.key => {}
+            (Secret::Known(string), Some((prefix, last))) if string.starts_with(prefix) && string.ends_with(last) => {}
+            (Secret::Unseen(_), None) => key.current = Secret::Known(view.key.clone()),
+            (Secret::Unseen(_), Some(_)) => {}
+            (Secret::Known(_), _) => return None,
+        }
+        fits.then_some(key)
+    }
+
+    /// Whether a record holds it.
+    pub fn is_stored_as(&self, record: &Record) -> bool {
+        let previous_fits = match &self.previous {
+            None => record.old_hash.is_none() && record.old_until.is_none(),
+            Some((secret, until)) => {
+                record.old_until == Some(*until) && record.old_hash.as_ref().is_some_and(|hash| secret.has_hash(hash))
+            }
+        };
+        (&self.name, &self.kind, &self.status, self.created_at, self.expires_at)
+            == (&record.name, &record.kind, &record.status, record.created_at, record.expires_at)
+            && self.current.has_hash(&record.hash)
+            && previous_fits
+    }
+}
+
+impl KeyState {
+    /// What the audit trail speaks of.
+    fn audited(&self) -> BTreeMap<&'static str, Value> {
+        let Self::Held(key) = self else { return BTreeMap::new() };
+        let time = |time: Option<i64>| time.map(shown).into();
+        let fields = [
+            ("name", key.name.clone().into()),
+            ("type", key.kind.clone().into()),
+            ("status", key.status.clone().into()),
+            ("expiry_at", time(key.expires_at)),
+            ("previous_key_until", time(key.previous.as_ref().map(|(_, until)| *until))),
+        ];
+        fields.into_iter().filter(|(_, value): &(_, Value)| !value.is_null()).collect()
+    }
+
+    fn changes_to(&self, after: &Self) -> Changes {
+        let (before, after) = (self.audited(), after.audited());
+        let mut changes = Changes::new();
+        for field in before.keys().chain(after.keys()) {
+            let value = |fields: &BTreeMap<&str, Value>| fields.get(field).cloned().unwrap_or(Value::Null);
+            if value(&before) != value(&after) {
+                changes.insert((*field).to_owned(), (value(&before), value(&after)));
+            }
+        }
+        changes
+    }
+}
+
+/// What an attempt had to do with a key.
+#[derive(Clone, Debug)]
+pub struct KeyOperation<'a> {
+    pub attempt: &'a Attempt,
+    pub what: What<'a>,
+    /// Until when it was done.
+    pub end: i64,
+    /// The status of its answer, if there was one.
+    pub status: Option<u16>,
+    /// How the answer showed the key.
+    pub view: Option<View>,
+    /// Its entry in the key's trail.
+    pub entry: Option<&'a Entry>,
+}
+
+#[derive(Clone, Debug)]
+pub enum What<'a> {
+    /// The attempt's request.
+    Asked,
+    /// It was, or was not, in a list.
+    Listed,
+    /// It was used, by a string or as the default.
+    Used { string: Option<&'a str>, verdict: String },
+    /// The sweep made it expired.
+    Expired,
+}
+
+impl Step<KeyState> for KeyOperation<'_> {
+    fn interval(&self) -> (i64, i64) {
+        (self.attempt.start, self.end)
+    }
+
+    fn apply(&self, state: &KeyState) -> Option<KeyState> {
+        let now = self.attempt.now();
+        match &self.what {
+            What::Listed => match (state, &self.view) {
+                (KeyState::Held(key), Some(view)) => Some(KeyState::Held(key.seen(view, now)?)),
+                (KeyState::NotMade | KeyState::Deleted, None) => Some(state.clone()),
+                _ => None,
+            },
+            What::Used { string, verdict } => {
+                let expected = match state {
+                    KeyState::Held(key) => key.verdict(*string, now),
+                    KeyState::NotMade | KeyState::Deleted => "unknown",
+                };
+                let is_limit = verdict == "limit"
+                    && expected == "valid"
+                    && matches!(state, KeyState::Held(key) if key.kind == "test");
+                (*verdict == expected || is_limit).then(|| state.clone())
+            }
+            What::Expired => {
+                let KeyState::Held(key) = state else { return None };
+                let is_due = key.status != "expired" && key.is_expired(now);
+                let after = KeyState::Held(Key { status: "expired".to_owned(), ..key.clone() });
+                (is_due && self.entry?.changes == state.changes_to(&after)).then_some(after)
+            }
+            What::Asked => self.asked(state),
+        }
+    }
+}
+
+impl KeyOperation<'_> {
+    fn asked(&self, state: &KeyState) -> Option<KeyState> {
+        if matches!(self.attempt.request, Request::Create { .. }) && *state != KeyState::NotMade {
+            return None;
+        }
+        let (status, after) = self.outcome(state);
+        if self.status.is_some_and(|answered| answered != status) {
+            return None;
+        }
+        // A rotation with the same grace in the same second changes nothing that the trail speaks of, but the string.
+        let expected = (after != *state).then(|| state.changes_to(&after));
+        if expected.as_ref() != self.entry.map(|entry| &entry.changes) {
+            return None;
+        }
+        match (&self.view, after) {
+            (Some(view), KeyState::Held(key)) => Some(KeyState::Held(key.seen(view, self.attempt.now())?)),
+            (Some(_), KeyState::NotMade | KeyState::Deleted) => None,
+            (None, after) => Some(after),
+        }
+    }
+
+    /// The status to be answered, and the key afterwards.
+    fn outcome(&self, state: &KeyState) -> (u16, KeyState) {
+        let now = self.attempt.now();
+        let unseen = || match &self.view {
+            Some(view) => Secret::Known(view.key.clone()),
+            None => Secret::Unseen(self.attempt.id.clone()),
+        };
+        if let Request::Create { name, kind, status, end, .. } = &self.attempt.request {
+            let key = Key {
+                name: name.clone(),
+                kind: kind.clone(),
+                status: status.clone(),
+                created_at: now,
+                expires_at: match end {
+                    End::Default => Some(now + DEFAULT_LIFETIME),
+                    End::Never => None,
+                    End::At(time) => Some(*time),
+                },
+                current: unseen(),
+                previous: None,
+            };
+            return (201, KeyState::Held(key));
+        }
+        let key = match state {
+            KeyState::Held(key) => key,
+            // The trail stays.
+            KeyState::Deleted if matches!(self.attempt.request, Request::Audit(_)) => return (200, state.clone()),
+            KeyState::NotMade | KeyState::Deleted => return (404, state.clone()),
+        };
+        let mut after = key.clone();
+        let is_refused = match &self.attempt.request {
+            Request::Pause(_) => {
+                "paused".clone_into(&mut after.status);
+                key.is_expired(now)
+            }
+            Request::Resume(_) => {
+                "active".clone_into(&mut after.status);
+                key.is_expired(now)
+            }
+            Request::Update { change, .. } => match change {
+                Change::Name(name) => {
+                    after.name.clone_from(name);
+                    false
+                }
+                Change::Kind(kind) => {
+                    after.kind.clone_from(kind);
+                    after != *key && key.is_expired(now)
+                }
+                Change::ExpiresAt(time) => {
+                    after.expires_at = *time;
+                    after != *key && key.is_expired(now)
+                }
+            },
+            Request::Rotate { grace, .. } => {
+                let until = now + grace;
+                let until = key.expires_at.map_or(until, |expiry| expiry.min(until));
+                after.previous = Some((std::mem::replace(&mut after.current, unseen()), until));
+                key.is_expired(now)
+            }
+            Request::Delete(_) => return (200, KeyState::Deleted),
+            Request::SetDefault { .. } => key.is_expired(now),
+            Request::RemoveDefault(_) | Request::Get(_) | Request::Usage(_) | Request::Audit(_) => false,
+            Request::Create { .. }
+            | Request::List { .. }
+            | Request::Verify { .. }
+            | Request::Transcribe { .. }
+            | Request::Misuse { .. }
+            | Request::Invalid(_)
+            | Request::Sweep => unreachable!("this is not asked of a key"),
+        };
+        if is_refused { (409, state.clone()) } else { (200, KeyState::Held(after)) }
+    }
+}
+
+/// What an attempt had to do with what is kept once per user.
+#[derive(Clone, Debug)]
+pub struct MetaOperation<'a> {
+    pub attempt: &'a Attempt,
+    pub what: MetaWhat,
+    pub end: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetaWhat {
+    Created,
+    /// There were as many keys as may be.
+    Full,
+    Deleted(u64),
+    /// By the trail, a key became the default in place of another.
+    DefaultSet {
+        id: u64,
+        displaced: Option<u64>,
+    },
+    /// A key was the default already.
+    DefaultKept(u64),
+    DefaultRemoved(u64),
+    /// A key was not the default.
+    NotDefault(u64),
+    /// Of these keys this one was shown as the default.
+    DefaultAmong {
+        listed: Vec<u64>,
+        shown: Option<u64>,
+    },
+}
+
+/// How many keys a user of the run may have.
+pub const MAX_KEYS: u64 = 8;
+
+impl Step<(Option<u64>, u64)> for MetaOperation<'_> {
+    fn interval(&self) -> (i64, i64) {
+        (self.attempt.start, self.end)
+    }
+
+    fn apply(&self, state: &(Option<u64>, u64)) -> Option<(Option<u64>, u64)> {
+        let (default_id, count) = *state;
+        let same_if = |holds: bool| holds.then_some(*state);
+        match &self.what {
+            MetaWhat::Created => (count < MAX_KEYS).then_some((default_id, count + 1)),
+            MetaWhat::Full => same_if(count == MAX_KEYS),
+            MetaWhat::Deleted(id) => Some((default_id.filter(|default_id| default_id != id), count.checked_sub(1)?)),
+            MetaWhat::DefaultSet { id, displaced } => {
+                (default_id == *displaced && default_id != Some(*id)).then_some((Some(*id), count))
+            }
+            MetaWhat::DefaultKept(id) => same_if(default_id == Some(*id)),
+            MetaWhat::DefaultRemoved(id) => (default_id == Some(*id)).then_some((None, count)),
+            MetaWhat::NotDefault(id) => same_if(default_id != Some(*id)),
+            MetaWhat::DefaultAmong { listed, shown } => same_if(match shown {
+                Some(_) => default_id == *shown,
+                None => default_id.is_none_or(|id| !listed.contains(&id)),
+            }),
+        }
+    }
+}
+
+/// Whether a state is the one that is stored.
+pub fn is_meta(state: (Option<u64>, u64), meta: Meta) -> bool {
+    state == (meta.default_id, meta.key_count)
+}
