@@ -76,7 +76,7 @@ where
 
 /// A response whose body stays the text or the bytes that it is. By itself `lambda_http` goes by the content type: it
 /// would take HL7 for bytes, which API Gateway would hand out as base64, and transcode text in other character sets.
-struct AsItIs(Response<Body>);
+pub(crate) struct AsItIs(pub(crate) Response<Body>);
 
 impl IntoResponse for AsItIs {
     fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {

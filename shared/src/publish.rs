@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::fmt::Write;
 use std::future::ready;
 
-use aws_lc_rs::digest;
 use lambda_http::http::header::{self, HeaderName};
 use lambda_http::http::{HeaderValue, Response, StatusCode};
 use lambda_http::request::RequestContext;
@@ -14,7 +12,7 @@ use lambda_http::{Body, Request, RequestExt, service_fn};
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::{open_to, route};
+use crate::http::{AsItIs, open_to, route};
 use crate::log::{CallFacts, Log};
 use crate::metrics::LATENCY;
 
@@ -64,7 +62,7 @@ pub async fn run(name: &'static str, find: fn(&Config, &Path) -> Found) -> Resul
     let config = Config::from_env()?;
     let log = Log::stdout(&config.service_name);
     let publisher = Publisher { config, clock: Clock::system(), random: Random::system(), log };
-    let service = service_fn(|request| ready(Ok::<_, Infallible>(publisher.serve(name, find, &request))));
+    let service = service_fn(|request| ready(Ok::<_, Infallible>(AsItIs(publisher.serve(name, find, &request)))));
     lambda_http::run(service).await
 }
 
@@ -130,15 +128,10 @@ fn respond(found: Found, request: &Request) -> Response<Body> {
     response
 }
 
-/// A strong entity tag: 128 bits of the document's SHA-256.
+/// An entity tag: the document's length and CRC-32, which take a tenth of the time of a digest. They tell a document from
+/// what it was before, and need not withstand anybody who forges one.
 fn entity_tag(body: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, body.as_bytes());
-    let mut tag = String::from("\"");
-    for byte in &digest.as_ref()[..16] {
-        let _ = write!(tag, "{byte:02x}");
-    }
-    tag.push('"');
-    tag
+    format!("\"{:x}-{:08x}\"", body.len(), crc32fast::hash(body.as_bytes()))
 }
 
 /// Whether the client says that it has the document: by its tag, also as a weak one, or by `*`.
@@ -196,7 +189,7 @@ mod tests {
             ("access-control-allow-origin", "https://app.example"),
             ("cache-control", "public, max-age=3600"),
             ("content-type", "text/plain"),
-            ("etag", "\"185f8db32271fe25f561a6fc938b2e26\""),
+            ("etag", "\"5-f7d18982\""),
             ("vary", "Origin"),
             ("x-content-type-options", "nosniff"),
             ("x-request-id", "00000000-0000-7000-8707-070707070707"),
@@ -206,11 +199,11 @@ mod tests {
 
     #[test]
     fn a_client_that_has_it_is_not_sent_it_again() {
-        let tag = "\"185f8db32271fe25f561a6fc938b2e26\"";
+        let tag = "\"5-f7d18982\"";
         for known in [
-            &[("if-none-match", "\"185f8db32271fe25f561a6fc938b2e26\"")][..],
-            &[("if-none-match", "\"other\", W/\"185f8db32271fe25f561a6fc938b2e26\"")],
-            &[("if-none-match", "\"other\""), ("if-none-match", "\"185f8db32271fe25f561a6fc938b2e26\"")],
+            &[("if-none-match", "\"5-f7d18982\"")][..],
+            &[("if-none-match", "\"other\", W/\"5-f7d18982\"")],
+            &[("if-none-match", "\"other\""), ("if-none-match", "\"5-f7d18982\"")],
             &[("if-none-match", "*")],
         ] {
             let (status, headers, body) = serve("greeting", known);
@@ -221,7 +214,7 @@ mod tests {
             );
             assert!(!headers.contains_key("content-type"));
         }
-        for other in ["\"other\"", "185f8db32271fe25f561a6fc938b2e26", ""] {
+        for other in ["\"other\"", "5-f7d18982", ""] {
             assert_eq!(serve("greeting", &[("if-none-match", other)]).0, 200, "{other}");
         }
     }
