@@ -266,6 +266,19 @@ impl TestCall<'_> {
         self
     }
 
+    /// With a header that comes several times.
+    ///
+    /// # Panics
+    ///
+    /// If the event has no headers, or there is no value.
+    #[must_use]
+    pub fn header_values(mut self, name: &str, values: &[String]) -> Self {
+        // As API Gateway has it: the last one counts where there can be but one.
+        self.event["headers"][name] = values.last().expect("a value").as_str().into();
+        self.event["multiValueHeaders"][name] = json!(values);
+        self
+    }
+
     /// Without a header.
     ///
     /// # Panics
