@@ -36,9 +36,29 @@ const MARK: &str = "hostile-7f3a";
 /// What HTTP lets a value be (RFC 9110, section 5.5): no CR, LF or NUL, but any byte above ASCII.
 fn value() -> impl Strategy<Value = String> {
     let near = select(vec![
-        "json", "HL7", "fhir", " fhir ", "json,hl7", "xml", "*", "null", "https://nuxera.cloud", "multipart/form-data",
-        "multipart/form-data; boundary=", "application/json; charset=utf-16", "gzip", "chunked", "0", "-1", "Bearer",
-        "nux_live_", "%0d%0aSet-Cookie: a=b", "\\r\\nSet-Cookie: a=b", "evil.example:99999", "javascript", "ｊson",
+        "json",
+        "HL7",
+        "fhir",
+        " fhir ",
+        "json,hl7",
+        "xml",
+        "*",
+        "null",
+        "https://nuxera.cloud",
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "application/json; charset=utf-16",
+        "gzip",
+        "chunked",
+        "0",
+        "-1",
+        "Bearer",
+        "nux_live_",
+        "%0d%0aSet-Cookie: a=b",
+        "\\r\\nSet-Cookie: a=b",
+        "evil.example:99999",
+        "javascript",
+        "ｊson",
     ]);
     prop_oneof![
         3 => near.prop_map(str::to_owned),
@@ -63,7 +83,17 @@ fn call(test: &TestApp, operation: Operation) -> TestCall<'_> {
         Operation::CreateKey => call.json(&json!({"name": "a", "type": "live", "status": "active"})),
         Operation::UpdateKey => call.id(1).json(&json!({"name": "b"})),
         Operation::RotateKey | Operation::GetKey => call.id(1),
-        _ => call,
+        Operation::ListKeys
+        | Operation::DeleteKey
+        | Operation::PauseKey
+        | Operation::ResumeKey
+        | Operation::SetDefault
+        | Operation::RemoveDefault
+        | Operation::ListUserKeys
+        | Operation::ListAudit
+        | Operation::GetUsage
+        | Operation::VerifyKey
+        | Operation::Transcribe => call,
     }
 }
 
@@ -78,9 +108,12 @@ fn they_are_answered_never_repeated_and_a_refusal_writes_nothing() {
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let outcome = runner.run(&(select(operations.to_vec()), headers()), |(operation, headers)| {
         runtime.block_on(async {
-            let add = |call: TestCall<'_>, (name, values): &(&str, Vec<String>)| call.header_values(name, values);
             let before = test.contents().await;
-            let answer = headers.iter().fold(call(&test, operation), |call, header| add(call, header)).send().await;
+            let mut call = call(&test, operation);
+            for (name, values) in &headers {
+                call = call.header_values(name, values);
+            }
+            let answer = call.send().await;
             assert!([200, 201, 400, 401, 404, 409, 413].contains(&answer.status), "{} {}", answer.status, answer.text);
             let own_id = &repository::event(operation.name())["requestContext"]["requestId"];
             assert_eq!(answer.header("x-request-id"), own_id.as_str());

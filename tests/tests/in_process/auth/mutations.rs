@@ -13,7 +13,9 @@ use shared::config::JwtConfig;
 use tests::TestApp;
 use tests::tokens::SECRET;
 
-use super::{ED25519, NOW, P256, RSA, assert_accepted, assert_invalid, claims, header, hs256, key_set, with_public_keys};
+use super::{
+    ED25519, NOW, P256, RSA, assert_accepted, assert_invalid, claims, header, hs256, key_set, with_public_keys,
+};
 
 /// What may stand in a token, what looks like it, and what ends a header, a segment or a string elsewhere.
 const REPLACEMENTS: &str =
