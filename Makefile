@@ -11,7 +11,7 @@ VENV := .local/venv/installed
 CHECKERS := .local/checks/installed
 BUILD := .local/build/template.yaml
 # Of the cases of test-contract: the same in every run, unless another is asked for.
-SEED := 20261125
+SEED ?= 20261125
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 

@@ -104,7 +104,7 @@ fn they_are_answered_never_repeated_and_a_refusal_writes_nothing() {
     let test = runtime.block_on(TestApp::with(&limits));
     runtime.block_on(test.key("a"));
     let operations = [Operation::CreateKey, Operation::UpdateKey, Operation::RotateKey, Operation::GetKey];
-    let config = Config { cases: 1_000, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let outcome = runner.run(&(select(operations.to_vec()), headers()), |(operation, headers)| {
         runtime.block_on(async {

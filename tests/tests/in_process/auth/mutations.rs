@@ -144,8 +144,10 @@ impl Damage {
                 segments.remove(one.index(count));
                 segments.join(".")
             }
-            Self::Pad { segment } => Self::encoded_anew(segments, segment, |bytes| URL_SAFE.encode(bytes)),
-            Self::StandardAlphabet { segment } => Self::encoded_anew(segments, segment, |bytes| STANDARD.encode(bytes)),
+            Self::Pad { segment } => Self::encoded_anew(segments, *segment, |bytes| URL_SAFE.encode(bytes)),
+            Self::StandardAlphabet { segment } => {
+                Self::encoded_anew(segments, *segment, |bytes| STANDARD.encode(bytes))
+            }
             Self::PercentEncode { at } => {
                 let at = at.index(length);
                 let encoded = characters.get(at).map(|old| format!("%{:02X}", u32::from(*old)));
@@ -162,7 +164,7 @@ impl Damage {
         }
     }
 
-    fn encoded_anew(mut segments: Vec<String>, one: &Index, encode: impl Fn(Vec<u8>) -> String) -> String {
+    fn encoded_anew(mut segments: Vec<String>, one: Index, encode: impl Fn(Vec<u8>) -> String) -> String {
         let one = one.index(segments.len());
         if let Ok(bytes) = URL_SAFE_NO_PAD.decode(&segments[one]) {
             segments[one] = encode(bytes);
