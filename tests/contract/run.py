@@ -45,8 +45,12 @@ def main():
         json.dump(users, file)
         file.flush()
         command = ["schemathesis", "--config-file", HERE / "schemathesis.toml", "run", ROOT / "openapi.yaml"]
-        environment = os.environ | {"CONTRACT_STATE": json.dumps(state), "CONTRACT_USERS": file.name}
-        sys.exit(subprocess.run([*command, "--url", API_URL, *sys.argv[1:]], env=environment, cwd=HERE).returncode)
+        variables = {"CONTRACT_STATE": json.dumps(state), "CONTRACT_USERS": file.name}
+        variables |= {"SCHEMATHESIS_HOOKS": str(HERE / "hooks.py")}
+        command += ["--url", API_URL, *sys.argv[1:]]
+        # Started there, it leaves what it remembers beside the deployment.
+        there = Path(os.environ["LOG_FILE"]).parent
+        sys.exit(subprocess.run(command, env=os.environ | variables, cwd=there).returncode)
 
 
 def call(token, method, path, body=None):
