@@ -44,7 +44,8 @@ def main():
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(users, file)
         file.flush()
-        command = ["schemathesis", "--config-file", HERE / "schemathesis.toml", "run", ROOT / "openapi.yaml"]
+        schemathesis = Path(sys.executable).parent / "schemathesis"
+        command = [schemathesis, "--config-file", HERE / "schemathesis.toml", "run", ROOT / "openapi.yaml"]
         variables = {"CONTRACT_STATE": json.dumps(state), "CONTRACT_USERS": file.name}
         variables |= {"SCHEMATHESIS_HOOKS": str(HERE / "hooks.py")}
         command += ["--url", API_URL, *sys.argv[1:]]

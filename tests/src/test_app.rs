@@ -431,14 +431,15 @@ impl TestCall<'_> {
         Answer::from(Box::pin(test.serve(operation, self.request())).await)
     }
 
-    /// The request that `lambda_http` makes of it.
+    /// The request that is made of it.
     ///
     /// # Panics
     ///
     /// If the event is not one of API Gateway.
     #[must_use]
     pub fn request(self) -> Request {
-        lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway")
+        let event = serde_json::from_str(&self.event.to_string()).expect("an event of API Gateway");
+        shared::gateway::sound(event).into()
     }
 }
 
