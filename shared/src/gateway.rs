@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 
-use lambda_http::http::HeaderMap;
 use lambda_http::http::header::{self, HeaderName};
+use lambda_http::http::uri::Authority;
+use lambda_http::http::{HeaderMap, Uri};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, IntoResponse, LambdaEvent, Request, Service, lambda_runtime, service_fn};
 use reqwest::Url;
@@ -32,10 +33,16 @@ pub fn sound(mut request: LambdaRequest) -> LambdaRequest {
         let scheme = HeaderName::from_static("x-forwarded-proto");
         for headers in [&mut event.headers, &mut event.multi_value_headers] {
             keep_if(headers, &scheme, |scheme| ["http", "https"].contains(&scheme));
-            keep_if(headers, &header::HOST, |host| Url::parse(&format!("https://{host}/")).is_ok());
+            keep_if(headers, &header::HOST, is_host);
         }
     }
     request
+}
+
+/// `lambda_http` reads such a URL as one and writes it as the other.
+fn is_host(host: &str) -> bool {
+    let is_uri = |url: Url| url.as_str().parse::<Uri>().is_ok();
+    host.parse::<Authority>().is_ok() && Url::parse(&format!("https://{host}/")).is_ok_and(is_uri)
 }
 
 fn keep_if(headers: &mut HeaderMap, name: &HeaderName, good: impl Fn(&str) -> bool) {
