@@ -87,9 +87,11 @@ def unused(granted, calls):
     for function, statements in granted.items():
         own = [call for call in calls if call.function == function]
         for statement in statements:
+            if all((function, action) in NOT_EMULATED for action in statement.actions):
+                continue
             used = set().union(*(statement.used_by(call) for call in own))
             for grant in statement.grants():
-                if grant not in used and (function, grant[1]) not in NOT_EMULATED:
+                if grant not in used:
                     yield f"{function}: {' '.join(grant)}, in {' '.join(statement.actions)}"
 
 
