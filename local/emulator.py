@@ -14,7 +14,7 @@ import threading
 from urllib.parse import quote
 
 from ministack import app
-from ministack.core import iam_actions, lambda_runtime
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import apigateway_v1
 
 
@@ -90,6 +90,28 @@ def supply_condition_keys():
     iam_actions.request_tag_context = with_encryption_context
 
 
+def record_calls_to(path):
+    """Writes down each call to AWS that a role makes, as its permissions were asked for it, one JSON object a line."""
+    log = open(path, "a", buffering=1)
+    evaluate = iam_evaluator.evaluate
+
+    def evaluate_and_record(context, policies, *limits):
+        result = evaluate(context, policies, *limits)
+        if context.principal_type == "AssumedRole":
+            call = {
+                # arn:aws:sts::<account>:assumed-role/<role>/<session>
+                "role": context.principal_arn.split("/")[1],
+                "action": context.action,
+                "resource": context.resource_arn,
+                "context": context.service_context,
+                "decision": result.decision,
+            }
+            log.write(json.dumps(call) + "\n")
+        return result
+
+    iam_evaluator.evaluate = evaluate_and_record
+
+
 def partition_keys(request):
     """The partition keys that a DynamoDB request names, in its keys and items or in the condition of a query."""
     match request:
@@ -134,6 +156,7 @@ if __name__ == "__main__":
     answer_fast()
     import_whole_apis()
     supply_condition_keys()
+    record_calls_to(os.environ["CALL_LOG"])
     serve_stages()
     threading.Thread(target=stop_with_parent, daemon=True).start()
     try:

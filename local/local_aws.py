@@ -5,8 +5,9 @@
     local_aws.py reset             forgets all state
 
 PORT is where it listens, on the loopback interface only; 0 takes any free one. LOCAL_DIR holds stack.env, logs and
-state: another PORT and LOCAL_DIR make another, independent local AWS. Beside it runs a transcription service for
-development, on the next port if that is free.
+state: another PORT and LOCAL_DIR make another, independent local AWS. PARAMETERS sets parameters of the template, as in
+PARAMETERS="KeyReveal=once MaxKeysPerUser=5". Beside it runs a transcription service for development, on the next port
+if that is free.
 """
 
 import fcntl
@@ -93,8 +94,9 @@ def emulator():
     if port is None:
         sys.exit(f"Port {wanted} is in use: stop what listens there, or choose another one, as in PORT={wanted + 2}.")
     use_local_aws(f"http://127.0.0.1:{port}")
-    # A run ends with a log of its own.
+    # A run ends with logs of its own.
     (DIR / "functions.log").write_bytes(b"")
+    (DIR / "calls.log").write_bytes(b"")
     (STATE / "tmp").mkdir(parents=True, exist_ok=True)
     environment = os.environ | {
         "GATEWAY_PORT": str(port),
@@ -108,6 +110,7 @@ def emulator():
         "S3_DATA_DIR": str(STATE / "s3"),
         "TMPDIR": str(STATE / "tmp"),
         "FUNCTION_LOG": str(DIR / "functions.log"),
+        "CALL_LOG": str(DIR / "calls.log"),
     }
     with progress(f"Starting the local AWS on port {port}"), (DIR / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
@@ -181,7 +184,7 @@ def deploy(transcription_url):
     secret = jwt_secret(boto3.client("secretsmanager"))
     cloudformation = boto3.client("cloudformation")
     overrides = [*CONFIG["parameter_overrides"], f"JwtSecretId={JWT_SECRET_ID}", f"Architecture={architecture()}"]
-    overrides += [f"TranscriptionUrl={transcription_url}"]
+    overrides += [f"TranscriptionUrl={transcription_url}", *os.environ.get("PARAMETERS", "").split()]
     build = fingerprint(overrides)
     stack = describe(cloudformation)
     if {"Key": "build", "Value": build} not in stack.get("Tags", []):
@@ -200,6 +203,8 @@ def deploy(transcription_url):
         "EVENT_BUS_NAME": outputs["EventBusName"],
         "TEST_KEY_DAILY_LIMIT": outputs["TestKeyDailyLimit"],
         "LOG_FILE": str(DIR / "functions.log"),
+        "CALL_LOG": str(DIR / "calls.log"),
+        "STACK_NAME": STACK,
         "TRANSCRIPTION_URL": transcription_url,
     } | {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     stack_env = DIR / "stack.env"

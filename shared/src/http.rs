@@ -71,7 +71,7 @@ where
         let app = app.clone();
         async move { Ok::<_, Infallible>(AsItIs(serve(&app, operation, access, handle, request).await)) }
     });
-    lambda_http::run(service).await
+    crate::gateway::run(service).await
 }
 
 /// A response whose body stays the text or the bytes that it is. By itself `lambda_http` goes by the content type: it

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`app`], [`config`], [`clock`] | the surroundings: built once per container; time, randomness, environment as values |
 //! | [`http`], [`call`], [`format`] | the way in and out: HTTP, what endpoints see of it, and JSON, HL7 v2 and FHIR |
+//! | [`gateway`] | what API Gateway hands over, made sound |
 //! | [`publish`] | the way out for documents that anybody may read |
 //! | [`auth`], [`limits`] | who is calling, and how often they may |
 //! | [`keys`], [`usage`], [`audit`], [`table`] | the keys, their use, their audit trail, and the one table all are in |
@@ -25,6 +26,7 @@ pub mod config;
 pub mod error;
 pub mod events;
 pub mod format;
+pub mod gateway;
 pub mod http;
 pub mod keys;
 pub mod limits;

@@ -63,7 +63,7 @@ pub async fn run(name: &'static str, find: fn(&Config, &Path) -> Found) -> Resul
     let log = Log::stdout(&config.service_name);
     let publisher = Publisher { config, clock: Clock::system(), random: Random::system(), log };
     let service = service_fn(|request| ready(Ok::<_, Infallible>(AsItIs(publisher.serve(name, find, &request)))));
-    lambda_http::run(service).await
+    crate::gateway::run(service).await
 }
 
 /// The surroundings of such an endpoint.

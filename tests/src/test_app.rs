@@ -266,6 +266,19 @@ impl TestCall<'_> {
         self
     }
 
+    /// With a header that comes several times.
+    ///
+    /// # Panics
+    ///
+    /// If the event has no headers, or there is no value.
+    #[must_use]
+    pub fn header_values(mut self, name: &str, values: &[String]) -> Self {
+        // As API Gateway has it: the last one counts where there can be but one.
+        self.event["headers"][name] = values.last().expect("a value").as_str().into();
+        self.event["multiValueHeaders"][name] = json!(values);
+        self
+    }
+
     /// Without a header.
     ///
     /// # Panics
@@ -418,14 +431,15 @@ impl TestCall<'_> {
         Answer::from(Box::pin(test.serve(operation, self.request())).await)
     }
 
-    /// The request that `lambda_http` makes of it.
+    /// The request that is made of it.
     ///
     /// # Panics
     ///
     /// If the event is not one of API Gateway.
     #[must_use]
     pub fn request(self) -> Request {
-        lambda_http::request::from_str(&self.event.to_string()).expect("an event of API Gateway")
+        let event = serde_json::from_str(&self.event.to_string()).expect("an event of API Gateway");
+        shared::gateway::sound(event).into()
     }
 }
 

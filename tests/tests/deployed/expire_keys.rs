@@ -1,14 +1,18 @@
 //! The schedule, its sweep, and those who subscribe to its events.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
+use reqwest::Method;
 use serde_json::{Value, json};
 use shared::clock::Clock;
+use tests::calls::CallLog;
 use tests::deployed::Deployed;
-use tests::tokens;
+use tests::{engine, tokens};
 
 /// The schedule comes by every minute.
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -41,6 +45,36 @@ async fn a_key_that_ends_is_swept_by_the_schedule_and_told_to_subscribers() {
     assert_eq!((&entry["action"], &entry["actor"]), (&"expire".into(), &json!({"user_id": null, "role": "system"})));
     assert_eq!(entry["changes"], json!({"status": {"from": "active", "to": "expired"}}));
     assert_eq!((&entry["source_ip"], trail.as_array().map(Vec::len)), (&Value::Null, Some(2)));
+}
+
+#[tokio::test]
+async fn a_journal_that_a_run_left_is_closed_by_a_later_one() {
+    let deployed = Deployed::from_env();
+    let new = json!({"name": "Spoken of", "type": "live", "status": "active"});
+    let key = deployed.manage(5_408, Method::POST, "/api/apiKeys", Some(new)).await;
+    let client = engine::client(&deployed.sdk_config().await, &CallLog::default());
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let number = |number: &Value| AttributeValue::N(number.to_string());
+    // A run ended before it took the one step that it had written down, so there is nothing to tell.
+    let step =
+        HashMap::from([("user_id".to_owned(), number(&json!(5_408))), ("key_id".to_owned(), number(&key["id"]))]);
+    let place = [("PK", text("SWEEP")), ("SK", text("01a20fed-6912-789a-9625-c93efd96f036"))];
+    let journal = place.clone().into_iter().fold(client.put_item(), |put, (name, value)| put.item(name, value));
+    let journal =
+        journal.item("until", number(&json!(0))).item("steps", AttributeValue::L(vec![AttributeValue::M(step)]));
+    journal.table_name(&deployed.table_name).send().await.expect("a journal");
+    let closed = async {
+        loop {
+            let get = place.clone().into_iter().fold(client.get_item(), |get, (name, value)| get.key(name, value));
+            if get.table_name(&deployed.table_name).send().await.expect("the table works").item.is_none() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed).await.expect("the schedule comes by");
+    let read = deployed.manage(5_408, Method::GET, &format!("/api/apiKeys/{}", key["id"]), None).await;
+    assert_eq!(read, key);
 }
 
 /// A rule of one's own, with a queue as its target.

@@ -91,3 +91,22 @@ async fn the_largest_form_arrives_and_a_larger_one_is_told_the_limit() {
     let (status, answer) = transcribe(&deployed, &key["key"], vec![0xa5; 4_500_000]).await;
     assert_eq!((status, &answer["error"]), (413, &json!("Request body too large")));
 }
+
+#[tokio::test]
+async fn with_a_token_in_place_of_a_key_the_default_key_is_used() {
+    const USER_ID: u64 = 4_102;
+    let deployed = Deployed::from_env();
+    let by_token = || async {
+        let audio = Part::bytes(recording()[..44].to_vec()).file_name("recording.wav");
+        let form = Form::new().part("audio", audio).text("userId", USER_ID.to_string()).text("speciality", "Surgery");
+        let call = deployed.call(Method::POST, "/api/transcribe").bearer_auth(deployed.token(USER_ID));
+        call.multipart(form).send().await.expect("an answer").status().as_u16()
+    };
+    assert_eq!(by_token().await, 409, "there is no default key");
+    let new = json!({"name": "Default", "type": "live", "status": "active"});
+    let key = deployed.manage(USER_ID, Method::POST, "/api/apiKeys", Some(new)).await;
+    deployed.manage(USER_ID, Method::PATCH, "/api/apiKeys/setDefault", Some(json!({"id": key["id"]}))).await;
+    assert_eq!(by_token().await, 200);
+    let usage = deployed.manage(USER_ID, Method::GET, &format!("/api/apiKeys/{}/usage", key["id"]), None).await;
+    assert_eq!(usage["usage_count"], 1);
+}

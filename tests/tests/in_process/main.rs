@@ -14,6 +14,7 @@ mod get_conformance;
 mod get_key;
 mod get_usage;
 mod headers;
+mod hostile_headers;
 mod idempotency;
 mod isolation;
 mod key_reveal;

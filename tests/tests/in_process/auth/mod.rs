@@ -2,6 +2,7 @@
 
 mod claims;
 mod key_set_url;
+mod mutations;
 mod signatures;
 
 use std::sync::LazyLock;

@@ -1,0 +1,159 @@
+"""What a schema cannot say about requests: which rules a valid one also keeps, and how HL7 v2 is written."""
+
+import json
+import os
+import random
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.core import NotSet
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.meta import TestPhase
+from schemathesis.openapi.checks import UnsupportedMethodResponse
+
+HL7, FHIR = "application/hl7-v2", "application/fhir+json"
+FORMATS = {"application/json": "json", HL7: "hl7", FHIR: "fhir"}
+EVENTS = {
+    "createKey": "Z01",
+    "updateKey": "Z04",
+    "pauseKey": "Z06",
+    "resumeKey": "Z07",
+    "setDefault": "Z08",
+    "removeDefault": "Z09",
+    "rotateKey": "Z11",
+    "verifyKey": "Z14",
+}
+# Its first 44 bytes are what the transcription service takes for a recording.
+RECORDING = (Path(__file__).parents[2] / "local/samples/recording.wav").read_bytes()
+
+# What run.py made before: a user's keys, and the cursors that Link headers of lists of theirs gave.
+STATE = json.loads(os.environ["CONTRACT_STATE"])
+FUTURE = "2100-01-01T00:00:00Z"
+
+# An expiry must lie in the future.
+schemathesis.openapi.format(
+    "date-time",
+    st.builds(
+        lambda time, minutes: time.replace(tzinfo=timezone(timedelta(minutes=minutes))).isoformat(),
+        st.datetimes(min_value=datetime(2100, 1, 1), max_value=datetime(9998, 12, 31)),
+        st.integers(-12 * 60, 14 * 60),
+    ),
+)
+
+
+@schemathesis.serializer(HL7)
+def write_hl7(_context, value):
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+@schemathesis.deserializer(HL7)
+def read_hl7(_context, response):
+    return response.content.decode()
+
+
+@schemathesis.hook
+def filter_case(_context, case):
+    """An empty text is no body, which is not needed everywhere: it breaks no rule there."""
+    return case.body != "" or case.media_type != HL7
+
+
+@schemathesis.hook
+def before_call(_context, case, _kwargs):
+    """Makes a request that the schema allows one that the API accepts. What a case is to be refused for stays as it is."""
+    meta = case.meta
+    if meta is None:
+        return
+    mode, components = meta.generation.mode, dict(meta.components)
+    valid = {location for location in ParameterLocation if not meta.is_negative_at(location)}
+    operation = case.operation.definition.raw["operationId"]
+    if ParameterLocation.PATH in valid and meta.phase.name != TestPhase.STATEFUL:
+        # Drawn ids name nothing; half of them give way to real ones. What is deleted is left to the stateful tests.
+        real = {"user_id": [STATE["user_id"]]} | ({} if operation == "deleteKey" else {"id": STATE["ids"]})
+        for name in real.keys() & case.path_parameters.keys():
+            number = int(case.path_parameters[name]) if str(case.path_parameters[name]).isdecimal() else 1
+            if number % 2 == 0:
+                case.path_parameters[name] = real[name][number % len(real[name])]
+    if ParameterLocation.QUERY in valid and "cursor" in case.query:
+        # Cursors are opaque: only those that the API gave are any good.
+        case.query["cursor"] = STATE["cursors"][operation]
+    if ParameterLocation.HEADER in valid and case.media_type in FORMATS:
+        # The format that is announced is that of the body.
+        case.headers["x-request-format"] = FORMATS[case.media_type]
+    if ParameterLocation.HEADER in valid and meta.phase.name == TestPhase.STATEFUL and operation == "createKey":
+        # The links to what can be done with a key lead through its JSON.
+        case.headers["x-response-format"] = "json"
+    if ParameterLocation.BODY in valid and not isinstance(case.body, NotSet):
+        if case.media_type == HL7:
+            case.body = hl7_request(operation, case.body)
+        elif case.media_type in FORMATS:
+            case.body = acceptable(case.body)
+            if case.media_type == FHIR and "id" in case.body:
+                # The id in an update's resource is that in the path.
+                case.body["id"] = str(case.path_parameters["id"])
+        elif case.media_type == "multipart/form-data":
+            # A form of the key's owner. Where it is not what a case is about, Schemathesis leaves its texts empty.
+            case.body |= {"userId": str(STATE["user_id"]), "audio": RECORDING[:44]}
+            case.body["speciality"] = case.body["speciality"] or "General Practice"
+    # Schemathesis judges an edited case anew, and takes a form with bytes for invalid. The edits made none less valid.
+    # And it takes a case with a broken body for a valid one where its subject is a valid header.
+    meta = case.meta
+    meta.components.update(components)
+    meta.generation.mode = mode if valid >= components.keys() else GenerationMode.NEGATIVE
+
+
+def acceptable(body):
+    """A body with expiries in the future, integers without a fraction and, in FHIR, where ids are text, ids that can be."""
+    match body:
+        case {"reference": _}:
+            return {"reference": f"Basic/{STATE['ids'][0]}"}
+        case dict():
+            expiries = {"expiry_at", "valueInstant"} & body.keys()
+            later = {name: FUTURE for name in expiries if isinstance(body[name], str) and body[name] < FUTURE}
+            return {name: acceptable(value) for name, value in body.items()} | later
+        case list():
+            return [acceptable(value) for value in body]
+        case float() if body.is_integer():
+            # JSON Schema takes 1.0 for an integer.
+            return int(body)
+    return body
+
+
+def hl7_request(operation, seed):
+    """A message for the operation. What is drawn for it follows from the seed, the string that the schema gave."""
+    draw = random.Random(str(seed))
+    name = draw.choice(["Lab gateway", "Stationsgerät Ä", "a", "x" * 100, r"A \T\ B \F\ C"])
+    kind = draw.choice(["live", "test", "ai-medical-note", "t2yd"])
+    expiry = draw.choice(["", '""', "21000101000000+0000", "29991231235959.999+0200"])
+    zak = dict.fromkeys(range(1, 15), "") | {1: "1"}
+    match operation:
+        case "createKey":
+            zak |= {4: name, 5: kind, 6: draw.choice(["active", "paused", "expired"]), 9: expiry}
+        case "updateKey":
+            zak |= {4: name, 5: draw.choice(["", kind]), 9: expiry}
+        case "setDefault":
+            zak |= {2: str(draw.choice(STATE["ids"])), 11: draw.choice(["", str(STATE["ids"][0])])}
+        case "removeDefault":
+            zak |= {2: str(draw.choice(STATE["ids"]))}
+        case "rotateKey":
+            zak |= {14: draw.choice(["", "0", "2592000"])}
+        case "verifyKey":
+            zak |= {3: draw.choice([STATE["key"], "nux_live_x"])}
+        case "pauseKey" | "resumeKey":
+            pass
+    control = "".join(draw.choices("ABC123", k=draw.randint(1, 20)))
+    header = rf"MSH|^~\&|LAB|HOSP|NUXERA|APIKEYS|20260303090000.000+0000||ZAK^{EVENTS[operation]}^ZAK_Z01|{control}|P|2.5.1"
+    return header + "||||||UNICODE UTF-8\rZAK|" + "|".join(zak.values()).rstrip("|") + draw.choice(["\r", "\n", "\r\n"])
+
+
+@schemathesis.hook
+def filter_failure(_context, failure, case, response):
+    """API Gateway cannot answer 405. It knows no unknown methods, only unknown routes: 404, with this very body."""
+    if not isinstance(failure, UnsupportedMethodResponse):
+        return True
+    if case.path == "/api/apiKeys/" and case.method == "POST":
+        # A path with a slash at its end is the one without, where POST creates a key.
+        return response.status_code not in (201, 400)
+    return not (response.status_code == 404 and response.content == b'{"error":"Not found"}')

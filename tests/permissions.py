@@ -1,0 +1,196 @@
+"""Each function may do what it does, and nothing else: what the roles of a deployment are granted is held against the
+calls to AWS that were made while it was tested. Run in its environment, after those tests.
+
+A grant that no test uses fails: either nobody needs it, or a test is missing.
+"""
+
+import fnmatch
+import json
+import os
+import unittest
+from dataclasses import dataclass, field
+
+# What AWS itself does under a function's role, and the local AWS does not: the destination of failed runs.
+NOT_EMULATED = {("ExpireKeysFunction", "sqs:SendMessage")}
+
+
+@dataclass(frozen=True)
+class Call:
+    """What was asked for: an action on a resource, and the values of the keys that conditions look at."""
+
+    function: str
+    action: str
+    resource: str
+    context: dict = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One Allow, with every element a list and every condition key in lower case."""
+
+    actions: tuple
+    resources: tuple
+    # (operator, key) and the values that are allowed.
+    conditions: tuple = ()
+
+    @classmethod
+    def of(cls, document):
+        if document["Effect"] != "Allow" or {"NotAction", "NotResource"} & document.keys():
+            raise ValueError(f"only plain Allow statements are understood, not {document}")
+        conditions = [
+            (operator, key.lower(), tuple(as_list(values)))
+            for operator, keys in document.get("Condition", {}).items()
+            for key, values in keys.items()
+        ]
+        return cls(tuple(as_list(document["Action"])), tuple(as_list(document["Resource"])), tuple(conditions))
+
+    def grants(self):
+        """The single things it grants, each of which some call must have used."""
+        for action in self.actions:
+            yield ("action", action)
+        for resource in self.resources:
+            yield ("resource", resource)
+        for _operator, key, values in self.conditions:
+            for value in values:
+                yield (key, value)
+
+    def used_by(self, call):
+        """The grants that a call uses; none if the statement does not allow it."""
+        used = [("action", action) for action in self.actions if action == call.action]
+        used += [("resource", resource) for resource in self.resources if fnmatch.fnmatchcase(call.resource, resource)]
+        if {kind for kind, _ in used} != {"action", "resource"}:
+            return set()
+        for operator, key, values in self.conditions:
+            asked = as_list(call.context.get(key, []))
+            matching = [value for value in values if any(matches(operator, value, one) for one in asked)]
+            if not asked or not all(any(matches(operator, value, one) for value in values) for one in asked):
+                return set()
+            used += [(key, value) for value in matching]
+        return set(used)
+
+
+def matches(operator, value, asked):
+    match operator.rsplit(":", 1)[-1]:
+        case "StringEquals":
+            return value == asked
+        case "StringLike":
+            return fnmatch.fnmatchcase(asked, value)
+    raise ValueError(f"the condition operator {operator} is not understood: add it here")
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def unused(granted, calls):
+    """What no call used, of what the functions are granted (statements by function)."""
+    for function, statements in granted.items():
+        own = [call for call in calls if call.function == function]
+        for statement in statements:
+            if all((function, action) in NOT_EMULATED for action in statement.actions):
+                continue
+            used = set().union(*(statement.used_by(call) for call in own))
+            for grant in statement.grants():
+                if grant not in used:
+                    yield f"{function}: {' '.join(grant)}, in {' '.join(statement.actions)}"
+
+
+def forbidden(granted, calls):
+    """The calls that no statement allows."""
+    for call in calls:
+        if not any(statement.used_by(call) for statement in granted.get(call.function, [])):
+            yield f"{call.function}: {call.action} on {call.resource} with {call.context}"
+
+
+class TheComparison(unittest.TestCase):
+    STATEMENT = Statement.of({
+        "Effect": "Allow",
+        "Action": ["dynamodb:GetItem", "dynamodb:PutItem"],
+        "Resource": "table",
+        "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "AUDIT#*"]}},
+    })
+
+    def call(self, action, *keys, resource="table"):
+        return Call("F", action, resource, {"dynamodb:leadingkeys": list(keys)})
+
+    def test_finds_what_is_not_used(self):
+        calls = [self.call("dynamodb:GetItem", "USER#1"), self.call("dynamodb:PutItem", "SYSTEM")]
+        calls += [self.call("dynamodb:PutItem", "AUDIT#1", resource="index")]
+        found = [text.split(",")[0] for text in unused({"F": [self.STATEMENT]}, calls)]
+        self.assertEqual(found, ["F: action dynamodb:PutItem", "F: dynamodb:leadingkeys AUDIT#*"])
+        calls.append(self.call("dynamodb:PutItem", "USER#1", "AUDIT#1"))
+        self.assertEqual(list(unused({"F": [self.STATEMENT]}, calls)), [])
+        self.assertEqual(len(list(unused({"G": [self.STATEMENT]}, calls))), 5, "the calls of another function")
+
+    def test_finds_what_is_not_allowed(self):
+        allowed = self.call("dynamodb:GetItem", "USER#1", "AUDIT#1")
+        self.assertEqual(list(forbidden({"F": [self.STATEMENT]}, [allowed])), [])
+        for call in [
+            self.call("dynamodb:DeleteItem", "USER#1"),
+            self.call("dynamodb:GetItem", "USER#1", "SYSTEM"),
+            self.call("dynamodb:GetItem"),
+            self.call("dynamodb:GetItem", "USER#1", resource="other"),
+        ]:
+            self.assertEqual(len(list(forbidden({"F": [self.STATEMENT]}, [call]))), 1, call)
+
+
+class TheDeployment(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        roles = deployed_roles()
+        cls.granted = {function: list(statements_of(role)) for role, function in roles.items()}
+        with open(os.environ["CALL_LOG"]) as log:
+            recorded = [json.loads(line) for line in log]
+        cls.calls = [
+            Call(roles[call["role"]], call["action"], call["resource"], call["context"])
+            for call in recorded
+            if call["role"] in roles
+        ]
+        statements = sum(map(len, cls.granted.values()))
+        print(f"{len(cls.calls)} calls to AWS, {len(cls.granted)} functions, {statements} statements")
+
+    def test_allows_every_call(self):
+        self.assertEqual(sorted(set(forbidden(self.granted, self.calls))), [])
+
+    def test_grants_nothing_that_is_not_used(self):
+        self.assertEqual(list(unused(self.granted, self.calls)), [])
+
+
+def deployed_roles():
+    """The functions of the stack, by the names of their roles."""
+    import boto3
+
+    pages = boto3.client("cloudformation").get_paginator("list_stack_resources")
+    resources = [
+        resource
+        for page in pages.paginate(StackName=os.environ["STACK_NAME"])
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::Lambda::Function"
+    ]
+    functions = boto3.client("lambda")
+    configurations = {
+        resource["LogicalResourceId"]: functions.get_function_configuration(FunctionName=resource["PhysicalResourceId"])
+        for resource in resources
+    }
+    return {configuration["Role"].rsplit("/", 1)[1]: name for name, configuration in configurations.items()}
+
+
+def statements_of(role):
+    """What the policies of a role allow; without AWS's own policies (logs, traces), which are not ours to narrow."""
+    import boto3
+
+    iam = boto3.client("iam")
+    documents = [
+        iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    ]
+    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        if not policy["PolicyArn"].startswith("arn:aws:iam::aws:policy/"):
+            version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+            document = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
+            documents.append(document["PolicyVersion"]["Document"])
+    return [Statement.of(statement) for document in documents for statement in as_list(document["Statement"])]
+
+
+if __name__ == "__main__":
+    unittest.main()
