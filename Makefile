@@ -44,7 +44,7 @@ torture:
 # Deployed binaries beside a floor, which is built alone: it must not lend its features to the functions.
 bench: $(BUILD)
 	cargo lambda build --release --package floor
-	cargo bench --workspace
+	cargo bench --workspace --bench bench
 
 check-format:
 	cargo fmt --all --check

@@ -1,7 +1,7 @@
 //! `make bench`: what our code costs, as a multiple of what it cannot do without, measured in the same run on the same
 //! machine. It prints tables, writes `target/bench.json` and draws plots beside it, and fails where a bound is not kept.
 //!
-//! `cargo bench --workspace -- get-key lists` measures parts of it.
+//! `cargo bench --workspace --bench bench -- get-key lists` measures parts of it.
 
 mod check;
 mod formats;
