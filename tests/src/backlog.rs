@@ -53,9 +53,9 @@ pub async fn fill(test: &TestApp, keys: u64, shards: u64, user_id: u64, expires_
         let put = PutRequest::builder().set_item(Some(item)).build().expect("complete");
         WriteRequest::builder().put_request(put).build()
     };
-    let ids: Vec<KeyId> = ids(keys, shards).collect();
-    for batch in ids.chunks(BATCH) {
-        let batch = batch.iter().map(|id| copy(*id)).collect();
+    let mut ids = ids(keys, shards).map(copy).peekable();
+    while ids.peek().is_some() {
+        let batch = ids.by_ref().take(BATCH).collect();
         let write = client.batch_write_item().request_items(name, batch).send().await.expect("the engine works");
         assert!(write.unprocessed_items.unwrap_or_default().is_empty());
     }

@@ -25,7 +25,8 @@ fn main() -> ExitCode {
     let runtime = runtime.expect("a runtime");
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["engine"] => runtime.block_on(sweep::be_an_engine()),
-        ["sweep-alone"] => runtime.block_on(sweep::measure()),
+        ["sweep-rates"] => runtime.block_on(sweep::measure_rates()),
+        ["sweep-backlog", keys] => runtime.block_on(sweep::measure_backlog(keys.parse().expect("a number"))),
         parts => return runtime.block_on(measure(parts)),
     }
     ExitCode::SUCCESS

@@ -34,19 +34,15 @@ const ROUNDS: u64 = 5;
 const AT_ONCE: usize = 64;
 /// The most time that the sweep may take of that of bare transactions.
 const AT_MOST: f64 = 2.0;
+/// What a run has of the deployed function's 50 seconds.
+const RUN_TIME: TimeDelta = TimeDelta::seconds(50);
 /// Backlogs that are compared, and what the last may need of the first one's memory.
 const BACKLOGS: [u64; 4] = [1_000, 4_000, 20_000, 100_000];
 const MEMORY: f64 = 1.25;
 
-/// Measures in a process of its own, and takes over what that prints.
+/// Measures in processes of their own, and takes over what they print.
 pub fn measure_alone(report: &mut Report) {
-    let output = Command::new(std::env::current_exe().expect("a program"))
-        .arg("sweep-alone")
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("a process");
-    assert!(output.status.success(), "the sweep fails");
-    let result: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let mut result = child(&["sweep-rates"]);
     let number = |value: &Value| value.as_f64().expect("a number");
     // How much longer the sweep takes for the same keys.
     let pace = Comparison {
@@ -61,16 +57,28 @@ pub fn measure_alone(report: &mut Report) {
         pace.ours,
         pace.ratio()
     );
-    let backlogs = result["backlogs"].as_array().expect("backlogs");
-    let row = |backlog: &Value| ["keys", "seconds", "peak_mb"].map(|name| number(&backlog[name]).to_string()).to_vec();
-    let headings = ["due keys", "seconds", "memory, MB"].map(str::to_owned);
-    table("The sweep's memory", &headings, &backlogs.iter().map(row).collect::<Vec<_>>());
-    let [first, .., last] = backlogs.as_slice() else { panic!("several backlogs") };
+    let backlogs: Vec<Value> = BACKLOGS.iter().map(|keys| child(&["sweep-backlog", &keys.to_string()])).collect();
+    let row =
+        |backlog: &Value| ["due", "expired", "seconds", "peak_mb"].map(|name| format!("{:.1}", number(&backlog[name])));
+    let headings = ["due keys", "expired", "seconds", "memory, MB"].map(str::to_owned);
+    let rows: Vec<Vec<String>> = backlogs.iter().map(|backlog| row(backlog).to_vec()).collect();
+    table("A run of the sweep, which ends before the function would", &headings, &rows);
+    let (first, last) = (&backlogs[0], &backlogs[BACKLOGS.len() - 1]);
     let memory = Comparison { ours: number(&last["peak_mb"]), floor: number(&first["peak_mb"]), at_most: Some(MEMORY) };
     report.judge("the sweep's memory for the largest backlog", &memory);
-    let points = backlogs.iter().map(|backlog| (number(&backlog["keys"]), number(&backlog["seconds"]))).collect();
-    plot::draw("sweep", "Due keys", "Seconds", &[Series { name: "expire-keys", points }]);
+    let point = |backlog: &Value| (number(&backlog["due"]), number(&backlog["seconds"]));
+    let points = backlogs.iter().map(point).collect();
+    plot::draw("sweep", "Due keys", "Seconds", &[Series { name: "a run of expire-keys", points }]);
+    result["backlogs"] = backlogs.into();
     report.keep("sweep", result);
+}
+
+/// What a part of this printed that ran in a process of its own.
+fn child(arguments: &[&str]) -> Value {
+    let program = std::env::current_exe().expect("a program");
+    let output = Command::new(program).args(arguments).stderr(Stdio::inherit()).output().expect("a process");
+    assert!(output.status.success(), "the sweep fails");
+    serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// Is the engine until the parent ends.
@@ -92,33 +100,37 @@ fn start_engine() -> (Child, String) {
     (engine, url.trim().to_owned())
 }
 
-/// Measures, and prints the result as JSON.
-#[expect(clippy::cast_precision_loss, reason = "sizes are small")]
-pub async fn measure() {
+/// Prints how many keys a second are expired, and how many bare transactions are done.
+pub async fn measure_rates() {
     let (mut engine, url) = start_engine();
     let mut rates: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
     for round in 1..=ROUNDS {
         eprintln!("  {KEYS} keys, {round} of {ROUNDS}");
         for (kind, rates) in rates.iter_mut().enumerate() {
             let round = Round::prepare(&url, KEYS).await;
-            let elapsed = if kind == 0 { round.bare_transactions().await } else { round.sweep(KEYS).await };
+            let elapsed =
+                if kind == 0 { round.bare_transactions().await } else { round.sweep(TimeDelta::hours(1)).await.1 };
             rates.push(per_second(KEYS, elapsed));
         }
     }
-    let [bare, swept] = rates.map(median);
-    let mut backlogs = Vec::new();
-    for keys in BACKLOGS {
-        eprintln!("  {keys} keys at once");
-        let round = Round::prepare(&url, keys).await;
-        forget_peak();
-        let elapsed = round.sweep(keys).await;
-        let peak = peak_kib() as f64 * 1_024.0 / 1e6;
-        backlogs.push(json!({"keys": keys, "seconds": elapsed.as_secs_f64(), "peak_mb": peak}));
-    }
     drop(engine.stdin.take());
     engine.wait().expect("it ends");
-    let result = json!({"bare_transactions_per_second": bare, "keys_per_second": swept, "backlogs": backlogs});
-    println!("{result}");
+    let [bare, swept] = rates.map(median);
+    println!("{}", json!({"bare_transactions_per_second": bare, "keys_per_second": swept}));
+}
+
+/// Prints what a run of the sweep makes of so many due keys in the time that the function has.
+#[expect(clippy::cast_precision_loss, reason = "sizes are small")]
+pub async fn measure_backlog(keys: u64) {
+    eprintln!("  {keys} keys at once");
+    let (mut engine, url) = start_engine();
+    let round = Round::prepare(&url, keys).await;
+    forget_peak();
+    let (expired, elapsed) = round.sweep(RUN_TIME).await;
+    let peak = peak_kib() as f64 * 1_024.0 / 1e6;
+    drop(engine.stdin.take());
+    engine.wait().expect("it ends");
+    println!("{}", json!({"due": keys, "expired": expired, "seconds": elapsed.as_secs_f64(), "peak_mb": peak}));
 }
 
 /// A table with keys that are due.
@@ -134,23 +146,30 @@ impl Round {
         // Without the recorder of calls that test apps have.
         let sdk = engine::sdk_config(url).await;
         let table = Table::new(Client::new(&sdk), test.app.table.name());
-        let now = test.now();
         let vault = Vault::new(table.clone(), sdk, String::new());
-        let clock = Clock::new(move || now);
         let (config, log) = (test.app.config.clone(), test.log.log());
-        let app = App::with_log(config, table, vault, clock, Random::system(), log).expect("settings");
+        let app = App::with_log(config, table, vault, Clock::system(), Random::system(), log).expect("settings");
         Self { app, keys }
     }
 
-    async fn sweep(&self, keys: u64) -> Duration {
+    /// How many keys a run expires in some time, and what it takes of it.
+    async fn sweep(&self, time: TimeDelta) -> (u64, Duration) {
         let bus = EventBus::default();
         bus.answer(BusAnswer::TakesAndForgets);
-        let run = Run { id: RUN_ID.to_owned(), deadline: self.app.clock.now() + TimeDelta::hours(1) };
+        let run = Run { id: RUN_ID.to_owned(), deadline: self.app.clock.now() + time };
         let start = start();
         let swept = expire_keys::handle(self.app.clone(), bus.publisher(), run).await.expect("no failure");
         let elapsed = start.elapsed();
-        assert_eq!(swept, Swept { scanned: keys, expired: keys, ..Swept::default() });
-        elapsed
+        assert_eq!(
+            swept,
+            Swept {
+                scanned: swept.expired,
+                expired: swept.expired,
+                remaining: self.keys - swept.expired,
+                ..Swept::default()
+            }
+        );
+        (swept.expired, elapsed)
     }
 
     /// The same writes under the same conditions, without anything else.
