@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["engine"] => runtime.block_on(sweep::be_an_engine()),
+        ["engine", keys] => runtime.block_on(sweep::be_an_engine(keys.parse().expect("a number"))),
         ["sweep-rates"] => runtime.block_on(sweep::measure_rates()),
         ["sweep-backlog", keys] => runtime.block_on(sweep::measure_backlog(keys.parse().expect("a number"))),
         parts => return runtime.block_on(measure(parts)),

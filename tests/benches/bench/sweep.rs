@@ -81,33 +81,43 @@ fn child(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// Is the engine until the parent ends.
-pub async fn be_an_engine() {
-    println!("{}", engine::Engine::Embedded.start().await);
+/// Is the engine until the parent ends, at first with a table of so many due keys.
+pub async fn be_an_engine(keys: u64) {
+    let url = engine::Engine::Embedded.start().await;
+    println!("{url} {}", filled_table(&url, keys).await);
     let wait = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     wait.await.expect("a thread").expect("a pipe");
 }
 
-fn start_engine() -> (Child, String) {
+/// The name of a new table of due keys.
+async fn filled_table(url: &str, keys: u64) -> String {
+    let test = TestApp::on(url, &[]).await;
+    backlog::fill(&test, keys, 16, 1, TimeDelta::zero()).await;
+    test.app.table.name().to_owned()
+}
+
+/// The process, its URL, and its table.
+fn start_engine(keys: u64) -> (Child, String, String) {
     let mut engine = Command::new(std::env::current_exe().expect("a program"))
-        .arg("engine")
+        .args(["engine", &keys.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("a process");
-    let mut url = String::new();
-    BufReader::new(engine.stdout.take().expect("a pipe")).read_line(&mut url).expect("its URL");
-    (engine, url.trim().to_owned())
+    let mut line = String::new();
+    BufReader::new(engine.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    let (url, table) = line.trim().split_once(' ').expect("two words");
+    (engine, url.to_owned(), table.to_owned())
 }
 
 /// Prints how many keys a second are expired, and how many bare transactions are done.
 pub async fn measure_rates() {
-    let (mut engine, url) = start_engine();
+    let (mut engine, url, _) = start_engine(0);
     let mut rates: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
     for round in 1..=ROUNDS {
         eprintln!("  {KEYS} keys, {round} of {ROUNDS}");
         for (kind, rates) in rates.iter_mut().enumerate() {
-            let round = Round::prepare(&url, KEYS).await;
+            let round = Round::new(&url, &filled_table(&url, KEYS).await, KEYS).await;
             let elapsed =
                 if kind == 0 { round.bare_transactions().await } else { round.sweep(TimeDelta::hours(1)).await.1 };
             rates.push(per_second(KEYS, elapsed));
@@ -123,9 +133,9 @@ pub async fn measure_rates() {
 #[expect(clippy::cast_precision_loss, reason = "sizes are small")]
 pub async fn measure_backlog(keys: u64) {
     eprintln!("  {keys} keys at once");
-    let (mut engine, url) = start_engine();
-    let round = Round::prepare(&url, keys).await;
-    forget_peak();
+    // Filled over there, so that what it takes to fill a table is not held here.
+    let (mut engine, url, table) = start_engine(keys);
+    let round = Round::new(&url, &table, keys).await;
     let (expired, elapsed) = round.sweep(RUN_TIME).await;
     let peak = peak_kib() as f64 * 1_024.0 / 1e6;
     drop(engine.stdin.take());
@@ -140,12 +150,11 @@ struct Round {
 }
 
 impl Round {
-    async fn prepare(url: &str, keys: u64) -> Self {
+    async fn new(url: &str, table: &str, keys: u64) -> Self {
         let test = TestApp::on(url, &[]).await;
-        backlog::fill(&test, keys, 16, 1, TimeDelta::zero()).await;
         // Without the recorder of calls that test apps have.
         let sdk = engine::sdk_config(url).await;
-        let table = Table::new(Client::new(&sdk), test.app.table.name());
+        let table = Table::new(Client::new(&sdk), table);
         let vault = Vault::new(table.clone(), sdk, String::new());
         let (config, log) = (test.app.config.clone(), test.log.log());
         let app = App::with_log(config, table, vault, Clock::system(), Random::system(), log).expect("settings");
@@ -232,12 +241,7 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates[rates.len() / 2]
 }
 
-/// Lets the peak begin at what is held now (Linux, proc(5), `clear_refs`).
-fn forget_peak() {
-    std::fs::write("/proc/self/clear_refs", "5").expect("Linux");
-}
-
-/// The most memory this process has held since [`forget_peak`].
+/// The most memory that this process has held (Linux, proc(5)).
 fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line of the name");
