@@ -114,10 +114,20 @@ impl Function {
     /// If it is gone.
     #[must_use]
     pub fn peak_memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line of the name");
-        peak.trim().trim_end_matches(" kB").parse().expect("a number")
+        peak_memory(&self.process.id().to_string())
     }
+}
+
+/// The most memory that a process has held so far, in KiB: one of an id, or `self`.
+///
+/// # Panics
+///
+/// If there is none.
+#[must_use]
+pub fn peak_memory(process: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line of the name");
+    peak.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 impl Drop for Function {

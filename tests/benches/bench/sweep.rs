@@ -21,6 +21,7 @@ use shared::keys::{KeyId, UserId, Vault};
 use shared::schedule::Run;
 use shared::table::{PrimaryKey, Table};
 use tests::event_bus::{BusAnswer, EventBus};
+use tests::runtime_api::peak_memory;
 use tests::{TestApp, backlog, engine};
 
 use crate::plot::{self, Series};
@@ -137,7 +138,7 @@ pub async fn measure_backlog(keys: u64) {
     let (mut engine, url, table) = start_engine(keys);
     let round = Round::new(&url, &table, keys).await;
     let (expired, elapsed) = round.sweep(RUN_TIME).await;
-    let peak = peak_kib() as f64 * 1_024.0 / 1e6;
+    let peak = peak_memory("self") as f64 * 1_024.0 / 1e6;
     drop(engine.stdin.take());
     engine.wait().expect("it ends");
     println!("{}", json!({"due": keys, "expired": expired, "seconds": elapsed.as_secs_f64(), "peak_mb": peak}));
@@ -239,11 +240,4 @@ fn per_second(keys: u64, elapsed: Duration) -> f64 {
 fn median(mut rates: Vec<f64>) -> f64 {
     rates.sort_by(f64::total_cmp);
     rates[rates.len() / 2]
-}
-
-/// The most memory that this process has held (Linux, proc(5)).
-fn peak_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line of the name");
-    peak.trim().trim_end_matches(" kB").parse().expect("a number")
 }
