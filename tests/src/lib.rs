@@ -8,6 +8,7 @@ pub mod embedded_metrics;
 pub mod engine;
 pub mod event_bus;
 pub mod fault_proxy;
+mod http_message;
 pub mod issuer;
 pub mod kms;
 pub mod log_lines;

@@ -11,7 +11,7 @@ use tokio::io::{BufReader, Result};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::fault_proxy::Message;
+use crate::http_message::Message;
 
 /// A running function, which is stopped when this is dropped.
 #[derive(Debug)]

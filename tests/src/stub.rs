@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::http_message::Message;
 
 /// A server on a port of its own. It ends with the test's runtime.
 #[derive(Clone, Debug)]
@@ -96,21 +98,11 @@ impl Stub {
 
 /// Reads a request with a length; nothing if the client breaks off.
 async fn read(connection: &mut BufReader<TcpStream>) -> Option<Received> {
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        connection.read_line(&mut line).await.ok()?;
-        match line.trim_end() {
-            "" => break,
-            line => lines.push(line.to_owned()),
-        }
-    }
-    let mut lines = lines.into_iter();
+    let Message { head, body } = Message::read(connection).await.ok()??;
+    let mut lines = head.into_iter();
     let request_line = lines.next()?;
     let headers: BTreeMap<String, String> = lines
         .filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned())))
         .collect();
-    let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
-    connection.read_exact(&mut body).await.ok()?;
-    Some(Received { request_line, headers, body })
+    headers.contains_key("content-length").then_some(Received { request_line, headers, body })
 }

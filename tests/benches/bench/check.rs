@@ -38,8 +38,10 @@ pub async fn measure(report: &mut Report) {
     let row = |floor: &str, comparison: &Comparison| {
         vec![floor.to_owned(), format!("{:.3}", comparison.floor), format!("{:.2}", comparison.ratio())]
     };
-    let rows =
-        [row("meters the key, without a condition ≤1.2", &metered), row("counts, and returns nothing", &counted)];
+    let rows = [
+        row(&format!("meters the key, without a condition ≤{AT_MOST}"), &metered),
+        row("counts, and returns nothing", &counted),
+    ];
     let headings = ["an UpdateItem that ...", "ms", "ratio"].map(str::to_owned);
     table(&format!("Check of a key: {check:.3} ms, medians"), &headings, &rows);
     report.keep("check", json!({"by_metering": metered.json(), "by_counting": counted.json()}));
