@@ -4,16 +4,16 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, SharedCredentialsProvider};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_types::SdkConfig;
 
 use crate::auth::Authenticator;
 use crate::clock::{Clock, Random};
-use crate::config::Config;
+use crate::config::{AwsConfig, Config};
 use crate::keys::{Keys, Vault};
 use crate::log::Log;
 use crate::round_trips::Counted;
@@ -55,18 +55,14 @@ impl App {
     /// # Errors
     ///
     /// If the settings cannot be used; the function does not start then.
-    pub async fn from_env() -> Result<Self, lambda_http::Error> {
-        Ok(Self::with_sdk_from_env().await?.0)
+    pub fn from_env() -> Result<Self, lambda_http::Error> {
+        Ok(Self::with_sdk_from_env()?.0)
     }
 
     /// The same, with the configuration for clients of further AWS services.
-    pub(crate) async fn with_sdk_from_env() -> Result<(Self, SdkConfig), lambda_http::Error> {
+    pub(crate) fn with_sdk_from_env() -> Result<(Self, SdkConfig), lambda_http::Error> {
         let config = Config::from_env()?;
-        // Where Lambda puts them; the other links of the SDK's default chains would only cost start-up time.
-        let loader = aws_config::defaults(BehaviorVersion::latest())
-            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-            .region(EnvironmentVariableRegionProvider::new());
-        let sdk = sdk_config(loader).await?;
+        let sdk = sdk_config(AwsConfig::from_env()?)?;
         let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), &config.table_name);
         let vault = Vault::new(table.clone(), sdk.clone(), config.kms_key_id.clone());
         Ok((Self::new(config, table, vault, Clock::system(), Random::system())?, sdk))
@@ -101,19 +97,29 @@ impl App {
     }
 }
 
-/// The configuration of the AWS clients, given where their credentials and region come from.
+/// The configuration of the AWS clients. `aws-config` would look for it in many more places, all of them in vain on
+/// Lambda, and at every start.
 ///
 /// # Errors
 ///
 /// If the HTTP client cannot be made.
-pub async fn sdk_config(loader: ConfigLoader) -> Result<SdkConfig, lambda_http::Error> {
+pub fn sdk_config(aws: AwsConfig) -> Result<SdkConfig, lambda_http::Error> {
+    let AwsConfig { region, credentials, endpoint_url } = aws;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_secs(2))
         .operation_timeout(Duration::from_secs(5))
         .build();
     let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50));
-    Ok(loader.retry_config(retries).timeout_config(timeouts).http_client(Counted::new(http_client()?)).load().await)
+    let mut sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(region)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(retries)
+        .timeout_config(timeouts)
+        .http_client(Counted::new(http_client()?));
+    sdk.set_endpoint_url(endpoint_url);
+    Ok(sdk.build())
 }
 
 /// A client that trusts Amazon's certificate authorities only: AWS needs no others, and parsing a system's whole set

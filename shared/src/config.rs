@@ -5,6 +5,8 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::config::{Credentials, Region};
+
 use crate::keys::UserId;
 
 /// Where the FHIR definitions are published unless `FHIR_BASE_URL` says otherwise. It is in their text, too.
@@ -42,6 +44,17 @@ pub struct Config {
     pub lanes: Option<Lanes>,
     /// `FHIR_BASE_URL`: where the FHIR definitions are published; default `https://nuxera.cloud/fhir`.
     pub fhir_base_url: String,
+}
+
+/// Where AWS is, and in whose name it is called: what Lambda tells every function.
+#[derive(Clone, Debug)]
+pub struct AwsConfig {
+    /// `AWS_REGION`.
+    pub region: Region,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`. They outlive a container on Lambda.
+    pub credentials: Credentials,
+    /// `AWS_ENDPOINT_URL`: where all its services are, if they are not on AWS.
+    pub endpoint_url: Option<String>,
 }
 
 /// How JWTs are checked: by a shared secret, by public keys, or both.
@@ -196,6 +209,26 @@ impl Config {
                 .unwrap_or(DEFAULT_FHIR_BASE_URL)
                 .trim_end_matches('/')
                 .to_owned(),
+        })
+    }
+}
+
+impl AwsConfig {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    ///
+    /// Names the variable that is missing.
+    #[expect(clippy::disallowed_methods, reason = "this is where settings are read")]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let required =
+            |name: &'static str| text(name).ok_or(ConfigError { variable: name, problem: "must be set".to_owned() });
+        let (id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
+        Ok(Self {
+            region: Region::new(required("AWS_REGION")?),
+            credentials: Credentials::new(id, secret, text("AWS_SESSION_TOKEN"), None, "environment"),
+            endpoint_url: text("AWS_ENDPOINT_URL"),
         })
     }
 }

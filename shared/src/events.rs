@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::keys::{Key, KeyId, KeyName, KeyType, Step, UserId};
+use crate::requests::Request as _;
 use crate::table::failure;
 
 /// The `source` of all events.
@@ -89,7 +90,7 @@ impl Publisher {
             // A refused entry does not fail the call, so the SDK does not retry it.
             tokio::time::sleep(Duration::from_millis(if attempt == 0 { 0 } else { 50 << attempt })).await;
             let put = self.client.put_events().set_entries(Some(entries.clone()));
-            let results = put.send().await.map_err(|error| failure(&error))?.entries.unwrap_or_default();
+            let results = put.sent().await.map_err(|error| failure(&error))?.entries.unwrap_or_default();
             let mut results = results.into_iter();
             entries.retain(|_| match results.next().and_then(|result| result.error_code) {
                 None => false,

@@ -7,12 +7,13 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use futures_util::future::join;
+use futures_util::future::{BoxFuture, LocalBoxFuture, join};
 use lambda_http::http::header::{self, HeaderName};
 use lambda_http::http::{HeaderMap, HeaderValue, Response};
 use lambda_http::request::RequestContext;
@@ -65,13 +66,27 @@ pub async fn run<F>(operation: Operation, access: Access, handle: fn(App, Call) 
 where
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
 {
-    crate::log::init();
-    let app = App::from_env().await?;
-    let service = service_fn(|request| {
-        let app = app.clone();
-        async move { Ok::<_, Infallible>(AsItIs(serve(&app, operation, access, handle, request).await)) }
-    });
-    crate::gateway::run(service).await
+    run_boxed(operation, access, Box::new(move |app, call| handle(app, call).boxed())).await
+}
+
+type Handler = dyn Fn(App, Call) -> BoxFuture<'static, Result<Reply, Error>> + Send + Sync;
+
+/// Boxed, so that what all endpoints have in common is compiled in this crate, and not for each of them again.
+fn run_boxed(
+    operation: Operation,
+    access: Access,
+    handle: Box<Handler>,
+) -> LocalBoxFuture<'static, Result<(), lambda_http::Error>> {
+    async move {
+        crate::log::init();
+        let (app, handle) = (App::from_env()?, Arc::from(handle));
+        let service = service_fn(|request| {
+            let (app, handle): (App, Arc<Handler>) = (app.clone(), Arc::clone(&handle));
+            async move { Ok::<_, Infallible>(AsItIs(serve(&app, operation, access, &*handle, request).await)) }
+        });
+        crate::gateway::run(service).await
+    }
+    .boxed_local()
 }
 
 /// A response whose body stays the text or the bytes that it is. By itself `lambda_http` goes by the content type: it

@@ -10,6 +10,7 @@
 //! | [`gateway`] | what API Gateway hands over, made sound |
 //! | [`publish`] | the way out for documents that anybody may read |
 //! | [`auth`], [`limits`] | who is calling, and how often they may |
+//! | `requests` | requests to AWS on their way |
 //! | [`keys`], [`usage`], [`audit`], [`table`] | the keys, their use, their audit trail, and the one table all are in |
 //! | [`authorizer`] | what stands in front of the endpoints: in whose name the gateway counts a request |
 //! | [`schedule`], [`events`] | what runs by itself, and what subscribers are told |
@@ -34,6 +35,7 @@ pub mod log;
 pub mod metrics;
 pub mod operation;
 pub mod publish;
+mod requests;
 pub mod round_trips;
 pub mod schedule;
 pub mod table;

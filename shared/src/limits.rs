@@ -13,6 +13,7 @@ use futures_util::future::{BoxFuture, Shared};
 use crate::config::RateLimits;
 use crate::error::Error;
 use crate::keys::UserId;
+use crate::requests::Request as _;
 use crate::table::{PrimaryKey, Table, failure, number};
 
 const SECONDS_PER_HOUR: i64 = 3_600;
@@ -137,7 +138,7 @@ async fn admit(table: &Table, limits: RateLimits, user_id: UserId, now: DateTime
         .expression_attribute_values(":ttl", AttributeValue::N(((hour + 2) * SECONDS_PER_HOUR).to_string()))
         .return_values(ReturnValue::AllNew)
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-        .send()
+        .sent()
         .await;
     match result {
         Ok(output) => Ok(Allowance::new(limits, &output.attributes.unwrap_or_default(), now)),

@@ -29,7 +29,7 @@ where
     T: Serialize,
 {
     crate::log::init();
-    let (app, sdk) = App::with_sdk_from_env().await?;
+    let (app, sdk) = App::with_sdk_from_env()?;
     let publisher = Publisher::new(aws_sdk_eventbridge::Client::new(&sdk), &app.config.event_bus_name);
     // What EventBridge says of the schedule makes no difference.
     lambda_runtime::run(service_fn(|event: LambdaEvent<IgnoredAny>| {

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::keys::{KeyId, UserId};
+use crate::requests::Request as _;
 
 /// An item as DynamoDB has it.
 pub type Item = HashMap<String, AttributeValue>;
@@ -164,7 +165,7 @@ impl Table {
     /// If the table fails.
     pub async fn get(&self, key: PrimaryKey) -> Result<Option<Item>, Error> {
         let get = self.client.get_item().table_name(&self.name).set_key(Some(key.into())).consistent_read(true);
-        Ok(get.send().await.map_err(|error| failure(&error))?.item)
+        Ok(get.sent().await.map_err(|error| failure(&error))?.item)
     }
 
     /// Applies all writes or none. The SDK sends one idempotency token with all its tries, so a try that was applied
@@ -174,7 +175,7 @@ impl Table {
     ///
     /// [`Cancelled`] says why nothing was written.
     pub async fn commit(&self, writes: Vec<TransactWriteItem>) -> Result<(), Cancelled> {
-        let result = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
+        let result = self.client.transact_write_items().set_transact_items(Some(writes)).sent().await;
         let Err(error) = result else { return Ok(()) };
         if let SdkError::ServiceError(service) = &error
             && let TransactWriteItemsError::TransactionCanceledException(cancelled) = service.err()

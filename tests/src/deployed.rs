@@ -1,11 +1,12 @@
 //! The deployed service, as its users see it: a URL, tokens, and what `local_aws.py run` says about the stack.
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_types::SdkConfig;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{EncodingKey, Header};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use shared::clock::Clock;
+use shared::config::AwsConfig;
 
 /// The deployment that the environment names.
 #[derive(Clone, Debug)]
@@ -70,9 +71,9 @@ impl Deployed {
     /// # Panics
     ///
     /// If there can be no HTTP client.
-    pub async fn sdk_config(&self) -> SdkConfig {
-        let loader = aws_config::defaults(BehaviorVersion::latest());
-        shared::app::sdk_config(loader).await.expect("an HTTP client")
+    #[must_use]
+    pub fn sdk_config(&self) -> SdkConfig {
+        shared::app::sdk_config(AwsConfig::from_env().expect("complete")).expect("an HTTP client")
     }
 
     /// A call without credentials, to be sent.

@@ -2,20 +2,21 @@
 
 use std::sync::Mutex;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryPartition;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType,
 };
+use aws_types::SdkConfig;
 use chrono::DateTime;
 pub use dynoxide::Database;
 use serde_yaml_ng::Value;
 use shared::clock::Random;
+use shared::config::AwsConfig;
 use shared::table::Table;
 
 use crate::calls::CallLog;
@@ -68,12 +69,13 @@ pub async fn serve(database: Database) -> String {
 /// # Panics
 ///
 /// If the service's HTTP client cannot be made.
-pub async fn sdk_config(url: &str) -> SdkConfig {
-    let loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
-        .endpoint_url(url);
-    let sdk = shared::app::sdk_config(loader).await.expect("an HTTP client");
+pub fn sdk_config(url: &str) -> SdkConfig {
+    let sdk = shared::app::sdk_config(AwsConfig {
+        region: Region::new("eu-central-1"),
+        credentials: Credentials::new("test", "test", None, None, "tests"),
+        endpoint_url: Some(url.to_owned()),
+    });
+    let sdk = sdk.expect("an HTTP client");
     if EMBEDDED.lock().expect("not poisoned").iter().any(|embedded| embedded == url) {
         sdk.into_builder().timeout_config(TimeoutConfig::disabled()).build()
     } else {

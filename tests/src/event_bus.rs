@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use aws_config::retry::RetryConfig;
 use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::config::retry::RetryConfig;
 use aws_sdk_eventbridge::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};

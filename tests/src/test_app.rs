@@ -53,7 +53,7 @@ impl TestApp {
     ///
     /// If the settings are wrong or the engine does not work.
     pub async fn on(engine_url: &str, settings: &[(&str, &str)]) -> Self {
-        let client = engine::client(&engine::sdk_config(engine_url).await, &CallLog::default());
+        let client = engine::client(&engine::sdk_config(engine_url), &CallLog::default());
         let name = engine::unique_name("keys");
         engine::create_table(&client, &name).await;
         let fixed = [("TABLE_NAME", &*name), ("KMS_KEY_ID", "alias/keys"), ("JWT_SECRET", tokens::SECRET)];
@@ -62,26 +62,29 @@ impl TestApp {
             setting.map(|(_, value)| (*value).to_owned())
         });
         let now = Arc::new(Mutex::new(START.parse().expect("a time")));
-        Self::container(engine_url, config.expect("settings"), now, seeded_random(), holding_a_data_key).await
+        Self::container(engine_url, config.expect("settings"), now, seeded_random(), holding_a_data_key)
     }
 
     /// A second container of the same deployment, which reaches the engine by a URL of its own.
-    pub async fn second(&self, url: &str) -> Self {
-        Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), holding_a_data_key).await
+    #[must_use]
+    pub fn second(&self, url: &str) -> Self {
+        Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), holding_a_data_key)
     }
 
     /// A container of the same deployment that has just started: it has no data key yet, and asks KMS at the same URL.
-    pub async fn cold(&self, url: &str) -> Self {
-        Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), |vault| vault).await
+    #[must_use]
+    pub fn cold(&self, url: &str) -> Self {
+        Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), |vault| vault)
     }
 
     /// The same with settings and a clock of its own.
-    pub async fn cold_with(&self, url: &str, config: Config) -> Self {
+    #[must_use]
+    pub fn cold_with(&self, url: &str, config: Config) -> Self {
         let now = Arc::new(Mutex::new(self.now()));
-        Self::container(url, config, now, Random::system(), |vault| vault).await
+        Self::container(url, config, now, Random::system(), |vault| vault)
     }
 
-    async fn container(
+    fn container(
         url: &str,
         config: Config,
         now: Arc<Mutex<DateTime<Utc>>>,
@@ -93,7 +96,7 @@ impl TestApp {
             move || *now.lock().expect("not poisoned")
         });
         let calls = CallLog::default();
-        let sdk = engine::sdk_config(url).await;
+        let sdk = engine::sdk_config(url);
         let table = Table::new(engine::client(&sdk, &calls), &config.table_name);
         let vault = prepare(Vault::new(table.clone(), sdk, config.kms_key_id.clone()));
         let log = LogLines::default();

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::keys::record::from_item;
 use crate::keys::store::count_of;
 use crate::keys::{Key, KeyId, KeyType, Keys, Locator, PlainKey, Status, UserId};
+use crate::requests::Request as _;
 use crate::table::{PrimaryKey, failure};
 use crate::usage::{DAYS_SHOWN, Day};
 
@@ -147,7 +148,7 @@ impl Keys {
     ) -> Result<Checked, Error> {
         let mut attempts = self.attempts();
         loop {
-            let error = match self.metering(owner, id, hash, now).send().await {
+            let error = match self.metering(owner, id, hash, now).sent().await {
                 Ok(output) => {
                     let key = from_item(&output.attributes.unwrap_or_default())?;
                     self.forget_past_days(&key, Day::of(now)).await;
@@ -223,7 +224,7 @@ impl Keys {
         for (index, day) in past.iter().enumerate() {
             update = update.expression_attribute_names(format!("#{index}"), day.attribute());
         }
-        if let Err(error) = update.send().await {
+        if let Err(error) = update.sent().await {
             tracing::warn!(key_id = key.id.get(), cause = %failure(&error), "past days of usage are left");
         }
     }

@@ -24,6 +24,7 @@ use crate::keys::{
     GracePeriod, Key, KeyExpired, KeyId, KeyName, KeyPage, KeyType, KeyView, Locator, PlainKey, Prefix, ShownKey,
     Status, UserId, Vault,
 };
+use crate::requests::Request as _;
 use crate::table::{Cancelled, Conflict, Item, KEY_PREFIX, PrimaryKey, Table, failure, number};
 use crate::usage::{Usage, UsageView};
 
@@ -249,7 +250,7 @@ impl Keys {
             .expression_attribute_values(":owner", AttributeValue::S(PrimaryKey::user_partition(owner)))
             .expression_attribute_values(":key", AttributeValue::S(KEY_PREFIX.to_owned()));
         let items = all_or_some(page.limit, after, |start, limit| {
-            query.clone().set_exclusive_start_key(start).set_limit(limit).send()
+            query.clone().set_exclusive_start_key(start).set_limit(limit).sent()
         });
         let (ready, (items, meta)) = join(self.vault.ready(), join(items, self.meta(owner))).await;
         ready?;
@@ -417,7 +418,7 @@ impl Keys {
             .scan_index_forward(false)
             .key_condition_expression("PK = :trail")
             .expression_attribute_values(":trail", AttributeValue::S(PrimaryKey::audit_partition(owner, id)));
-        let query = |start, limit| query.clone().set_exclusive_start_key(start).set_limit(limit).send();
+        let query = |start, limit| query.clone().set_exclusive_start_key(start).set_limit(limit).sent();
         let (items, more) = all_or_some(page.limit, after, query).await?;
         // A key's trail begins with its creation, so there is one for every key that ever was. After a cursor that no
         // Link header gave there may be nothing left of it.
@@ -462,7 +463,7 @@ impl Keys {
         for attempt in 1.. {
             let keys = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(missing)).build();
             let batch = self.table.client().batch_get_item().request_items(self.table.name(), built(keys)?);
-            let output = batch.send().await.map_err(|error| failure(&error))?;
+            let output = batch.sent().await.map_err(|error| failure(&error))?;
             items.extend(output.responses.unwrap_or_default().remove(self.table.name()).unwrap_or_default());
             // DynamoDB leaves out what it throttles.
             let left = output.unprocessed_keys.unwrap_or_default().remove(self.table.name());
@@ -493,7 +494,7 @@ impl Keys {
             .update_expression("ADD last_id :1")
             .expression_attribute_values(":1", count_of(1))
             .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew);
-        let attributes = update.send().await.map_err(|error| failure(&error))?.attributes.unwrap_or_default();
+        let attributes = update.sent().await.map_err(|error| failure(&error))?.attributes.unwrap_or_default();
         let id = attributes.get("last_id").and_then(number).and_then(KeyId::new);
         id.ok_or(Error::Failed(Cow::Borrowed("the counter of ids is damaged or used up")))
     }

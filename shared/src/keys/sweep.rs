@@ -17,6 +17,7 @@ use crate::events::Event;
 use crate::keys::record::from_item;
 use crate::keys::store::count_of;
 use crate::keys::{Key, KeyId, Keys, Status, Step, UserId};
+use crate::requests::Request as _;
 use crate::schedule::Run;
 use crate::table::{Cancelled, Conflict, Item, PrimaryKey, failure, number};
 
@@ -108,7 +109,7 @@ impl Keys {
     /// When the table fails.
     pub async fn due(&self, shard: u8, now: Timestamp, from: Option<Position>) -> Result<Page<DueKey>, Error> {
         let query = self.query_due(shard, now, from).limit(KEYS_PER_PAGE);
-        let output = query.send().await.map_err(|error| failure(&error))?;
+        let output = query.sent().await.map_err(|error| failure(&error))?;
         let place = |mut item: Item| {
             let due_at = due_at(&item);
             item.retain(|name, _| name == "PK" || name == "SK");
@@ -125,13 +126,13 @@ impl Keys {
     ///
     /// When the table fails.
     pub async fn left_due(&self, shard: u8, now: Timestamp, from: Option<Position>) -> Result<Left, Error> {
-        let first = self.query_due(shard, now, from.clone()).limit(1).send().await.map_err(|error| failure(&error))?;
+        let first = self.query_due(shard, now, from.clone()).limit(1).sent().await.map_err(|error| failure(&error))?;
         let since = first.items().first().and_then(due_at);
         let mut count = 0;
         let mut from = from;
         loop {
             let query = self.query_due(shard, now, from).select(Select::Count);
-            let output = query.send().await.map_err(|error| failure(&error))?;
+            let output = query.sent().await.map_err(|error| failure(&error))?;
             count += u64::try_from(output.count).unwrap_or(0);
             from = output.last_evaluated_key.map(Position);
             if from.is_none() {
@@ -229,7 +230,7 @@ impl Keys {
             intents: intents.collect(),
         };
         let put = self.table.client().put_item().table_name(self.table.name()).set_item(Some(journal.to_item()));
-        put.send().await.map_err(|error| failure(&error))?;
+        put.sent().await.map_err(|error| failure(&error))?;
         Ok(journal)
     }
 
@@ -241,7 +242,7 @@ impl Keys {
     pub async fn close_journal(&self, journal: &Journal) -> Result<(), Error> {
         let key = Some(PrimaryKey::journal(journal.id).into());
         let delete = self.table.client().delete_item().table_name(self.table.name()).set_key(key);
-        delete.send().await.map_err(|error| failure(&error))?;
+        delete.sent().await.map_err(|error| failure(&error))?;
         Ok(())
     }
 
@@ -264,7 +265,7 @@ impl Keys {
             .expression_attribute_values(":now", AttributeValue::N(now.timestamp_millis().to_string()))
             .limit(JOURNALS_PER_PAGE)
             .set_exclusive_start_key(from.map(|Position(item)| item));
-        let output = query.send().await.map_err(|error| failure(&error))?;
+        let output = query.sent().await.map_err(|error| failure(&error))?;
         let journals = output.items.unwrap_or_default();
         let elements = journals.iter().map(|item| Journal::from_item(item).ok_or_else(damaged_journal));
         Ok(Page { elements: elements.collect::<Result<_, _>>()?, next: output.last_evaluated_key.map(Position) })
@@ -287,7 +288,7 @@ impl Keys {
             .expression_attribute_names("#until", "until")
             .expression_attribute_values(":seen", AttributeValue::N(journal.until.to_string()))
             .expression_attribute_values(":until", AttributeValue::N(run.deadline.timestamp_millis().to_string()));
-        match update.send().await {
+        match update.sent().await {
             Ok(_) => Ok(true),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
             Err(error) => Err(failure(&error)),

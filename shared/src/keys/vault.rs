@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use aws_config::SdkConfig;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
+use aws_types::SdkConfig;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::try_join_all;
 use tokio::sync::RwLock;
@@ -21,6 +21,7 @@ use tokio::sync::RwLock;
 use crate::clock::Random;
 use crate::error::Error;
 use crate::keys::secret::{Locator, PlainKey};
+use crate::requests::Request as _;
 use crate::table::{DATA_KEY_PREFIX, Item, PrimaryKey, Table, failure, number};
 
 /// How long a data key seals new keys.
@@ -182,7 +183,7 @@ impl Vault {
             .key_condition_expression("PK = :system AND begins_with(SK, :prefix)")
             .expression_attribute_values(":system", AttributeValue::S(PrimaryKey::SYSTEM.to_owned()))
             .expression_attribute_values(":prefix", AttributeValue::S(DATA_KEY_PREFIX.to_owned()));
-        let items = query.send().await.map_err(|error| failure(&error))?.items.unwrap_or_default();
+        let items = query.sent().await.map_err(|error| failure(&error))?.items.unwrap_or_default();
         let keys = try_join_all(items.iter().map(|item| self.unwrap(item))).await?;
         Ok(keys.into_iter().collect())
     }
@@ -199,7 +200,7 @@ impl Vault {
             .key_id(&self.kms_key_id)
             .set_encryption_context(Some(self.encryption_context()))
             .ciphertext_blob(Blob::new(wrapped.as_ref()));
-        let plaintext = decrypt.send().await.map_err(|error| failure(&error))?.plaintext.ok_or_else(damaged)?;
+        let plaintext = decrypt.sent().await.map_err(|error| failure(&error))?.plaintext.ok_or_else(damaged)?;
         Ok((version, Arc::new(DataKey::new(plaintext.as_ref(), created_at.ok_or_else(damaged)?)?)))
     }
 
@@ -211,14 +212,14 @@ impl Vault {
             .key_id(&self.kms_key_id)
             .key_spec(DataKeySpec::Aes256)
             .set_encryption_context(Some(self.encryption_context()));
-        let wrapped = generate.send().await.map_err(|error| failure(&error))?.ciphertext_blob;
+        let wrapped = generate.sent().await.map_err(|error| failure(&error))?.ciphertext_blob;
         let wrapped = wrapped.ok_or(Error::Failed(Cow::Borrowed("KMS made no data key")))?;
         let mut item = Item::from(PrimaryKey::data_key(version));
         item.insert("version".to_owned(), AttributeValue::N(version.to_string()));
         item.insert("created_at".to_owned(), AttributeValue::N(now.timestamp().to_string()));
         item.insert("wrapped".to_owned(), AttributeValue::B(Blob::new(wrapped)));
         let put = self.table.client().put_item().table_name(self.table.name()).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(PK)").send().await {
+        match put.condition_expression("attribute_not_exists(PK)").sent().await {
             Ok(_) => Ok(()),
             Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
                 Ok(())
@@ -246,7 +247,7 @@ fn associated_data(locator: Locator) -> Aad<String> {
 
 #[cfg(test)]
 mod tests {
-    use aws_config::{BehaviorVersion, Region};
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
     use futures_util::FutureExt;
     use proptest::prelude::*;
 

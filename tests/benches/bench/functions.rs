@@ -93,12 +93,12 @@ impl Script {
     /// Handles all events in this process, and records the calls.
     async fn record(stage: &Stage, name: &str) -> Self {
         let proxy = FaultProxy::start(&stage.copy().await).await;
-        let mut test = stage.seed.cold(&proxy.url).await;
+        let mut test = stage.seed.cold(&proxy.url);
         let mut script = Self { events: Vec::with_capacity(USERS), calls: Vec::with_capacity(USERS) };
         for (index, user) in stage.users.iter().enumerate() {
             if index < STARTS {
                 // These are first calls.
-                test = stage.seed.cold(&proxy.url).await;
+                test = stage.seed.cold(&proxy.url);
             }
             test.calls.clear();
             let operation = Operation::ALL.into_iter().find(|operation| operation.name() == name);

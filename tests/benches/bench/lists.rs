@@ -18,7 +18,7 @@ const AT_MOST: f64 = 2.0;
 
 pub async fn measure(stage: &Stage, report: &mut Report) {
     let engine = stage.copy().await;
-    let test = stage.seed.cold(&FaultProxy::start(&engine).await.url).await;
+    let test = stage.seed.cold(&FaultProxy::start(&engine).await.url);
     let environment = stage.environment(&engine);
     let function = Function::start(&binary("list-keys"), &environment).await;
     let floor = Function::start(&binary("floor"), &environment).await;

@@ -52,7 +52,7 @@ impl Stage {
         let test = TestApp::on(&kms.url, &settings(&transcription.url)).await;
         test.set_time(&Clock::system().now().to_rfc3339_opts(SecondsFormat::Millis, true));
         // With a data key from KMS, as the functions themselves will have it.
-        let seed = test.cold(&kms.url).await;
+        let seed = test.cold(&kms.url);
         let mut users = Vec::with_capacity(USERS);
         for id in 1..=USERS as u64 {
             users.push(user(&seed, id).await);

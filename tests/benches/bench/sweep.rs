@@ -154,7 +154,7 @@ impl Round {
     async fn new(url: &str, table: &str, keys: u64) -> Self {
         let test = TestApp::on(url, &[]).await;
         // Without the recorder of calls that test apps have.
-        let sdk = engine::sdk_config(url).await;
+        let sdk = engine::sdk_config(url);
         let table = Table::new(Client::new(&sdk), table);
         let vault = Vault::new(table.clone(), sdk, String::new());
         let (config, log) = (test.app.config.clone(), test.log.log());

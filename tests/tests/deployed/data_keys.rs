@@ -18,7 +18,7 @@ async fn a_data_key_of_a_year_is_replaced() {
     let new = json!({"name": "Old", "type": "live", "status": "active"});
     let key = deployed.manage(USER_ID, Method::POST, "/api/apiKeys", Some(new)).await;
 
-    let table = Table::new(engine::client(&deployed.sdk_config().await, &CallLog::default()), &deployed.table_name);
+    let table = Table::new(engine::client(&deployed.sdk_config(), &CallLog::default()), &deployed.table_name);
     let age = table.client().update_item().table_name(&deployed.table_name);
     let age = age.key("PK", AttributeValue::S("SYSTEM".to_owned()));
     let age = age.key("SK", AttributeValue::S("DATA_KEY#0000000001".to_owned()));

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
+use aws_types::SdkConfig;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::clock::Clock;
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(100);
 
 #[tokio::test]
 async fn a_key_that_ends_is_swept_by_the_schedule_and_told_to_subscribers() {
-    let sdk = Deployed::from_env().sdk_config().await;
+    let sdk = Deployed::from_env().sdk_config();
     let subscription = Subscription::begin(&sdk).await;
     let token = tokens::sign_with(&variable("JWT_SECRET"), &json!({"user_id": 5_407, "exp": 4_102_444_800_u64}));
     let client = reqwest::Client::new();
@@ -52,7 +52,7 @@ async fn a_journal_that_a_run_left_is_closed_by_a_later_one() {
     let deployed = Deployed::from_env();
     let new = json!({"name": "Spoken of", "type": "live", "status": "active"});
     let key = deployed.manage(5_408, Method::POST, "/api/apiKeys", Some(new)).await;
-    let client = engine::client(&deployed.sdk_config().await, &CallLog::default());
+    let client = engine::client(&deployed.sdk_config(), &CallLog::default());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let number = |number: &Value| AttributeValue::N(number.to_string());
     // A run ended before it took the one step that it had written down, so there is nothing to tell.

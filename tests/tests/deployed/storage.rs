@@ -23,7 +23,7 @@ async fn the_table_holds_no_key_in_the_clear() {
     let string = key["key"].as_str().expect("a string");
     let secret = &string["nux_live_".len() + 18..string.len() - 6];
 
-    let sdk = deployed.sdk_config().await;
+    let sdk = deployed.sdk_config();
     let table = Table::new(engine::client(&sdk, &CallLog::default()), &deployed.table_name);
     let contents = Contents::of(&table).await;
     let record = contents.key(4_401, key["id"].as_u64().expect("an id")).expect("the record");

@@ -100,7 +100,7 @@ async fn a_use_of_the_largest_key_there_can_be_costs_one_write_unit() {
 
     let now: DateTime<Utc> = START.parse().expect("a time");
     let bill = Bill::default();
-    let sdk = engine::sdk_config(&url).await;
+    let sdk = engine::sdk_config(&url);
     let client = aws_sdk_dynamodb::Client::from_conf(
         aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(bill.clone()).build(),
     );

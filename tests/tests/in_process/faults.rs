@@ -408,7 +408,7 @@ async fn a_call_that_never_ends_is_503_before_lambda_gives_up() {
 #[tokio::test]
 async fn a_kms_that_fails_is_503_or_500_and_is_asked_again_by_the_next_call() {
     let proxy = FaultProxy::start(&Engine::Embedded.start().await).await;
-    let test = TestApp::on(&proxy.url, &[]).await.cold(&proxy.url).await;
+    let test = TestApp::on(&proxy.url, &[]).await.cold(&proxy.url);
     let setup = Setup { proxy, test, key: String::new() };
     let Setup { proxy, test, .. } = &setup;
     let create = || call(&setup, Operation::CreateKey).send();

@@ -108,8 +108,8 @@ async fn every_failure_is_valid() {
     let limited = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "1")]).await;
     let key = limited.key(NAME).await["key"].clone();
     // Nothing listens on the one, and the other has no table.
-    let cut_off = test.second("http://127.0.0.1:1").await;
-    let without_table = test.second(&Engine::Embedded.start().await).await;
+    let cut_off = test.second("http://127.0.0.1:1");
+    let without_table = test.second(&Engine::Embedded.start().await);
     for operation in operations() {
         let what = operation.name();
         if operation == Operation::VerifyKey {

@@ -188,7 +188,7 @@ async fn a_presented_key_is_checked_and_counted_in_one_call() {
 async fn a_cold_start_adds_no_round_to_the_table() {
     let engine = Engine::Embedded.start().await;
     let proxy = FaultProxy::start(&engine).await;
-    let first = TestApp::on(&engine, &[]).await.cold(&proxy.url).await;
+    let first = TestApp::on(&engine, &[]).await.cold(&proxy.url);
     // The first creation of all makes the data key, stores it and reads it back.
     let rounds: &[&[&str]] = &[&["Query", NEXT_ID, LIMIT], &["PutItem"], &["Query"], &["TransactWriteItems"]];
     expect_with_kms(&first, create(&first), 201, rounds, 2).await;
@@ -197,7 +197,7 @@ async fn a_cold_start_adds_no_round_to_the_table() {
 
     let cold = async |rounds: &[&[&str]], status: u16, decrypts: usize, call: &dyn Fn(&TestApp) -> TestCall<'_>| {
         proxy.clear();
-        let test = first.cold(&proxy.url).await;
+        let test = first.cold(&proxy.url);
         expect_with_kms(&test, call(&test), status, rounds, decrypts).await;
         (proxy.count("GenerateDataKeyWithoutPlaintext"), proxy.count("Decrypt"))
     };
@@ -227,7 +227,7 @@ async fn the_first_data_key_is_made_once() {
     let engine = Engine::Embedded.start().await;
     let proxy = FaultProxy::start(&engine).await;
     let test = TestApp::on(&engine, &[]).await;
-    let (a, b) = (test.cold(&proxy.url).await, test.cold(&proxy.url).await);
+    let (a, b) = (test.cold(&proxy.url), test.cold(&proxy.url));
     let (from_a, from_b) = tokio::join!(create(&a).send(), create(&b).send());
     assert_eq!((from_a.status, from_b.status), (201, 201));
     assert_eq!(proxy.count("GenerateDataKeyWithoutPlaintext"), 2, "they were at it at once");

@@ -138,7 +138,7 @@ async fn lists_longer_than_a_query_come_whole_and_in_pages(engine: Engine) {
 async fn copy_key(test: &TestApp, count: usize) {
     let table = &test.app.table;
     let data_key = DataKey::new(&[7; 32], START.parse().expect("a time")).expect("256 bits");
-    let sdk = engine::sdk_config("http://127.0.0.1:1").await;
+    let sdk = engine::sdk_config("http://127.0.0.1:1");
     let vault = Vault::new(table.clone(), sdk, "not used".to_owned()).holding(1, data_key);
     let first = Contents::of(table).await.key(7, 1).expect("the first key").clone();
     let mut puts = Vec::new();
@@ -186,7 +186,7 @@ async fn overtaken(
     meanwhile: impl AsyncFnOnce(),
 ) -> (Answer, TestApp) {
     let proxy = FaultProxy::start(engine_url).await;
-    let second = test.second(&proxy.url).await;
+    let second = test.second(&proxy.url);
     let gate = Gate::default();
     proxy.inject("TransactWriteItems", 1, Fault::Hold(gate.clone()));
     let (answer, ()) = tokio::join!(late(&second), async {

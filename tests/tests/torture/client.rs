@@ -126,7 +126,7 @@ impl Client {
     pub async fn start(world: Arc<World>, user: u64, number: u64) -> Self {
         let proxy = FaultProxy::start(&world.engine).await;
         let config = Config { rate_limits: rate_limits(user), ..world.deployment.app.config.clone() };
-        let container = world.deployment.cold_with(&proxy.url, config.clone()).await;
+        let container = world.deployment.cold_with(&proxy.url, config.clone());
         let (bus, report) = Default::default();
         Self { world, user, number, config, proxy, container, is_cold: true, bus, report }
     }
@@ -158,7 +158,7 @@ impl Client {
     async fn step(&mut self, index: usize, step: Step) {
         if step.restart {
             self.report.answers_received.extend(self.container.calls.answers());
-            self.container = self.world.deployment.cold_with(&self.proxy.url, self.config.clone()).await;
+            self.container = self.world.deployment.cold_with(&self.proxy.url, self.config.clone());
             self.is_cold = true;
         }
         let request = self.request(index, step);

@@ -1,0 +1,53 @@
+//! Requests to AWS, on their way.
+//!
+//! The code of a future is compiled where it is awaited. That of the SDK for sending a request is large; were it not
+//! boxed here, it would be compiled for each function again, and be in its binary several times.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation as dynamodb;
+use aws_sdk_eventbridge::operation as eventbridge;
+use aws_sdk_kms::operation as kms;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+/// An answer that is under way.
+pub(crate) type Answer<T, E> = BoxFuture<'static, Result<T, SdkError<E>>>;
+
+/// A request that is complete.
+pub(crate) trait Request {
+    /// What is answered.
+    type Output;
+    /// What the service may refuse it with.
+    type Error;
+
+    /// Sends it when the answer is first awaited.
+    fn sent(self) -> Answer<Self::Output, Self::Error>;
+}
+
+macro_rules! requests {
+    ($($service:ident::$operation:ident: $builder:ident, $output:ident, $error:ident;)*) => {
+        $(
+            impl Request for $service::$operation::builders::$builder {
+                type Output = $service::$operation::$output;
+                type Error = $service::$operation::$error;
+
+                fn sent(self) -> Answer<Self::Output, Self::Error> {
+                    self.send().boxed()
+                }
+            }
+        )*
+    };
+}
+
+requests! {
+    dynamodb::batch_get_item: BatchGetItemFluentBuilder, BatchGetItemOutput, BatchGetItemError;
+    dynamodb::delete_item: DeleteItemFluentBuilder, DeleteItemOutput, DeleteItemError;
+    dynamodb::get_item: GetItemFluentBuilder, GetItemOutput, GetItemError;
+    dynamodb::put_item: PutItemFluentBuilder, PutItemOutput, PutItemError;
+    dynamodb::query: QueryFluentBuilder, QueryOutput, QueryError;
+    dynamodb::transact_write_items: TransactWriteItemsFluentBuilder, TransactWriteItemsOutput, TransactWriteItemsError;
+    dynamodb::update_item: UpdateItemFluentBuilder, UpdateItemOutput, UpdateItemError;
+    eventbridge::put_events: PutEventsFluentBuilder, PutEventsOutput, PutEventsError;
+    kms::decrypt: DecryptFluentBuilder, DecryptOutput, DecryptError;
+    kms::generate_data_key_without_plaintext: GenerateDataKeyWithoutPlaintextFluentBuilder, GenerateDataKeyWithoutPlaintextOutput, GenerateDataKeyWithoutPlaintextError;
+}
