@@ -48,7 +48,7 @@ pub struct Call {
     /// The header `Idempotency-Key`, as it is; empty when it is not ASCII.
     pub(crate) idempotency_key: Option<String>,
     pub(crate) path: HashMap<String, String>,
-    pub(crate) query: HashMap<String, String>,
+    pub(crate) query: HashMap<String, Vec<String>>,
     pub(crate) fields: Fields,
     pub(crate) form: Form,
     pub(crate) presented: Option<PlainKey>,
@@ -150,7 +150,7 @@ impl Call {
     ///
     /// If one of them is wrong.
     pub fn page(&self) -> Result<PageRequest, Error> {
-        let limit = match self.query.get("limit") {
+        let limit = match self.parameter("limit")? {
             None => None,
             Some(text) => {
                 let digits = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -159,8 +159,17 @@ impl Call {
                 Some(limit.ok_or_else(invalid)?)
             }
         };
-        let cursor = self.query.get("cursor").map(|text| Cursor::decode(text).ok_or_else(Cursor::invalid));
+        let cursor = self.parameter("cursor")?.map(|text| Cursor::decode(text).ok_or_else(Cursor::invalid));
         Ok(PageRequest { limit, cursor: cursor.transpose()? })
+    }
+
+    /// A parameter of the query that may be there once.
+    fn parameter(&self, name: &'static str) -> Result<Option<&str>, Error> {
+        match self.query.get(name).map(Vec::as_slice) {
+            None | Some([]) => Ok(None),
+            Some([value]) => Ok(Some(value)),
+            Some(_) => Err(Error::invalid(name, Reason::Structure, format!("{name} must not be repeated"))),
+        }
     }
 
     /// What is asked for, in words that are the same in every format: two calls with the same words are the same call.
@@ -224,6 +233,8 @@ pub(crate) enum Payload {
     Content(Content),
     /// The answer of a service behind ours, as it is.
     Foreign {
+        /// The key that was used.
+        key_id: KeyId,
         /// Its `Content-Type`.
         content_type: String,
         /// Its body.
@@ -241,11 +252,11 @@ impl Reply {
     /// # Errors
     ///
     /// If it is larger than Lambda returns.
-    pub fn passed_on(status: u16, content_type: String, body: Bytes) -> Result<Self, Error> {
+    pub fn passed_on(key_id: KeyId, status: u16, content_type: String, body: Bytes) -> Result<Self, Error> {
         if carried_len(&body) > MAX_CARRIED_BYTES {
             return Err(Error::TranscriptionFailed(Cow::Borrowed("the answer is larger than Lambda returns")));
         }
-        let payload = Payload::Foreign { content_type, body };
+        let payload = Payload::Foreign { key_id, content_type, body };
         Ok(Self { status, payload, created: None, next: None, replayed: false })
     }
 
@@ -255,14 +266,14 @@ impl Reply {
             Payload::Content(Content::Key(key)) => Some(key.id),
             Payload::Content(Content::Usage(usage)) => Some(usage.id),
             Payload::Content(Content::Verification(Verification::Valid { id, .. })) => Some(*id),
+            Payload::Foreign { key_id, .. } => Some(*key_id),
             Payload::Content(
                 Content::Verification(Verification::Invalid(_))
                 | Content::Keys(_)
                 | Content::Deleted
                 | Content::Audit(_)
                 | Content::Problem(_),
-            )
-            | Payload::Foreign { .. } => None,
+            ) => None,
         }
     }
 

@@ -134,7 +134,7 @@ struct Exchange {
     source_ip: Option<String>,
     /// The path as the client sees it, with the stage where that is in it.
     client_path: String,
-    query: HashMap<String, String>,
+    query: HashMap<String, Vec<String>>,
     /// Scheme and host that the client called.
     origin: Option<String>,
     idempotency_key: Option<String>,
@@ -176,8 +176,10 @@ impl Exchange {
         let request_format = format_of(headers, REQUEST_FORMAT);
         let path: HashMap<String, String> =
             request.path_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let query =
-            request.query_string_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut query: HashMap<String, Vec<String>> = HashMap::new();
+        for (name, value) in request.query_string_parameters().iter() {
+            query.entry(name.to_owned()).or_default().push(value.to_owned());
+        }
         let format = *request_format.as_ref().unwrap_or(&Format::Json);
         let path_id = path.get("id").and_then(|id| KeyId::parse(id));
         let expected = Expected { operation, path_id, fhir_base: &app.config.fhir_base_url };
@@ -320,7 +322,7 @@ impl Exchange {
                     set(header::LOCATION, &format!("{}/{id}", self.client_path.trim_end_matches('/')));
                 }
                 if let Some(cursor) = next {
-                    let limit = self.query.get("limit").map(|limit| format!("limit={limit}&")).unwrap_or_default();
+                    let limit = self.parameter("limit").map(|limit| format!("limit={limit}&")).unwrap_or_default();
                     let next = format!("{}?{limit}cursor={cursor}", self.client_path);
                     set(header::LINK, &format!("<{next}>; rel=\"next\""));
                     next_url = Some(format!("{}{next}", self.origin.as_deref().unwrap_or_default()));
@@ -353,7 +355,7 @@ impl Exchange {
                 let body = format::write(self.response_format, &content, &about);
                 (Cow::Borrowed(self.response_format.content_type()), body)
             }
-            Payload::Foreign { content_type, body } => (content_type.into(), body.into()),
+            Payload::Foreign { key_id: _, content_type, body } => (content_type.into(), body.into()),
         };
         set(header::CONTENT_TYPE, &content_type);
         // Text, so that API Gateway does not take it for base64.
@@ -368,7 +370,7 @@ impl Exchange {
         let mut url = format!("{}{}", self.origin.as_deref().unwrap_or_default(), self.client_path);
         let mut separator = '?';
         for name in ["limit", "cursor"] {
-            if let Some(value) = self.query.get(name) {
+            if let Some(value) = self.parameter(name) {
                 url.push(separator);
                 url.push_str(name);
                 url.push('=');
@@ -377,6 +379,20 @@ impl Exchange {
             }
         }
         url
+    }
+
+    /// A parameter of the query. Where it matters, a call with several of the name was refused.
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.get(name)?.first().map(String::as_str)
+    }
+
+    /// The key that the request names: in its path, or in its body by an id or a string, which need not be right.
+    fn named_key(&self) -> Option<KeyId> {
+        let in_path = self.path.get("id").and_then(|id| KeyId::parse(id));
+        let in_body = |name| self.fields.as_ref().ok().and_then(|fields| fields.get(name));
+        let by_id = || in_body("id").and_then(|id| KeyId::new(id.as_u64()?));
+        let by_string = || in_body("key").and_then(|key| Some(PlainKey::parse(key.as_str()?)?.1.key_id));
+        in_path.or_else(by_id).or_else(by_string)
     }
 
     fn common_headers(&self, cors: &Cors) -> HeaderMap {
@@ -399,7 +415,7 @@ impl Exchange {
             Err(error) => error.status_and_text(self.operation).0,
         };
         let told_key = outcome.result.as_ref().ok().and_then(Reply::key_id);
-        let key_id = self.path.get("id").and_then(|id| KeyId::parse(id)).or(outcome.key_id).or(told_key);
+        let key_id = self.named_key().or(outcome.key_id).or(told_key);
         let facts = CallFacts {
             route,
             user_id: outcome.caller.map(|caller| caller.user_id.get()),

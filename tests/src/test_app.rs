@@ -340,11 +340,13 @@ impl TestCall<'_> {
         self
     }
 
-    /// With a query parameter.
+    /// With a query parameter; repeated, with both.
     #[must_use]
     pub fn query(mut self, name: &str, value: &str) -> Self {
+        let mut values = self.event["multiValueQueryStringParameters"][name].as_array().cloned().unwrap_or_default();
+        values.push(value.into());
         for (part, value) in
-            [("queryStringParameters", json!(value)), ("multiValueQueryStringParameters", json!([value]))]
+            [("queryStringParameters", json!(value)), ("multiValueQueryStringParameters", json!(values))]
         {
             if self.event[part].is_null() {
                 self.event[part] = Value::Object(Map::new());

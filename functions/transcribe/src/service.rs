@@ -49,13 +49,13 @@ pub(crate) async fn transcribe(
     let answer = answer.await;
     let duration_ms = (clock.now() - began).num_milliseconds();
     let request_id = &call.request_id;
-    let key_id = key_id.get();
+    let key = key_id.get();
     match &answer {
-        Ok((status, ..)) => tracing::info!(request_id, key_id, status, duration_ms, "transcription service answered"),
-        Err(cause) => tracing::warn!(request_id, key_id, duration_ms, %cause, "transcription service failed"),
+        Ok((status, ..)) => tracing::info!(request_id, key_id = key, status, duration_ms, "transcription service answered"),
+        Err(cause) => tracing::warn!(request_id, key_id = key, duration_ms, %cause, "transcription service failed"),
     }
     let (status, content_type, body) = answer?;
-    Reply::passed_on(status, content_type, body)
+    Reply::passed_on(key_id, status, content_type, body)
 }
 
 /// How long the service is waited for, by what it is given and what the call has spent before.

@@ -52,6 +52,11 @@ impl Fields {
         self.violations.push(violation);
     }
 
+    /// A field as it was sent.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
     /// Adds a field; a repeated one is a violation.
     pub fn insert(&mut self, name: impl Into<String>, value: Value) {
         let name = name.into();

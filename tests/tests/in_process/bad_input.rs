@@ -542,6 +542,10 @@ async fn a_cursor_is_one_that_a_link_gave() {
     }
     for (operation, cursor) in [(ListKeys, &key_cursor), (ListUserKeys, &key_cursor), (ListAudit, &entry_cursor)] {
         call(test, operation).query("cursor", cursor).send().await.ok();
+        let twice = call(test, operation).query("limit", "5").query("limit", "5");
+        subject.refuses(twice, &["limit"], "a limit twice").await;
+        let twice = call(test, operation).query("cursor", cursor).query("cursor", cursor);
+        subject.refuses(twice, &["cursor"], "a cursor twice").await;
         let bad_limit = call(test, operation).query("cursor", cursor).query("limit", "0");
         subject.refuses(bad_limit, &["limit"], "a bad limit beside it").await;
     }

@@ -109,6 +109,15 @@ async fn a_line_names_the_key_and_the_route() {
     let (_, line, measured) = told(&test, verify.json(&json!({"key": key["key"]}))).await;
     assert_eq!((&line["user_id"], &line["key_id"]), (&900.into(), &key["id"]));
     assert_eq!((&line["aws_calls"], measured), (&1.into(), Values::new()));
+    // Also of what is refused.
+    for operation in [Operation::SetDefault, Operation::RemoveDefault] {
+        let (_, line, _) = told(&test, test.call(operation).json(&json!({"id": 99}))).await;
+        assert_eq!((&line["key_id"], &line["status"]), (&99.into(), &404.into()));
+    }
+    test.call(Operation::PauseKey).id(&key["id"]).send().await;
+    let verify = test.call(Operation::VerifyKey).bearer(&tokens::with_role(900, "service"));
+    let (_, line, _) = told(&test, verify.json(&json!({"key": key["key"]}))).await;
+    assert_eq!((&line["key_id"], &line["reason"]), (&key["id"], &"key_paused".into()));
 }
 
 #[tokio::test]
