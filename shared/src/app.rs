@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, SharedCredentialsProvider};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_types::SdkConfig;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use crate::auth::Authenticator;
 use crate::clock::{Clock, Random};
@@ -104,7 +105,7 @@ impl App {
 ///
 /// If the HTTP client cannot be made.
 pub fn sdk_config(aws: AwsConfig) -> Result<SdkConfig, lambda_http::Error> {
-    let AwsConfig { region, credentials, endpoint_url } = aws;
+    let AwsConfig { region, credentials, endpoint_url, service_endpoint_urls } = aws;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_secs(2))
@@ -117,9 +118,21 @@ pub fn sdk_config(aws: AwsConfig) -> Result<SdkConfig, lambda_http::Error> {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(retries)
         .timeout_config(timeouts)
-        .http_client(Counted::new(http_client()?));
+        .http_client(Counted::new(http_client()?))
+        .service_config(ServiceEndpoints(service_endpoint_urls));
     sdk.set_endpoint_url(endpoint_url);
     Ok(sdk.build())
+}
+
+/// Where single services are, as the SDK asks for it.
+#[derive(Debug)]
+struct ServiceEndpoints(Vec<(&'static str, String)>);
+
+impl LoadServiceConfig for ServiceEndpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let mut endpoints = self.0.iter().filter(|_| key.env() == "AWS_ENDPOINT_URL");
+        endpoints.find(|(service, _)| *service == key.service_id()).map(|(_, url)| url.clone())
+    }
 }
 
 /// A client that trusts Amazon's certificate authorities only: AWS needs no others, and parsing a system's whole set

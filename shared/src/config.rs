@@ -55,6 +55,8 @@ pub struct AwsConfig {
     pub credentials: Credentials,
     /// `AWS_ENDPOINT_URL`: where all its services are, if they are not on AWS.
     pub endpoint_url: Option<String>,
+    /// `AWS_ENDPOINT_URL_DYNAMODB` and so on: where a single service is, by its id.
+    pub service_endpoint_urls: Vec<(&'static str, String)>,
 }
 
 /// How JWTs are checked: by a shared secret, by public keys, or both.
@@ -229,6 +231,14 @@ impl AwsConfig {
             region: Region::new(required("AWS_REGION")?),
             credentials: Credentials::new(id, secret, text("AWS_SESSION_TOKEN"), None, "environment"),
             endpoint_url: text("AWS_ENDPOINT_URL"),
+            service_endpoint_urls: [
+                ("DynamoDB", "AWS_ENDPOINT_URL_DYNAMODB"),
+                ("EventBridge", "AWS_ENDPOINT_URL_EVENTBRIDGE"),
+                ("KMS", "AWS_ENDPOINT_URL_KMS"),
+            ]
+            .into_iter()
+            .filter_map(|(service, name)| Some((service, text(name)?)))
+            .collect(),
         })
     }
 }

@@ -74,6 +74,7 @@ pub fn sdk_config(url: &str) -> SdkConfig {
         region: Region::new("eu-central-1"),
         credentials: Credentials::new("test", "test", None, None, "tests"),
         endpoint_url: Some(url.to_owned()),
+        service_endpoint_urls: Vec::new(),
     });
     let sdk = sdk.expect("an HTTP client");
     if EMBEDDED.lock().expect("not poisoned").iter().any(|embedded| embedded == url) {

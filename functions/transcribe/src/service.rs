@@ -51,7 +51,9 @@ pub(crate) async fn transcribe(
     let request_id = &call.request_id;
     let key = key_id.get();
     match &answer {
-        Ok((status, ..)) => tracing::info!(request_id, key_id = key, status, duration_ms, "transcription service answered"),
+        Ok((status, ..)) => {
+            tracing::info!(request_id, key_id = key, status, duration_ms, "transcription service answered")
+        }
         Err(cause) => tracing::warn!(request_id, key_id = key, duration_ms, %cause, "transcription service failed"),
     }
     let (status, content_type, body) = answer?;
