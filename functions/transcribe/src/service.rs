@@ -48,11 +48,10 @@ pub(crate) async fn transcribe(
     let answer = async { read(request.send().await.map_err(failure)?).await };
     let answer = answer.await;
     let duration_ms = (clock.now() - began).num_milliseconds();
-    let request_id = &call.request_id;
-    let key = key_id.get();
+    let (request_id, key) = (&call.request_id, key_id.get());
     match &answer {
         Ok((status, ..)) => {
-            tracing::info!(request_id, key_id = key, status, duration_ms, "transcription service answered")
+            tracing::info!(request_id, key_id = key, status, duration_ms, "transcription service answered");
         }
         Err(cause) => tracing::warn!(request_id, key_id = key, duration_ms, %cause, "transcription service failed"),
     }
