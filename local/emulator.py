@@ -104,7 +104,6 @@ def record_calls_to(path):
                 "action": context.action,
                 "resource": context.resource_arn,
                 "context": context.service_context,
-                "decision": result.decision,
             }
             log.write(json.dumps(call) + "\n")
         return result

@@ -62,10 +62,10 @@ class Statement:
             return set()
         for operator, key, values in self.conditions:
             asked = as_list(call.context.get(key, []))
-            matching = [value for value in values if any(matches(operator, value, one) for one in asked)]
-            if not asked or not all(any(matches(operator, value, one) for value in values) for one in asked):
+            of_some = any if operator.startswith("ForAnyValue:") else all
+            if not asked or not of_some(any(matches(operator, value, one) for value in values) for one in asked):
                 return set()
-            used += [(key, value) for value in matching]
+            used += [(key, value) for value in values if any(matches(operator, value, one) for one in asked)]
         return set(used)
 
 
@@ -134,6 +134,20 @@ class TheComparison(unittest.TestCase):
             self.assertEqual(len(list(forbidden({"F": [self.STATEMENT]}, [call]))), 1, call)
 
 
+    def test_asks_for_one_of_the_keys_where_the_statement_does(self):
+        condition = {"dynamodb:LeadingKeys": ["USER#*", "AUDIT#*"]}
+        own = {"dynamodb:LeadingKeys": "USER#*"}
+        statement = Statement.of({
+            "Effect": "Allow",
+            "Action": "dynamodb:DeleteItem",
+            "Resource": "table",
+            "Condition": {"ForAllValues:StringLike": condition, "ForAnyValue:StringLike": own},
+        })
+        for keys, expected in [(["USER#1"], 0), (["USER#1", "AUDIT#1"], 0), (["AUDIT#1"], 1), (["USER#1", "SYSTEM"], 1)]:
+            call = self.call("dynamodb:DeleteItem", *keys)
+            self.assertEqual(len(list(forbidden({"F": [statement]}, [call]))), expected, keys)
+
+
 class TheDeployment(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -151,6 +165,13 @@ class TheDeployment(unittest.TestCase):
 
     def test_allows_every_call(self):
         self.assertEqual(sorted(set(forbidden(self.granted, self.calls))), [])
+
+    def test_leaves_the_trail_as_it_is(self):
+        for function, statements in self.granted.items():
+            resources = {resource for statement in statements for resource in statement.resources}
+            for action in ["dynamodb:DeleteItem", "dynamodb:UpdateItem"]:
+                calls = [Call(function, action, table, {"dynamodb:leadingkeys": ["AUDIT#1#1"]}) for table in resources]
+                self.assertEqual(len(list(forbidden(self.granted, calls))), len(calls), f"{function}: {action}")
 
     def test_grants_nothing_that_is_not_used(self):
         self.assertEqual(list(unused(self.granted, self.calls)), [])
