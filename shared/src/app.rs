@@ -1,7 +1,7 @@
 //! What every endpoint works with: built once per container, cheap to clone.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -15,6 +15,7 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use crate::auth::Authenticator;
 use crate::clock::{Clock, Random};
 use crate::config::{AwsConfig, Config};
+use crate::error::Error;
 use crate::keys::{Keys, Vault};
 use crate::log::Log;
 use crate::round_trips::Counted;
@@ -28,8 +29,7 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     /// The deployment's settings.
     pub config: Config,
-    /// Checks JWTs.
-    pub authenticator: Authenticator,
+    authenticator: OnceLock<Authenticator>,
     /// The table.
     pub table: Table,
     /// The keys in it.
@@ -66,35 +66,34 @@ impl App {
         let sdk = sdk_config(AwsConfig::from_env()?)?;
         let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), &config.table_name);
         let vault = Vault::new(table.clone(), sdk.clone(), config.kms_key_id.clone());
-        Ok((Self::new(config, table, vault, Clock::system(), Random::system())?, sdk))
+        Ok((Self::new(config, table, vault, Clock::system(), Random::system()), sdk))
     }
 
     /// An app of given parts, which logs to standard output.
-    ///
-    /// # Errors
-    ///
-    /// If the settings of the JWTs cannot be used.
-    pub fn new(config: Config, table: Table, vault: Vault, clock: Clock, random: Random) -> Result<Self, &'static str> {
+    #[must_use]
+    pub fn new(config: Config, table: Table, vault: Vault, clock: Clock, random: Random) -> Self {
         let log = Log::stdout(&config.service_name);
         Self::with_log(config, table, vault, clock, random, log)
     }
 
     /// An app of given parts.
+    #[must_use]
+    pub fn with_log(config: Config, table: Table, vault: Vault, clock: Clock, random: Random, log: Log) -> Self {
+        let keys = Keys::new(table.clone(), vault, &config, random.clone());
+        Self(Arc::new(Parts { config, authenticator: OnceLock::new(), table, keys, clock, random, log }))
+    }
+
+    /// What checks JWTs. It is made when it is first asked for: a function without callers needs none.
     ///
     /// # Errors
     ///
-    /// As [`App::new`].
-    pub fn with_log(
-        config: Config,
-        table: Table,
-        vault: Vault,
-        clock: Clock,
-        random: Random,
-        log: Log,
-    ) -> Result<Self, &'static str> {
-        let authenticator = Authenticator::new(&config.jwt)?;
-        let keys = Keys::new(table.clone(), vault, &config, random.clone());
-        Ok(Self(Arc::new(Parts { config, authenticator, table, keys, clock, random, log })))
+    /// If the settings of the JWTs cannot be used.
+    pub fn authenticator(&self) -> Result<&Authenticator, Error> {
+        if let Some(authenticator) = self.authenticator.get() {
+            return Ok(authenticator);
+        }
+        let authenticator = Authenticator::new(&self.config.jwt).map_err(|cause| Error::Failed(cause.into()))?;
+        Ok(self.authenticator.get_or_init(|| authenticator))
     }
 }
 

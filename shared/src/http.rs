@@ -80,6 +80,8 @@ fn run_boxed(
     async move {
         crate::log::init();
         let (app, handle) = (App::from_env()?, Arc::from(handle));
+        // With settings of which there is none, the function does not start.
+        app.authenticator()?;
         let service = service_fn(|request| {
             let (app, handle): (App, Arc<Handler>) = (app.clone(), Arc::clone(&handle));
             async move { Ok::<_, Infallible>(AsItIs(serve(&app, operation, access, &*handle, request).await)) }
@@ -279,7 +281,7 @@ impl Exchange {
     /// string that cannot be a key or a request that is wrong.
     async fn authenticate(&self, app: &App, access: Access, headers: &HeaderMap) -> Result<Credential, Error> {
         let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer ?"));
-        let token = app.authenticator.authenticate(authorization, self.now);
+        let token = app.authenticator()?.authenticate(authorization, self.now);
         match access {
             Access::User | Access::Service => Ok(Credential { caller: token.await?, key: None }),
             Access::Key => {

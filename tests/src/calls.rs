@@ -18,12 +18,14 @@ enum Moment {
 }
 
 /// A call as it went out.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentCall {
     /// `UpdateItem`, …
     pub operation: String,
     /// The request, in JSON.
     pub request: String,
+    /// How many answers had come when it was sent.
+    pub after: usize,
 }
 
 impl CallLog {
@@ -69,35 +71,28 @@ impl CallLog {
     /// If a test panicked while recording.
     #[must_use]
     pub fn rounds(&self) -> Vec<Vec<String>> {
-        let rounds = self.requests().into_iter();
-        rounds.map(|round| round.into_iter().map(|call| call.operation).collect()).collect()
+        let sent = self.sent();
+        let rounds = sent.chunk_by(|one, next| one.after == next.after).map(|round| {
+            let mut operations: Vec<_> = round.iter().map(|call| call.operation.clone()).collect();
+            operations.sort();
+            operations
+        });
+        rounds.collect()
     }
 
-    /// The same with what was sent.
+    /// The calls, in the order in which they were sent.
     ///
     /// # Panics
     ///
     /// If a test panicked while recording.
     #[must_use]
-    pub fn requests(&self) -> Vec<Vec<SentCall>> {
-        let mut rounds: Vec<Vec<SentCall>> = Vec::new();
-        let mut answered_since = true;
-        for moment in self.0.lock().expect("not poisoned").iter() {
-            match moment {
-                Moment::Sent(call) => {
-                    if answered_since {
-                        rounds.push(Vec::new());
-                    }
-                    answered_since = false;
-                    rounds.last_mut().expect("there is a round").push(call.clone());
-                }
-                Moment::Answered(_) => answered_since = true,
-            }
-        }
-        for round in &mut rounds {
-            round.sort();
-        }
-        rounds
+    pub fn sent(&self) -> Vec<SentCall> {
+        let moments = self.0.lock().expect("not poisoned");
+        let call = |moment: &Moment| match moment {
+            Moment::Sent(call) => Some(call.clone()),
+            Moment::Answered(_) => None,
+        };
+        moments.iter().filter_map(call).collect()
     }
 }
 
@@ -115,7 +110,9 @@ impl Intercept for CallLog {
         let target = context.request().headers().get("x-amz-target").unwrap_or("?");
         let operation = target.rsplit('.').next().unwrap_or(target).to_owned();
         let request = context.request().body().bytes().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
-        self.0.lock().expect("not poisoned").push(Moment::Sent(SentCall { operation, request }));
+        let mut moments = self.0.lock().expect("not poisoned");
+        let after = moments.iter().filter(|moment| matches!(moment, Moment::Answered(_))).count();
+        moments.push(Moment::Sent(SentCall { operation, request, after }));
         Ok(())
     }
 

@@ -100,7 +100,7 @@ impl TestApp {
         let table = Table::new(engine::client(&sdk, &calls), &config.table_name);
         let vault = prepare(Vault::new(table.clone(), sdk, config.kms_key_id.clone()));
         let log = LogLines::default();
-        let app = App::with_log(config, table, vault, clock, random, log.log()).expect("settings");
+        let app = App::with_log(config, table, vault, clock, random, log.log());
         Self { app, calls, log, now }
     }
 

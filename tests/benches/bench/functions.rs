@@ -23,7 +23,7 @@ use tests::runtime_api::{Answer, Function};
 use tests::{TestApp, TestCall, repository, tokens};
 
 use crate::report::{Comparison, Report, folder, table};
-use crate::stage::{Stage, USERS, User};
+use crate::stage::{LISTS, Stage, USERS, User, list_owner};
 use crate::stopwatch::{median, milliseconds, percentile};
 
 /// Starts of a process, each with a first call.
@@ -45,10 +45,10 @@ const FIGURES: [(&str, &str, Option<f64>); 8] = [
 
 /// What is measured of one process after the other.
 #[derive(Default)]
-struct Times {
+pub struct Times {
     init: Vec<Duration>,
     first: Vec<Duration>,
-    warm: Vec<Duration>,
+    pub warm: Vec<Duration>,
     processor_before: Duration,
     processor_after: Duration,
     peak_kib: u64,
@@ -58,8 +58,8 @@ pub async fn measure(names: &[String], stage: &Stage, report: &mut Report) {
     let mut rows = Vec::new();
     let mut results = Map::new();
     for name in names {
-        let script = Script::record(stage, name).await;
-        let [ours, floor] = run(stage, name, &script).await;
+        let recording = Recording::of_function(stage, name).await;
+        let [ours, floor] = run(stage, name, &recording).await;
         let [our_size, floor_size] = [name.as_str(), "floor"].map(|name| sizes(&binary(name)));
         let [ours, floor] = [(ours, our_size), (floor, floor_size)].map(|(times, sizes)| times.figures(sizes));
         let mut row = vec![name.clone()];
@@ -83,18 +83,18 @@ pub async fn measure(names: &[String], stage: &Stage, report: &mut Report) {
     report.keep("functions", Value::Object(results));
 }
 
-/// The events of a function, and for each the calls that are made.
-struct Script {
+/// The events of a function, and for each the event of the floor: the calls that it makes.
+pub struct Recording {
     events: Vec<String>,
     calls: Vec<String>,
 }
 
-impl Script {
-    /// Handles all events in this process, and records the calls.
-    async fn record(stage: &Stage, name: &str) -> Self {
+impl Recording {
+    /// Handles an event of each user in this process, and records the calls.
+    async fn of_function(stage: &Stage, name: &str) -> Self {
         let proxy = FaultProxy::start(&stage.copy().await).await;
         let mut test = stage.seed.cold(&proxy.url);
-        let mut script = Self { events: Vec::with_capacity(USERS), calls: Vec::with_capacity(USERS) };
+        let mut recording = Self { events: Vec::with_capacity(USERS), calls: Vec::with_capacity(USERS) };
         for (index, user) in stage.users.iter().enumerate() {
             if index < STARTS {
                 // These are first calls.
@@ -112,26 +112,38 @@ impl Script {
                 }
                 None => event(&test, name).await,
             };
-            let mut rounds = test.calls.requests();
+            let mut sent = test.calls.sent();
             if operation == Some(Operation::Transcribe) {
-                let post = json!({"url": stage.transcription.url, "base64": STANDARD.encode(recording())});
-                rounds.push(vec![SentCall { operation: "POST".to_owned(), request: post.to_string() }]);
+                let post = json!({"url": stage.transcription.url, "base64": STANDARD.encode(audio())});
+                sent.push(SentCall { operation: "POST".to_owned(), request: post.to_string(), after: sent.len() });
             }
-            script.events.push(event.to_string());
-            script.calls.push(calls(rounds));
+            recording.events.push(event.to_string());
+            recording.calls.push(floor_event(sent));
         }
-        script
+        recording
+    }
+
+    /// The list of a user in [`LISTS`], again and again; the floor makes the queries for keys alone.
+    pub async fn of_list(stage: &Stage, index: usize, calls: usize) -> Self {
+        let test = stage.seed.cold(&FaultProxy::start(&stage.copy().await).await.url);
+        let call = test.call(Operation::ListKeys).user(list_owner(index));
+        let event = call.event().to_string();
+        test.calls.clear();
+        assert_eq!(call.send().await.ok().as_array().map(Vec::len), Some(LISTS[index]));
+        let is_query = |call: &SentCall| call.operation == "Query" && !call.request.contains("DATA_KEY");
+        let pages = test.calls.sent().into_iter().filter(is_query).enumerate();
+        let queries = floor_event(pages.map(|(page, call)| SentCall { after: page, ..call }).collect());
+        let times = STARTS + WARM_UP + calls;
+        Self { events: vec![event; times], calls: vec![queries; times] }
     }
 }
 
-/// The event of the floor.
-pub fn calls(rounds: Vec<Vec<SentCall>>) -> String {
-    let call = |SentCall { operation, request }| {
+fn floor_event(calls: Vec<SentCall>) -> String {
+    let call = |SentCall { operation, request, after }| {
         let request = RawValue::from_string(request).expect("JSON");
-        Map::from_iter([("operation".to_owned(), json!(operation)), ("request".to_owned(), json!(request))])
+        json!({"operation": operation, "request": request, "after": after})
     };
-    let rounds: Vec<Vec<_>> = rounds.into_iter().map(|round| round.into_iter().map(call).collect()).collect();
-    json!(rounds).to_string()
+    Value::Array(calls.into_iter().map(call).collect()).to_string()
 }
 
 /// The call of an endpoint that is made for a user.
@@ -154,7 +166,7 @@ fn call<'a>(test: &'a TestApp, operation: Operation, user: &User) -> TestCall<'a
                 [format!("--form\r\nContent-Disposition: form-data; {headers}\r\n\r\n").as_bytes(), body, b"\r\n"]
                     .concat()
             };
-            let audio = part("name=\"audio\"; filename=\"recording.wav\"\r\nContent-Type: audio/wav", &recording());
+            let audio = part("name=\"audio\"; filename=\"recording.wav\"\r\nContent-Type: audio/wav", &audio());
             let user_id = part("name=\"userId\"", user.id.to_string().as_bytes());
             let speciality = part("name=\"speciality\"", b"Cardiology");
             let form = [audio, user_id, speciality, b"--form--\r\n".to_vec()].concat();
@@ -179,22 +191,24 @@ async fn event(test: &TestApp, name: &str) -> Value {
     event
 }
 
-fn recording() -> Vec<u8> {
+fn audio() -> Vec<u8> {
     std::fs::read(repository::root().join("local/samples/recording.wav")).expect("a recording")
 }
 
-async fn run(stage: &Stage, name: &str, script: &Script) -> [Times; 2] {
+/// Lets a function and the floor handle their events by turns.
+pub async fn run(stage: &Stage, name: &str, recording: &Recording) -> [Times; 2] {
+    let Recording { events, calls } = recording;
     let engines = [stage.copy().await, stage.copy().await];
     let [ours, mut floors] = [stage.environment(&engines[0]), stage.environment(&engines[1])];
     let answer = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("answer.json");
-    let makes_calls = script.calls.iter().any(|calls| calls != "[]");
+    let makes_calls = calls.iter().any(|calls| calls != "[]");
     if !makes_calls {
         let function = Function::start(&binary(name), &ours).await;
-        std::fs::write(&answer, function.call(&script.events[0]).await.body).expect("the answer is kept");
+        std::fs::write(&answer, function.call(&events[0]).await.body).expect("the answer is kept");
         floors.push(("ANSWER", answer.to_str().expect("UTF-8")));
     }
-    let floor_events = if makes_calls { &script.calls } else { &script.events };
-    let mut sides = [Side::new(name, ours, &script.events), Side::new("floor", floors, floor_events)];
+    let floor_events = if makes_calls { calls } else { events };
+    let mut sides = [Side::new(name, ours, events), Side::new("floor", floors, floor_events)];
     let mut functions = Vec::new();
     for index in 0..STARTS {
         functions.clear();
@@ -202,7 +216,7 @@ async fn run(stage: &Stage, name: &str, script: &Script) -> [Times; 2] {
             functions.push(side.start(index).await);
         }
     }
-    for index in STARTS..USERS {
+    for index in STARTS..events.len() {
         for (side, function) in sides.iter_mut().zip(&functions) {
             side.warm(function, index).await;
         }
@@ -272,7 +286,7 @@ impl Times {
 }
 
 /// A function as cargo-lambda has built it.
-pub fn binary(name: &str) -> PathBuf {
+fn binary(name: &str) -> PathBuf {
     folder().join("lambda").join(name).join("bootstrap")
 }
 

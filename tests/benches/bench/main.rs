@@ -32,11 +32,19 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What there is beside the single functions.
+const PARTS: [&str; 5] = ["functions", "lists", "check", "formats", "sweep"];
+
 async fn measure(parts: &[&str]) -> ExitCode {
+    let functions: Vec<String> = repository::functions().into_iter().collect();
+    let is_known = |part: &&&str| PARTS.contains(*part) || functions.iter().any(|name| name == **part);
+    if let Some(unknown) = parts.iter().find(|part| !is_known(part)) {
+        eprintln!("There is no {unknown} to be measured, but: {}, {}", PARTS.join(", "), functions.join(", "));
+        return ExitCode::FAILURE;
+    }
     let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
     let mut report = Report::default();
-    let functions: Vec<String> =
-        repository::functions().into_iter().filter(|name| wanted("functions") || wanted(name)).collect();
+    let functions: Vec<String> = functions.into_iter().filter(|name| wanted("functions") || wanted(name)).collect();
     if !functions.is_empty() || wanted("lists") {
         let stage = Stage::set().await;
         if !functions.is_empty() {
@@ -55,5 +63,5 @@ async fn measure(parts: &[&str]) -> ExitCode {
     if wanted("sweep") {
         sweep::measure_alone(&mut report);
     }
-    report.finish()
+    report.finish(parts.is_empty())
 }

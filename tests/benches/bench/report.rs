@@ -37,7 +37,7 @@ impl Comparison {
     }
 
     fn is_exceeded(&self) -> bool {
-        self.at_most.is_some_and(|at_most| self.ratio() > at_most)
+        self.at_most.is_some_and(|at_most| self.ratio().is_nan() || self.ratio() > at_most)
     }
 }
 
@@ -61,12 +61,15 @@ impl Report {
         }
     }
 
-    /// Writes what was kept, and says what was exceeded.
-    pub fn finish(self) -> ExitCode {
-        let path = folder().join("bench.json");
-        let results = serde_json::to_string_pretty(&Value::Object(self.results)).expect("JSON");
-        std::fs::write(&path, results).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        println!("\nAll figures: {}", path.strip_prefix(repository::root()).unwrap_or(&path).display());
+    /// Writes what was kept, if it is all there is, and says what was exceeded.
+    pub fn finish(self, is_whole: bool) -> ExitCode {
+        println!();
+        if is_whole {
+            let path = folder().join("bench.json");
+            let results = serde_json::to_string_pretty(&Value::Object(self.results)).expect("JSON");
+            std::fs::write(&path, results).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            println!("All figures: {}", path.strip_prefix(repository::root()).unwrap_or(&path).display());
+        }
         if self.exceeded.is_empty() {
             println!("Every figure keeps its bound.");
             return ExitCode::SUCCESS;

@@ -26,7 +26,7 @@ use tests::{TestApp, backlog, engine};
 
 use crate::plot::{self, Series};
 use crate::report::{Comparison, Report, table};
-use crate::stopwatch::start;
+use crate::stopwatch::{median, start};
 
 /// Keys in a round, and rounds of either kind; what is compared are medians.
 const KEYS: u64 = 4_000;
@@ -59,17 +59,17 @@ pub fn measure_alone(report: &mut Report) {
         pace.ratio()
     );
     let backlogs: Vec<Value> = BACKLOGS.iter().map(|keys| child(&["sweep-backlog", &keys.to_string()])).collect();
-    let row =
-        |backlog: &Value| ["due", "expired", "seconds", "peak_mb"].map(|name| format!("{:.1}", number(&backlog[name])));
+    let cell = |value: &Value| if value.is_u64() { value.to_string() } else { format!("{:.1}", number(value)) };
+    let row = |backlog: &Value| ["due", "expired", "seconds", "peak_mb"].map(|name| cell(&backlog[name]));
     let headings = ["due keys", "expired", "seconds", "memory, MB"].map(str::to_owned);
     let rows: Vec<Vec<String>> = backlogs.iter().map(|backlog| row(backlog).to_vec()).collect();
     table("A run of the sweep, which ends before the function would", &headings, &rows);
     let (first, last) = (&backlogs[0], &backlogs[BACKLOGS.len() - 1]);
     let memory = Comparison { ours: number(&last["peak_mb"]), floor: number(&first["peak_mb"]), at_most: Some(MEMORY) };
     report.judge("the sweep's memory for the largest backlog", &memory);
-    let point = |backlog: &Value| (number(&backlog["due"]), number(&backlog["seconds"]));
+    let point = |backlog: &Value| (number(&backlog["due"]), number(&backlog["expired"]) / number(&backlog["seconds"]));
     let points = backlogs.iter().map(point).collect();
-    plot::draw("sweep", "Due keys", "Seconds", &[Series { name: "a run of expire-keys", points }]);
+    plot::draw("sweep", "Due keys", "Keys a second", &[Series { name: "a run of expire-keys", points }]);
     result["backlogs"] = backlogs.into();
     report.keep("sweep", result);
 }
@@ -85,48 +85,57 @@ fn child(arguments: &[&str]) -> Value {
 /// Is the engine until the parent ends, at first with a table of so many due keys.
 pub async fn be_an_engine(keys: u64) {
     let url = engine::Engine::Embedded.start().await;
-    println!("{url} {}", filled_table(&url, keys).await);
+    let test = TestApp::on(&url, &[]).await;
+    backlog::fill(&test, keys, 16, 1, TimeDelta::zero()).await;
+    println!("{url} {}", test.app.table.name());
     let wait = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     wait.await.expect("a thread").expect("a pipe");
 }
 
-/// The name of a new table of due keys.
-async fn filled_table(url: &str, keys: u64) -> String {
-    let test = TestApp::on(url, &[]).await;
-    backlog::fill(&test, keys, 16, 1, TimeDelta::zero()).await;
-    test.app.table.name().to_owned()
+/// An engine in a process of its own, with a table of due keys.
+struct Engine {
+    process: Child,
+    url: String,
+    table: String,
 }
 
-/// The process, its URL, and its table.
-fn start_engine(keys: u64) -> (Child, String, String) {
-    let mut engine = Command::new(std::env::current_exe().expect("a program"))
-        .args(["engine", &keys.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("a process");
-    let mut line = String::new();
-    BufReader::new(engine.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-    let (url, table) = line.trim().split_once(' ').expect("two words");
-    (engine, url.to_owned(), table.to_owned())
+impl Engine {
+    fn start(keys: u64) -> Self {
+        let mut process = Command::new(std::env::current_exe().expect("a program"))
+            .args(["engine", &keys.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a process");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        let (url, table) = line.trim().split_once(' ').expect("two words");
+        Self { process, url: url.to_owned(), table: table.to_owned() }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        // It may have ended by itself.
+        let _ = self.process.wait();
+    }
 }
 
 /// Prints how many keys a second are expired, and how many bare transactions are done.
+#[expect(clippy::cast_precision_loss, reason = "counts are small")]
 pub async fn measure_rates() {
-    let (mut engine, url, _) = start_engine(0);
-    let mut rates: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
+    let mut times: [Vec<Duration>; 2] = [Vec::new(), Vec::new()];
     for round in 1..=ROUNDS {
         eprintln!("  {KEYS} keys, {round} of {ROUNDS}");
-        for (kind, rates) in rates.iter_mut().enumerate() {
-            let round = Round::new(&url, &filled_table(&url, KEYS).await, KEYS).await;
-            let elapsed =
-                if kind == 0 { round.bare_transactions().await } else { round.sweep(TimeDelta::hours(1)).await.1 };
-            rates.push(per_second(KEYS, elapsed));
+        for (kind, times) in times.iter_mut().enumerate() {
+            // A new engine each time: it slows down with every transaction that it has done.
+            let engine = Engine::start(KEYS);
+            let due = DueTable::new(&engine, KEYS).await;
+            times.push(if kind == 0 { due.bare_transactions().await } else { due.sweep(TimeDelta::hours(1)).await.1 });
         }
     }
-    drop(engine.stdin.take());
-    engine.wait().expect("it ends");
-    let [bare, swept] = rates.map(median);
+    let [bare, swept] = times.map(|times| KEYS as f64 / median(&times).as_secs_f64());
     println!("{}", json!({"bare_transactions_per_second": bare, "keys_per_second": swept}));
 }
 
@@ -135,30 +144,27 @@ pub async fn measure_rates() {
 pub async fn measure_backlog(keys: u64) {
     eprintln!("  {keys} keys at once");
     // Filled over there, so that what it takes to fill a table is not held here.
-    let (mut engine, url, table) = start_engine(keys);
-    let round = Round::new(&url, &table, keys).await;
-    let (expired, elapsed) = round.sweep(RUN_TIME).await;
+    let engine = Engine::start(keys);
+    let (expired, elapsed) = DueTable::new(&engine, keys).await.sweep(RUN_TIME).await;
     let peak = peak_memory("self") as f64 * 1_024.0 / 1e6;
-    drop(engine.stdin.take());
-    engine.wait().expect("it ends");
     println!("{}", json!({"due": keys, "expired": expired, "seconds": elapsed.as_secs_f64(), "peak_mb": peak}));
 }
 
 /// A table with keys that are due.
-struct Round {
+struct DueTable {
     app: App,
     keys: u64,
 }
 
-impl Round {
-    async fn new(url: &str, table: &str, keys: u64) -> Self {
+impl DueTable {
+    async fn new(Engine { url, table, .. }: &Engine, keys: u64) -> Self {
         let test = TestApp::on(url, &[]).await;
         // Without the recorder of calls that test apps have.
         let sdk = engine::sdk_config(url);
         let table = Table::new(Client::new(&sdk), table);
         let vault = Vault::new(table.clone(), sdk, String::new());
         let (config, log) = (test.app.config.clone(), test.log.log());
-        let app = App::with_log(config, table, vault, Clock::system(), Random::system(), log).expect("settings");
+        let app = App::with_log(config, table, vault, Clock::system(), Random::system(), log);
         Self { app, keys }
     }
 
@@ -230,14 +236,4 @@ const RUN_ID: &str = "0b0e4c1d-8c5e-4a52-8b0e-1f4f6a0c9d11";
 
 fn owner() -> UserId {
     UserId::new(1).expect("an id")
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts are small")]
-fn per_second(keys: u64, elapsed: Duration) -> f64 {
-    keys as f64 / elapsed.as_secs_f64()
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
 }

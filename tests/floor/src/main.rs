@@ -15,21 +15,21 @@ use aws_sdk_dynamodb::config::http::HttpRequest;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::future::try_join_all;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use lambda_http::{Request, Response};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The calls of an event: those of a round are made together, after those of the round before.
-type Rounds = Vec<Vec<Call>>;
-
 /// A call: an operation of DynamoDB and its request as it goes over the wire, or a `POST` to somewhere.
 #[derive(Deserialize)]
 struct Call {
     operation: String,
     request: Box<RawValue>,
+    /// How many answers it waits for.
+    after: usize,
 }
 
 #[derive(Deserialize)]
@@ -59,8 +59,16 @@ async fn main() -> Result<(), Error> {
 
 async fn handle(client: &Client, answer: &Value, event: Box<RawValue>) -> Result<Value, Error> {
     if answer.is_null() {
-        for round in serde_json::from_str::<Rounds>(event.get())? {
-            try_join_all(round.into_iter().map(|call| make(client, call))).await?;
+        let mut calls = serde_json::from_str::<Vec<Call>>(event.get())?.into_iter().peekable();
+        let mut under_way = FuturesUnordered::new();
+        for answers in 0.. {
+            while let Some(call) = calls.next_if(|call| call.after <= answers) {
+                under_way.push(make(client, call));
+            }
+            match under_way.next().await {
+                Some(made) => made?,
+                None => break,
+            }
         }
     } else {
         serde_json::from_str::<Value>(event.get())?;
@@ -68,7 +76,7 @@ async fn handle(client: &Client, answer: &Value, event: Box<RawValue>) -> Result
     Ok(answer.clone())
 }
 
-async fn make(client: &Client, Call { operation, request }: Call) -> Result<(), Error> {
+async fn make(client: &Client, Call { operation, request, after: _ }: Call) -> Result<(), Error> {
     if operation == "POST" {
         return post(serde_json::from_str(request.get())?).await;
     }

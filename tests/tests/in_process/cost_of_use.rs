@@ -108,7 +108,7 @@ async fn a_use_of_the_largest_key_there_can_be_costs_one_write_unit() {
     let vault = Vault::new(billed.clone(), sdk, "not used".to_owned())
         .holding(1, DataKey::new(&[7; 32], now).expect("256 bits"));
     let (clock, random) = (Clock::system(), Random::system());
-    let app = App::with_log(test.app.config.clone(), billed, vault, clock, random, test.log.log()).expect("settings");
+    let app = App::with_log(test.app.config.clone(), billed, vault, clock, random, test.log.log());
     let at = Timestamp::from_time(now).expect("a time");
     // Used on each of the last 31 days; and on the first use of a day, when the one that is past is still there.
     for (ago, units) in [(0..=30, vec![1.0]), (1..=31, vec![1.0, 1.0])] {

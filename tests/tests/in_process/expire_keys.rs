@@ -372,7 +372,7 @@ fn ticking(test: &TestApp, tick: TimeDelta) -> App {
 fn with_clock(test: &TestApp, clock: Clock) -> App {
     let table = test.app.table.clone();
     let vault = Vault::new(table.clone(), aws_types::SdkConfig::builder().build(), String::new());
-    App::with_log(test.app.config.clone(), table, vault, clock, Random::system(), test.log.log()).expect("settings")
+    App::with_log(test.app.config.clone(), table, vault, clock, Random::system(), test.log.log())
 }
 
 /// AWS's own engine, the reference for the index, its pages and the transactions.
