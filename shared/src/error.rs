@@ -11,7 +11,7 @@ use crate::operation::Operation;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The request breaks the contract; every violation found is listed.
-    #[error("invalid request: {0:?}")]
+    #[error("invalid request: {}", told(.0))]
     Invalid(Vec<Violation>),
     /// The body is larger than the endpoint takes.
     #[error("request body over {limit} bytes")]
@@ -217,6 +217,16 @@ impl Violation {
     pub fn at(self, place: impl Into<String>) -> Self {
         Self { at: Some(place.into()), ..self }
     }
+}
+
+/// Violations as they are logged. A name that the client chose may be anything, also a secret at the wrong place, and so may
+/// the message that repeats it.
+fn told(violations: &[Violation]) -> String {
+    let told = violations.iter().map(|Violation { field, message, reason, at: _ }| match field {
+        Cow::Borrowed(_) => Cow::Borrowed(message.as_str()),
+        Cow::Owned(_) => Cow::Owned(format!("{reason:?} of a field that the client named")),
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 /// The kinds of violation; HL7 table 0357 and FHIR's issue types are derived from them.

@@ -121,6 +121,26 @@ async fn a_line_names_the_key_and_the_route() {
 }
 
 #[tokio::test]
+async fn a_line_repeats_no_name_that_a_client_chose() {
+    let test = TestApp::start().await;
+    let key = test.key("Lab gateway").await;
+    let secret = key["key"].as_str().expect("a string");
+    let calls = [
+        test.call(Operation::CreateKey).json(&json!({"name": "k", "type": "on", secret: 1})),
+        test.call(Operation::CreateKey).body(&format!("{{\"{secret}\": 1, \"{secret}\": 2}}")),
+        test.call(Operation::GetKey).id(secret),
+        test.call(Operation::ListKeys).query("limit", secret).query(secret, "1"),
+    ];
+    for call in calls {
+        let (answer, line, _) = told(&test, call).await;
+        assert_eq!((answer.status, &line["reason"]), (400, &"invalid_request".into()));
+        // That the secret is not in it, every test app sees to.
+        let cause = line["cause"].as_str().expect("a text");
+        assert!(cause.starts_with("invalid request: ") && !cause.ends_with(": "), "{cause}");
+    }
+}
+
+#[tokio::test]
 async fn the_duration_is_the_metric_latency() {
     let test = TestApp::start().await;
     let call = test.call(Operation::ListKeys);
