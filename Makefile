@@ -15,7 +15,7 @@ SEED ?= 20261125
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
-.PHONY: local local-reset token test torture bench validators deploy check-format check-lints check-dependencies \
+.PHONY: local local-reset token test torture bench bench-build validators deploy check-format check-lints check-dependencies \
 	check-advisories check-template test-in-process test-torture test-deployed test-contract
 
 local: $(BUILD)
@@ -45,6 +45,10 @@ torture:
 bench: $(BUILD)
 	cargo lambda build --release --package floor
 	cargo bench --workspace --bench bench
+
+# The build itself: from clean, and after one function was touched.
+bench-build: $(VENV)
+	@tests/benches/build.sh
 
 check-format:
 	cargo fmt --all --check
