@@ -44,7 +44,8 @@ impl<'a> Reading<'a> {
         self.refused >= MAX_VIOLATIONS
     }
 
-    /// Takes the values of fields from a list of elements, which are told apart by a label.
+    /// Takes the values of fields from a list of elements, which are told apart by a label. FHIR has no empty lists (R4,
+    /// "JSON Representation of Resources").
     pub(super) fn take_all(
         &mut self,
         nodes: &[Node<'_>],
@@ -52,6 +53,9 @@ impl<'a> Reading<'a> {
         label_name: &str,
         field_of: impl Fn(&str) -> Option<&'static str>,
     ) {
+        if nodes.is_empty() {
+            self.refuse("body", Reason::Structure, format!("{list} must not be empty"), list);
+        }
         for (index, node) in nodes.iter().enumerate() {
             let at = format!("{list}[{index}]");
             match Element::read(node, label_name).map(|element| (field_of(element.label), element)) {

@@ -30,7 +30,9 @@ pub(super) fn read(members: &[Member<'_>], expected: Expected<'_>) -> Fields {
         }
     }
     let field_of = |name: &str| FIELDS.into_iter().find(|field| *field == name);
-    reading.take_all(parameters.unwrap_or_default(), "Parameters.parameter", "name", field_of);
+    if let Some(parameters) = parameters {
+        reading.take_all(parameters, "Parameters.parameter", "name", field_of);
+    }
     reading.finish()
 }
 

@@ -86,7 +86,8 @@ mod tests {
     /// A `Basic` with a code, further members and extensions; `B` in the texts stands for the base.
     fn basic(members: &str, extensions: &str) -> String {
         let code = r#""code":{"coding":[{"system":"B/CodeSystem/resource-type","code":"api-key"}]}"#;
-        let text = format!(r#"{{"resourceType":"Basic",{members}"extension":[{extensions}],{code}}}"#);
+        let extensions = if extensions.is_empty() { String::new() } else { format!(r#""extension":[{extensions}],"#) };
+        let text = format!(r#"{{"resourceType":"Basic",{members}{extensions}{code}}}"#);
         text.replace("\"B/", &format!("\"{BASE}/"))
     }
 
@@ -226,8 +227,8 @@ mod tests {
         let foreign = basic("", "").replace("\"api-key\"", "\"patient\"");
         refused(Operation::UpdateKey, &foreign, "Basic.code", Reason::Value);
         refused(Operation::UpdateKey, r#"{"resourceType":"Basic"}"#, "Basic.code", Reason::Required);
-        let extension_text = basic("", "").replace("[]", "{}");
-        refused(Operation::UpdateKey, &extension_text, "Basic.extension", Reason::Type);
+        refused(Operation::UpdateKey, &basic(r#""extension":{},"#, ""), "Basic.extension", Reason::Type);
+        refused(Operation::UpdateKey, &basic(r#""extension":[],"#, ""), "Basic.extension", Reason::Structure);
     }
 
     #[test]
@@ -269,10 +270,11 @@ mod tests {
         }
         let unknown = parameters(NAME).replacen('{', r#"{"id":"x","#, 1);
         refused(Operation::UpdateKey, &unknown, "Parameters", Reason::Unknown);
-        let twice = parameters(NAME).replacen('{', r#"{"parameter":[],"#, 1);
+        let twice = parameters(NAME).replacen('{', r#"{"parameter":[{"name":"type","valueCode":"live"}],"#, 1);
         refused(Operation::UpdateKey, &twice, "Parameters.parameter", Reason::Structure);
         let no_list = r#"{"resourceType":"Parameters","parameter":{}}"#;
         refused(Operation::UpdateKey, no_list, "Parameters.parameter", Reason::Type);
+        refused(Operation::PauseKey, &parameters(""), "Parameters.parameter", Reason::Structure);
     }
 
     #[test]

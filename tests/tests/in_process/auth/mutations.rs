@@ -193,7 +193,8 @@ async fn no_character_of_a_token_can_be_another() {
     for token in valid_tokens() {
         assert!(accepts(&authenticator, &token).await, "{token}");
         for (at, old) in token.char_indices() {
-            // Where a segment ends, bits may differ that mean nothing (RFC 4648, section 3.5): there it is every other.
+            // One in eleven is tried in its place, but all where a segment ends: the last bits there mean nothing, and
+            // must be zero all the same (RFC 4648, section 3.5).
             let ends = token[at + 1..].is_empty() || token[at + 1..].starts_with('.') || old == '.';
             let step = if ends { 1 } else { 11 };
             for new in REPLACEMENTS.chars().skip(at % step).step_by(step).filter(|new| *new != old) {
