@@ -16,7 +16,7 @@ use crate::plan::Invalid;
 use crate::stored::Stored;
 
 /// How often a key of type `test` may be used in a day.
-pub const TEST_KEY_DAILY_LIMIT: u64 = 10;
+pub const TEST_KEY_DAILY_LIMIT: u64 = 3;
 
 /// All that is known of a run.
 #[derive(Clone, Debug)]
