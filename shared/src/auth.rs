@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -199,7 +200,7 @@ impl Authenticator {
     }
 
     async fn key_for(&self, algorithm: Algorithm, kid: Option<&str>, now: DateTime<Utc>) -> Result<PinnedKey, Error> {
-        let unknown = || Error::TokenInvalid(Cow::Owned(format!("no key for {algorithm:?} and kid {kid:?}")));
+        let unknown = || Error::TokenInvalid(Cow::Owned(format!("no key for {algorithm:?} and {}", told(kid))));
         if algorithm == Algorithm::HS256 {
             return self.secret.clone().ok_or_else(unknown);
         }
@@ -229,6 +230,15 @@ impl Authenticator {
     }
 }
 
+/// A `kid` as it is logged: nobody has been authenticated yet, and it may be any text.
+fn told(kid: Option<&str>) -> String {
+    match kid {
+        None => "no kid".to_owned(),
+        Some(kid) if kid.len() <= 44 && kid.bytes().all(|byte| byte.is_ascii_graphic()) => format!("kid {kid}"),
+        Some(_) => "a kid that is no name".to_owned(),
+    }
+}
+
 /// The key of a `kid`; without one, the only key of the algorithm.
 fn find(keys: &[PinnedKey], algorithm: Algorithm, kid: Option<&str>) -> Option<PinnedKey> {
     let mut fitting = keys
@@ -240,9 +250,14 @@ fn find(keys: &[PinnedKey], algorithm: Algorithm, kid: Option<&str>) -> Option<P
 }
 
 async fn fetch(url: &str) -> Result<Arc<[PinnedKey]>, String> {
-    let client = reqwest::Client::builder().timeout(FETCH_TIMEOUT).build().map_err(|error| error.to_string())?;
-    let response = client.get(url).send().await.and_then(reqwest::Response::error_for_status);
-    let body = response.map_err(|error| error.to_string())?.bytes().await.map_err(|error| error.to_string())?;
+    // Without redirects, which may lead to a place that is not to be trusted, and without the URL in the cause.
+    let cause = |error: reqwest::Error| error.without_url().to_string();
+    let client = reqwest::Client::builder().timeout(FETCH_TIMEOUT).redirect(reqwest::redirect::Policy::none());
+    let response = client.build().map_err(cause)?.get(url).send().await.map_err(cause)?;
+    if !response.status().is_success() {
+        return Err(format!("status {}", response.status()));
+    }
+    let body = response.bytes().await.map_err(cause)?;
     parse_key_set(&body).ok_or_else(|| "no RSA, P-256 or Ed25519 key in the answer".to_owned())
 }
 
@@ -276,7 +291,10 @@ fn pin(jwk: &Jwk) -> Option<PinnedKey> {
 }
 
 fn refused(error: &jsonwebtoken::errors::Error) -> Error {
-    Error::TokenInvalid(Cow::Owned(format!("{:?}", error.kind())))
+    // What cannot be parsed is not repeated.
+    let is_unreadable = matches!(error.kind(), ErrorKind::Json(_) | ErrorKind::Utf8(_));
+    let kind = if is_unreadable { "unreadable".to_owned() } else { format!("{:?}", error.kind()) };
+    Error::TokenInvalid(Cow::Owned(kind))
 }
 
 impl Claims {

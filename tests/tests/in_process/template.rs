@@ -90,8 +90,9 @@ fn events_are_published_and_subscribed_under_the_same_name() {
     assert_eq!(list(&pattern["source"]).iter().map(text).collect::<Vec<_>>(), [SOURCE]);
     let kinds: BTreeSet<&str> = list(&pattern["detail-type"]).iter().map(text).collect();
     assert_eq!(kinds, BTreeSet::from(["API Key Expired", "API Key Expiring"]));
-    let statements = &resources["ExpireKeysFunction"]["Properties"]["Policies"][0]["Statement"];
-    let may_publish = list(statements).iter().find(|statement| statement["Action"] == "events:PutEvents");
+    let policies = list(&resources["ExpireKeysFunction"]["Properties"]["Policies"]).iter();
+    let mut statements = policies.filter_map(|policy| policy["Statement"].as_sequence()).flatten();
+    let may_publish = statements.find(|statement| statement["Action"] == "events:PutEvents");
     let condition = &may_publish.expect("a statement")["Condition"]["StringEquals"]["events:source"];
     assert_eq!(text(condition), SOURCE);
 }
