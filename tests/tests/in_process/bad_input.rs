@@ -210,6 +210,24 @@ async fn a_body_has_at_most_16_kib_unless_it_is_a_form() {
 }
 
 #[tokio::test]
+async fn no_name_holds_a_key() {
+    let subject = Subject::start().await;
+    let test = &subject.test;
+    let key = test.key("Lab gateway").await;
+    let key = key["key"].as_str().expect("a string");
+    let before = test.contents().await;
+    for operation in [CreateKey, UpdateKey] {
+        for name in [key.to_owned(), format!("  {key}"), format!("key={key}; lab")] {
+            let body = with(operation, "name", Some(json!(name)));
+            let answer = call(test, operation).body(&body).send().await;
+            answer.assert_invalid(&["name"]);
+            assert!(!answer.text.contains(key), "{}", answer.text);
+        }
+    }
+    assert_eq!(test.contents().await.without_limits(), before.without_limits());
+}
+
+#[tokio::test]
 async fn names_have_1_to_100_characters_and_no_control_characters() {
     let subject = Subject::start().await;
     let test = &subject.test;
