@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{Credentials, Region};
 
-use crate::keys::UserId;
+use crate::lanes::Lanes;
 
 /// Where the FHIR definitions are published unless `FHIR_BASE_URL` says otherwise. It is in their text, too.
 pub const DEFAULT_FHIR_BASE_URL: &str = "https://nuxera.cloud/fhir";
@@ -114,31 +114,6 @@ pub enum Cors {
     Any,
     /// These, separated by commas.
     Origins(Vec<String>),
-}
-
-/// The API Gateway keys that the usage plans count by. Their values name lanes and are no secrets: the gateway takes them
-/// from the authorizer alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lanes {
-    /// `LANE_KEY_PREFIX`: what the values of all keys begin with.
-    pub key_prefix: String,
-    /// `LANES`: how many lanes users share.
-    pub count: NonZeroU64,
-}
-
-impl Lanes {
-    /// The value of a user's key; a user keeps it.
-    #[must_use]
-    pub fn of_user(&self, user_id: UserId) -> String {
-        // Ids are given in sequence, so this spreads users evenly.
-        format!("{}lane{}", self.key_prefix, user_id.get() % self.count)
-    }
-
-    /// The value of the key of all who do not say who they are.
-    #[must_use]
-    pub fn unauthenticated(&self) -> String {
-        format!("{}unauthenticated", self.key_prefix)
-    }
 }
 
 /// A setting that cannot be used; the function does not start.

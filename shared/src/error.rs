@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::limits::Allowance;
+use crate::allowance::Allowance;
 use crate::operation::Operation;
 
 /// Why a call was not done.
@@ -36,7 +36,7 @@ pub enum Error {
     NotFound,
     /// The change is not possible: expired is final.
     #[error("the key is expired")]
-    Expired,
+    ChangeOfExpired,
     /// The user has as many keys as the deployment allows.
     #[error("key limit reached")]
     LimitReached,
@@ -46,21 +46,9 @@ pub enum Error {
     /// No API key was presented.
     #[error("no API key")]
     KeyRequired,
-    /// The presented API key is not one of ours, or no longer.
-    #[error("API key refused: unknown")]
-    KeyUnknown,
-    /// The presented API key is paused.
-    #[error("API key refused: paused")]
-    KeyPaused,
-    /// The presented API key is expired.
-    #[error("API key refused: expired")]
-    KeyExpired,
-    /// The presented API key is over its daily limit.
-    #[error("API key refused: over its daily limit")]
-    KeyLimit {
-        /// Seconds until the day ends, in UTC.
-        retry_after: u64,
-    },
+    /// The presented API key does not work.
+    #[error("API key refused: {}", .0.reason.as_str())]
+    KeyRefused(KeyRefused),
     /// The `Idempotency-Key` belongs to a request with another body.
     #[error("Idempotency-Key was used with a different request")]
     IdempotencyMismatch,
@@ -110,16 +98,19 @@ impl Error {
             Self::TokenExpired | Self::TokenInvalid(_) => (401, "Invalid or expired JWT token"),
             Self::AccessDenied => (403, "Access denied"),
             Self::NotFound => (404, "API Key not found"),
-            Self::Expired => (409, "API Key is expired"),
+            Self::ChangeOfExpired => (409, "API Key is expired"),
             Self::LimitReached => (409, "API Key limit reached"),
             Self::NoDefault => (409, "No default API Key"),
             Self::KeyRequired => (401, "API key required"),
-            Self::KeyUnknown => (401, "Invalid API key"),
-            Self::KeyPaused => (403, "API key is paused"),
-            Self::KeyExpired => (403, "API key is expired"),
+            Self::KeyRefused(KeyRefused { reason, .. }) => match reason {
+                Refusal::Unknown => (401, "Invalid API key"),
+                Refusal::Paused => (403, "API key is paused"),
+                Refusal::Expired => (403, "API key is expired"),
+                Refusal::Limit => (429, "Rate limit exceeded"),
+            },
             Self::IdempotencyMismatch => (409, "Idempotency-Key was used with a different request"),
             Self::TooLarge { .. } => (413, "Request body too large"),
-            Self::RateLimited(_) | Self::KeyLimit { .. } => (429, "Rate limit exceeded"),
+            Self::RateLimited(_) => (429, "Rate limit exceeded"),
             Self::Failed(_) => (500, operation.failure()),
             Self::TranscriptionFailed(_) => (502, "Transcription service failed"),
             Self::Unavailable(_) => (503, "Service temporarily unavailable"),
@@ -139,14 +130,16 @@ impl Error {
             Self::TokenInvalid(_) => "token_invalid",
             Self::AccessDenied => "access_denied",
             Self::NotFound => "not_found",
-            Self::Expired => "expired",
+            Self::ChangeOfExpired => "expired",
             Self::LimitReached => "key_limit_reached",
             Self::NoDefault => "no_default",
             Self::KeyRequired => "key_required",
-            Self::KeyUnknown => "key_unknown",
-            Self::KeyPaused => "key_paused",
-            Self::KeyExpired => "key_expired",
-            Self::KeyLimit { .. } => "key_limited",
+            Self::KeyRefused(KeyRefused { reason, .. }) => match reason {
+                Refusal::Unknown => "key_unknown",
+                Refusal::Paused => "key_paused",
+                Refusal::Expired => "key_expired",
+                Refusal::Limit => "key_limited",
+            },
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::RateLimited(_) => "rate_limited",
             Self::Unavailable(_) => "unavailable",
@@ -161,7 +154,7 @@ impl Error {
     pub fn limit(&self) -> Option<&'static str> {
         if let Self::RateLimited(allowance) = self {
             Some(allowance.limit_reached())
-        } else if let Self::KeyLimit { .. } = self {
+        } else if let Self::KeyRefused(KeyRefused { reason: Refusal::Limit, .. }) = self {
             Some("test_key_uses_per_day")
         } else {
             matches!(self, Self::LimitReached).then_some("keys_per_user")
@@ -173,11 +166,52 @@ impl Error {
     pub fn retry_after(&self) -> Option<u64> {
         if let Self::RateLimited(allowance) = self {
             Some(allowance.retry_after())
-        } else if let Self::KeyLimit { retry_after } = self {
-            Some(*retry_after)
+        } else if let Self::KeyRefused(refused) = self {
+            refused.retry_after
         } else {
             matches!(self, Self::Unavailable(_)).then_some(1)
         }
+    }
+}
+
+/// Why a presented key does not work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such key, or no longer.
+    Unknown,
+    /// It is paused.
+    Paused,
+    /// It is expired.
+    Expired,
+    /// It is of type `test`, and today's uses are used up.
+    Limit,
+}
+
+impl Refusal {
+    /// The refusal's name in every format.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Paused => "paused",
+            Self::Expired => "expired",
+            Self::Limit => "limit",
+        }
+    }
+}
+
+/// The refusal of a presented key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRefused {
+    /// Why.
+    pub reason: Refusal,
+    /// Seconds until the key can work again, where a limit was reached.
+    pub retry_after: Option<u64>,
+}
+
+impl From<Refusal> for KeyRefused {
+    fn from(reason: Refusal) -> Self {
+        Self { reason, retry_after: None }
     }
 }
 

@@ -1,49 +1,36 @@
 //! The library that every endpoint of the API-key service shares.
 //!
-//! A call goes through [`http`] (request → format, caller, limit), its endpoint (a crate under `functions/`), and
-//! [`keys`] (read, decide, commit), and comes back as a [`Reply`].
+//! A call enters by [`edge`] (request → format, caller, limits), reaches its endpoint (a crate under `functions/`), which
+//! asks the [`store`] to read, decide by the rules of [`keys`], and commit, and leaves as a [`Reply`] in its [`format`].
 //!
-//! | module | what it is for |
-//! |---|---|
-//! | [`app`], [`config`], [`clock`] | the surroundings: built once per container; time, randomness, environment as values |
-//! | [`http`], [`call`], [`format`] | the way in and out: HTTP, what endpoints see of it, and JSON, HL7 v2 and FHIR |
-//! | [`gateway`] | what API Gateway hands over, made sound |
-//! | [`publish`] | the way out for documents that anybody may read |
-//! | [`auth`], [`limits`] | who is calling, and how often they may |
-//! | `requests` | requests to AWS on their way |
-//! | [`keys`], [`usage`], [`audit`], [`table`] | the keys, their use, their audit trail, and the one table all are in |
-//! | [`authorizer`] | what stands in front of the endpoints: in whose name the gateway counts a request |
-//! | [`schedule`], [`events`] | what runs by itself, and what subscribers are told |
-//! | [`operation`], [`error`] | what a call does, what can go wrong |
-//! | [`log`], [`metrics`], [`round_trips`] | what operators are told: lines, what CloudWatch counts, how often AWS is asked |
+//! | room | contents | may use |
+//! |---|---|---|
+//! | ground | [`ids`], [`clock`], [`config`], [`lanes`], [`operation`], [`allowance`], [`error`], [`admission`] | nothing else |
+//! | [`keys`] | the rules of keys: pure, given the time | ground |
+//! | [`format`] | JSON, HL7 v2 and FHIR | ground, keys |
+//! | [`store`] | DynamoDB and KMS | ground, keys |
+//! | [`telemetry`] | log lines, CloudWatch metrics, the count of calls to AWS | ground |
+//! | [`edge`] | Lambda, API Gateway, JWTs, EventBridge | all |
 
-pub mod app;
-pub mod audit;
-pub mod auth;
-pub mod authorizer;
-pub mod call;
+pub mod admission;
+pub mod allowance;
 pub mod clock;
 pub mod config;
+pub mod edge;
 pub mod error;
-pub mod events;
 pub mod format;
-pub mod gateway;
-pub mod http;
+pub mod ids;
 pub mod keys;
-pub mod limits;
-pub mod log;
-pub mod metrics;
+pub mod lanes;
 pub mod operation;
-pub mod publish;
-mod requests;
-pub mod round_trips;
-pub mod schedule;
-pub mod table;
-pub mod usage;
+pub mod store;
+pub mod telemetry;
 
-pub use self::app::App;
-pub use self::call::{Access, Call, Reply};
+pub use self::edge::app::App;
+pub use self::edge::call::{Access, Call};
+pub use self::edge::key_call::KeyCall;
+pub use self::edge::reply::Reply;
+pub use self::edge::serve::{run, run_with_key, serve, serve_with_key};
 pub use self::error::Error;
-pub use self::http::{run, serve};
 pub use self::operation::Operation;
 pub use lambda_http::Error as LambdaError;

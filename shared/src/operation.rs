@@ -1,6 +1,6 @@
-//! What a call to the API does: the name every other room knows an endpoint by.
+//! The operations of the API: one row of a table per endpoint.
 
-/// One per endpoint.
+/// One per endpoint, in the order of the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// `POST /api/apiKeys`
@@ -35,96 +35,264 @@ pub enum Operation {
     Transcribe,
 }
 
+/// The body of an operation's requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestBody {
+    /// None; a message or resource without fields is accepted.
+    None,
+    /// Fields in the request format, or nothing.
+    Optional,
+    /// Fields in the request format.
+    Required,
+    /// A form (`multipart/form-data`), whatever the request format.
+    Form,
+}
+
+/// What distinguishes an operation.
+struct Row {
+    operation: Operation,
+    /// The name of the endpoint's folder under `functions/`, also used in logs.
+    name: &'static str,
+    /// The documented text of a status 500.
+    failure: &'static str,
+    body: RequestBody,
+    /// The fields of the body, by their JSON names.
+    inputs: &'static [&'static str],
+    /// HL7 v2: the trigger event, MSH-9.2.
+    trigger_event: &'static str,
+    /// HL7 v2: whether a request must have a ZAK segment.
+    needs_zak: bool,
+    /// FHIR: whether a request may be a `Basic` resource.
+    takes_basic: bool,
+    /// The time after which the service answers by itself, in seconds. Each step of a call is bounded more narrowly; this
+    /// bounds many slow steps in a row. `template.yaml` lets Lambda give up a little later.
+    deadline_seconds: u64,
+    /// Whether the call waits for a service behind this one, so that its latency says nothing about this one.
+    waits_for_upstream: bool,
+}
+
+/// A call that answers from the table, about one key, without a body.
+const DEFAULTS: Row = Row {
+    operation: Operation::GetKey,
+    name: "",
+    failure: "",
+    body: RequestBody::None,
+    inputs: &[],
+    trigger_event: "",
+    needs_zak: true,
+    takes_basic: false,
+    deadline_seconds: 12,
+    waits_for_upstream: false,
+};
+
+const ROWS: [Row; 15] = [
+    Row {
+        operation: Operation::CreateKey,
+        name: "create-key",
+        failure: "Failed to create API Key",
+        body: RequestBody::Required,
+        inputs: &["name", "type", "status", "expiry_at"],
+        trigger_event: "Z01",
+        takes_basic: true,
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::ListKeys,
+        name: "list-keys",
+        failure: "Failed to fetch API Keys",
+        trigger_event: "Z02",
+        needs_zak: false,
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::GetKey,
+        name: "get-key",
+        failure: "Failed to fetch API Key",
+        trigger_event: "Z03",
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::UpdateKey,
+        name: "update-key",
+        failure: "Failed to update API Key",
+        body: RequestBody::Required,
+        inputs: &["name", "type", "expiry_at"],
+        trigger_event: "Z04",
+        takes_basic: true,
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::DeleteKey,
+        name: "delete-key",
+        failure: "Failed to delete API Key",
+        trigger_event: "Z05",
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::PauseKey,
+        name: "pause-key",
+        failure: "Failed to pause API Key",
+        trigger_event: "Z06",
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::ResumeKey,
+        name: "resume-key",
+        failure: "Failed to resume API Key",
+        trigger_event: "Z07",
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::SetDefault,
+        name: "set-default",
+        failure: "Failed to set default API Key",
+        body: RequestBody::Required,
+        inputs: &["id", "old_id"],
+        trigger_event: "Z08",
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::RemoveDefault,
+        name: "remove-default",
+        failure: "Failed to remove default API Key",
+        body: RequestBody::Required,
+        inputs: &["id"],
+        trigger_event: "Z09",
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::ListUserKeys,
+        name: "list-user-keys",
+        failure: "Failed to fetch API Keys",
+        trigger_event: "Z10",
+        needs_zak: false,
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::ListAudit,
+        name: "list-audit",
+        failure: "Failed to fetch API Key audit trail",
+        trigger_event: "Z13",
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::RotateKey,
+        name: "rotate-key",
+        failure: "Failed to rotate API Key",
+        body: RequestBody::Optional,
+        inputs: &["grace_period_seconds"],
+        trigger_event: "Z11",
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::GetUsage,
+        name: "get-usage",
+        failure: "Failed to fetch API Key usage",
+        trigger_event: "Z12",
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::VerifyKey,
+        name: "verify-key",
+        failure: "Failed to verify API Key",
+        body: RequestBody::Required,
+        inputs: &["key"],
+        trigger_event: "Z14",
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::Transcribe,
+        name: "transcribe",
+        failure: "Failed to transcribe",
+        body: RequestBody::Form,
+        inputs: &["audio", "userId", "speciality"],
+        trigger_event: "Z15",
+        needs_zak: false,
+        // The transcription service is waited for until 27 s are over.
+        deadline_seconds: 28,
+        waits_for_upstream: true,
+        ..DEFAULTS
+    },
+];
+
+/// The rows are in the order of the operations.
+const _: () = {
+    let mut index = 0;
+    while index < ROWS.len() {
+        assert!(ROWS[index].operation as usize == index);
+        index += 1;
+    }
+};
+
 impl Operation {
     /// Every operation, in the order of the documentation.
-    pub const ALL: [Self; 15] = [
-        Self::CreateKey,
-        Self::ListKeys,
-        Self::GetKey,
-        Self::UpdateKey,
-        Self::DeleteKey,
-        Self::PauseKey,
-        Self::ResumeKey,
-        Self::SetDefault,
-        Self::RemoveDefault,
-        Self::ListUserKeys,
-        Self::ListAudit,
-        Self::RotateKey,
-        Self::GetUsage,
-        Self::VerifyKey,
-        Self::Transcribe,
-    ];
+    pub const ALL: [Self; ROWS.len()] = {
+        let mut all = [Self::CreateKey; ROWS.len()];
+        let mut index = 0;
+        while index < ROWS.len() {
+            all[index] = ROWS[index].operation;
+            index += 1;
+        }
+        all
+    };
+
+    const fn row(self) -> &'static Row {
+        &ROWS[self as usize]
+    }
 
     /// The name of the endpoint's folder under `functions/`, also used in logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::CreateKey => "create-key",
-            Self::ListKeys => "list-keys",
-            Self::GetKey => "get-key",
-            Self::UpdateKey => "update-key",
-            Self::DeleteKey => "delete-key",
-            Self::PauseKey => "pause-key",
-            Self::ResumeKey => "resume-key",
-            Self::SetDefault => "set-default",
-            Self::RemoveDefault => "remove-default",
-            Self::ListUserKeys => "list-user-keys",
-            Self::ListAudit => "list-audit",
-            Self::RotateKey => "rotate-key",
-            Self::GetUsage => "get-usage",
-            Self::VerifyKey => "verify-key",
-            Self::Transcribe => "transcribe",
-        }
+        self.row().name
     }
 
-    /// What the client is told when the operation fails for a reason of ours (status 500).
+    /// The documented text of a failure that is the service's own (status 500).
     #[must_use]
     pub const fn failure(self) -> &'static str {
-        match self {
-            Self::CreateKey => "Failed to create API Key",
-            Self::ListKeys | Self::ListUserKeys => "Failed to fetch API Keys",
-            Self::GetKey => "Failed to fetch API Key",
-            Self::UpdateKey => "Failed to update API Key",
-            Self::DeleteKey => "Failed to delete API Key",
-            Self::PauseKey => "Failed to pause API Key",
-            Self::ResumeKey => "Failed to resume API Key",
-            Self::SetDefault => "Failed to set default API Key",
-            Self::RemoveDefault => "Failed to remove default API Key",
-            Self::ListAudit => "Failed to fetch API Key audit trail",
-            Self::RotateKey => "Failed to rotate API Key",
-            Self::GetUsage => "Failed to fetch API Key usage",
-            Self::VerifyKey => "Failed to verify API Key",
-            Self::Transcribe => "Failed to transcribe",
-        }
+        self.row().failure
     }
 
-    /// Whether a request needs a body in the request format.
+    /// The body of its requests.
     #[must_use]
-    pub const fn needs_body(self) -> bool {
-        match self {
-            Self::CreateKey | Self::UpdateKey | Self::SetDefault | Self::RemoveDefault | Self::VerifyKey => true,
-            Self::ListKeys
-            | Self::GetKey
-            | Self::DeleteKey
-            | Self::PauseKey
-            | Self::ResumeKey
-            | Self::ListUserKeys
-            | Self::ListAudit
-            | Self::RotateKey
-            | Self::GetUsage
-            | Self::Transcribe => false,
-        }
+    pub const fn body(self) -> RequestBody {
+        self.row().body
     }
 
-    /// Whether a body may say something that the path does not.
+    /// The fields of its request body, by their JSON names. The readers of formats with one shape for every operation
+    /// refuse other fields by it; JSON's leaves that to the endpoints.
     #[must_use]
-    pub const fn takes_body(self) -> bool {
-        self.needs_body() || matches!(self, Self::RotateKey)
+    pub const fn inputs(self) -> &'static [&'static str] {
+        self.row().inputs
     }
 
-    /// Whether the body is a form (`multipart/form-data`), whatever the request format.
+    /// HL7 v2: the trigger event, MSH-9.2.
     #[must_use]
-    pub const fn takes_form(self) -> bool {
-        matches!(self, Self::Transcribe)
+    pub const fn trigger_event(self) -> &'static str {
+        self.row().trigger_event
+    }
+
+    /// HL7 v2: whether a request must have a ZAK segment.
+    #[must_use]
+    pub const fn needs_zak(self) -> bool {
+        self.row().needs_zak
+    }
+
+    /// FHIR: whether a request may be a `Basic` resource.
+    #[must_use]
+    pub const fn takes_basic(self) -> bool {
+        self.row().takes_basic
+    }
+
+    /// The time after which the service answers by itself. Each step of a call is bounded more narrowly; this bounds many
+    /// slow steps in a row. `template.yaml` lets Lambda give up a little later.
+    #[must_use]
+    pub const fn deadline(self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.row().deadline_seconds)
+    }
+
+    /// Whether the call waits for a service behind this one, so that its latency says nothing about this one.
+    #[must_use]
+    pub const fn waits_for_upstream(self) -> bool {
+        self.row().waits_for_upstream
     }
 }

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use chrono::DateTime;
 use shared::clock::Timestamp;
 use shared::error::{Error, Problem, Reason, Violation};
-use shared::format::{self, Content, Context, Expected, Fields, Format, Incoming, Sender};
-use shared::keys::{KeyId, KeyName, KeyType, Status};
+use shared::format::{self, Content, Fields, Format, Incoming, ReadContext, Sender, WriteContext};
+use shared::ids::KeyId;
+use shared::keys::{KeyName, KeyType, Status};
 use shared::operation::Operation;
 
 const BASE: &str = "https://nuxera.cloud/fhir";
@@ -85,7 +86,7 @@ fn fuzz(format: Format, executions: u64) {
 fn execute(format: Format, body: &[u8], operation: Operation) -> bool {
     let has_id = !matches!(operation, Operation::CreateKey | Operation::SetDefault | Operation::RemoveDefault);
     let path_id = KeyId::new(42).filter(|_| has_id);
-    let expected = Expected { operation, path_id, fhir_base: BASE };
+    let expected = ReadContext { operation, path_id, fhir_base: BASE };
     let Incoming { sender, fields } = format::read(format, body, expected);
     let read = fields.map_err(Error::Invalid).and_then(|fields| {
         fields.read(|fields| {
@@ -118,7 +119,7 @@ fn ask(fields: &mut Fields) {
 
 fn check_answers(problem: &Problem, request_format: Format, operation: Operation, sender: Option<&Sender>) {
     let violations = problem.violations.len();
-    let about = Context {
+    let about = WriteContext {
         operation,
         request_id: "8f14e45f-ceea-467f-a83c-9b1f1f1f1f1f",
         now: DateTime::UNIX_EPOCH,

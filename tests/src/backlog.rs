@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use chrono::TimeDelta;
-use shared::keys::{EXPIRY_SHARDS, KeyId, UserId};
-use shared::table::PrimaryKey;
+use shared::ids::{KeyId, UserId};
+use shared::store::EXPIRY_SHARDS;
+use shared::store::PrimaryKey;
 
 use crate::TestApp;
 

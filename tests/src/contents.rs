@@ -6,7 +6,7 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 use shared::clock::Timestamp;
-use shared::table::{Item, Table, number};
+use shared::store::{Item, Table, number};
 
 /// All items of a table, by partition and sort key.
 #[derive(Clone, Debug, PartialEq)]

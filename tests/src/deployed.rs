@@ -73,7 +73,7 @@ impl Deployed {
     /// If there can be no HTTP client.
     #[must_use]
     pub fn sdk_config(&self) -> SdkConfig {
-        shared::app::sdk_config(AwsConfig::from_env().expect("complete")).expect("an HTTP client")
+        shared::edge::aws_clients::sdk_config(AwsConfig::from_env().expect("complete")).expect("an HTTP client")
     }
 
     /// A call without credentials, to be sent.

@@ -17,7 +17,7 @@ pub use dynoxide::Database;
 use serde_yaml_ng::Value;
 use shared::clock::Random;
 use shared::config::AwsConfig;
-use shared::table::Table;
+use shared::store::Table;
 
 use crate::calls::CallLog;
 use crate::repository;
@@ -70,7 +70,7 @@ pub async fn serve(database: Database) -> String {
 ///
 /// If the service's HTTP client cannot be made.
 pub fn sdk_config(url: &str) -> SdkConfig {
-    let sdk = shared::app::sdk_config(AwsConfig {
+    let sdk = shared::edge::aws_clients::sdk_config(AwsConfig {
         region: Region::new("eu-central-1"),
         credentials: Credentials::new("test", "test", None, None, "tests"),
         endpoint_url: Some(url.to_owned()),

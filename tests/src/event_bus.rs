@@ -8,7 +8,7 @@ use aws_sdk_eventbridge::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
-use shared::events::Publisher;
+use shared::edge::event_bus::Publisher;
 
 /// The name of the bus that test publishers publish to.
 pub const BUS_NAME: &str = "subscribers";

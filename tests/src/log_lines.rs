@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use regex::Regex;
 use serde_json::Value;
-use shared::log::Log;
+use shared::telemetry::log::Log;
 
 use crate::embedded_metrics::{self, Measurement};
 

@@ -11,9 +11,9 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::{Map, Value, json};
 use shared::clock::{Clock, Random};
 use shared::config::Config;
-use shared::keys::{DataKey, Vault};
-use shared::table::Table;
-use shared::{App, Operation, serve};
+use shared::store::Table;
+use shared::store::{DataKey, Vault};
+use shared::{App, Operation, serve, serve_with_key};
 
 use crate::calls::CallLog;
 use crate::contents::Contents;
@@ -219,7 +219,10 @@ impl TestApp {
             Operation::RotateKey => endpoint!(rotate_key),
             Operation::GetUsage => endpoint!(get_usage),
             Operation::VerifyKey => endpoint!(verify_key),
-            Operation::Transcribe => endpoint!(transcribe),
+            Operation::Transcribe => {
+                assert_eq!(transcribe::OPERATION, operation);
+                Box::pin(serve_with_key(&self.app, operation, transcribe::handle, request)).await
+            }
         }
     }
 }
@@ -444,7 +447,7 @@ impl TestCall<'_> {
     #[must_use]
     pub fn request(self) -> Request {
         let event = serde_json::from_str(&self.event.to_string()).expect("an event of API Gateway");
-        shared::gateway::sound(event).into()
+        shared::edge::gateway::sanitize(event).into()
     }
 }
 

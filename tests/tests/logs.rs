@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use shared::{Operation, metrics};
+use shared::Operation;
+use shared::telemetry::metrics;
 use tests::embedded_metrics;
 use tests::log_lines::secrets;
 use tests::repository::template_routes;

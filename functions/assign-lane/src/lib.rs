@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use shared::authorizer::{Gate, Pass, Request};
-use shared::keys::{PlainKey, UserId};
+use shared::edge::authorizer::{Gate, Pass, Request};
+use shared::ids::UserId;
+use shared::keys::PlainKey;
 
 /// Counts a request in the lane of its user, or in the one of all who do not say who they are.
 pub async fn handle(gate: Arc<Gate>, request: Request) -> Pass {

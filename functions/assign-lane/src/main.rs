@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), shared::LambdaError> {
-    shared::authorizer::run(assign_lane::handle).await
+    shared::edge::authorizer::run(assign_lane::handle).await
 }

@@ -16,8 +16,10 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// # Errors
 ///
 /// As above, if a field is wrong, or when the table or KMS fails.
-pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
+pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     let now = call.timestamp();
+    let owner = call.caller.user_id;
+    let idempotency = call.idempotency()?;
     let new = call.read(|fields| {
         let name = fields.required("name");
         let kind = fields.required("type");
@@ -27,9 +29,9 @@ pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
         Ok(NewKey { name: name?, kind: kind?, status: status?, expires_at })
     });
     let key = match new {
-        Ok(new) => app.keys.create(&call, new).await?,
+        Ok(new) => app.keys.create(&call.author, owner, idempotency.as_ref(), new).await?,
         // It may be a repeat: the expiry lay in the future when it was first made.
-        Err(error) => app.keys.made_before(&call).await?.ok_or(error)?,
+        Err(error) => app.keys.replay(owner, idempotency.as_ref(), now).await?.ok_or(error)?,
     };
     Ok(Reply::created(key))
 }

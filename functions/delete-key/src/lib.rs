@@ -13,6 +13,6 @@ pub const ACCESS: Access = Access::User;
 ///
 /// As above, or when the table fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
-    app.keys.delete(&call, call.key_id()?).await?;
+    app.keys.delete(&call.author, call.key()?).await?;
     Ok(Reply::deleted())
 }

@@ -10,12 +10,14 @@ use std::ops::Add;
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use shared::clock::Timestamp;
-use shared::events::{Event, Publisher};
-use shared::keys::{DueKey, EXPIRY_SHARDS, Journal, Left, Planned, Position, Step};
-use shared::log::{Cause, Level};
-use shared::metrics::{EXPIRIES, NOTICES, SWEEP_LAG};
-use shared::round_trips::{RoundTrips, counted};
-use shared::schedule::Run;
+use shared::edge::event_bus::Publisher;
+use shared::edge::schedule::Run;
+use shared::keys::Event;
+use shared::keys::{Author, Step};
+use shared::store::{DueKey, EXPIRY_SHARDS, Journal, Left, Planned, Position};
+use shared::telemetry::log::{Cause, Level};
+use shared::telemetry::metrics::{EXPIRIES, NOTICES, SWEEP_LAG};
+use shared::telemetry::round_trips::{RoundTrips, counted};
 use shared::{App, Error};
 
 /// How many shards of the index are walked at once.
@@ -151,7 +153,7 @@ impl Sweep {
         };
         let cause = failure.as_ref().map(Cause);
         let facts = Facts { request_id: &self.run.id, swept: *swept, cause, round_trips, aws_calls };
-        self.app.log.tell(now, level, message, &facts, &measured);
+        self.app.log.write(now, level, message, &facts, &measured);
     }
 
     /// Publishes what earlier runs did but could not tell.
@@ -164,7 +166,7 @@ impl Sweep {
                 if self.time_is_up() {
                     return Ok(());
                 }
-                if keys.claim_journal(&journal, &self.run).await? {
+                if keys.claim_journal(&journal, self.run.deadline).await? {
                     let events = keys.events_of(&journal).await?;
                     tracing::warn!(run = self.run.id, events = events.len(), "publishing what an earlier run did not");
                     self.publish(&journal, &events).await?;
@@ -234,7 +236,7 @@ impl Sweep {
         if steps.is_empty() {
             return Ok(tally + damaged);
         }
-        let journal = self.app.keys.open_journal(&steps, &self.run, self.app.clock.now()).await?;
+        let journal = self.app.keys.open_journal(&steps, self.run.deadline, self.app.clock.now()).await?;
         let mut outcomes = stream::iter(&steps).map(|step| self.take(step)).buffer_unordered(WRITES_AT_ONCE);
         let mut events = Vec::with_capacity(steps.len());
         while let Some(outcome) = outcomes.next().await {
@@ -262,7 +264,7 @@ impl Sweep {
         if self.time_is_up() {
             return Outcome::Left;
         }
-        match self.app.keys.take(planned, &self.run, self.app.clock.now()).await {
+        match self.app.keys.take(planned, &self.author()).await {
             Ok(true) => Outcome::Taken(planned.event(), planned.step()),
             Ok(false) => Outcome::Skipped,
             Err(error) => Outcome::Failed(error),
@@ -273,6 +275,11 @@ impl Sweep {
     async fn publish(&self, journal: &Journal, events: &[Event]) -> Result<(), Error> {
         self.publisher.publish(events).await?;
         self.app.keys.close_journal(journal).await
+    }
+
+    /// The sweep, as the author of what it changes now.
+    fn author(&self) -> Author {
+        Author::system(self.run.id.clone(), self.app.clock.now())
     }
 
     fn now(&self) -> Timestamp {

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), shared::LambdaError> {
-    shared::schedule::run(expire_keys::handle).await
+    shared::edge::schedule::run(expire_keys::handle).await
 }

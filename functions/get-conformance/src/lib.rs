@@ -4,8 +4,8 @@
 //! format, since a format is its subject: it answers in FHIR whatever the format headers say.
 
 use shared::config::{Config, DEFAULT_FHIR_BASE_URL};
+use shared::edge::publish::{Found, Path};
 use shared::format::Format;
-use shared::publish::{Found, Path};
 
 /// What this function is called.
 pub const NAME: &str = "get-conformance";
@@ -81,8 +81,9 @@ mod tests {
 
     use serde_json::Value;
     use shared::Operation;
-    use shared::audit::Action;
-    use shared::keys::{KeyType, Refusal, Status};
+    use shared::error::Refusal;
+    use shared::keys::Action;
+    use shared::keys::{KeyType, Status};
 
     use super::*;
 

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), shared::LambdaError> {
-    shared::publish::run(get_conformance::NAME, get_conformance::find).await
+    shared::edge::publish::run(get_conformance::NAME, get_conformance::find).await
 }

@@ -13,6 +13,6 @@ pub const ACCESS: Access = Access::User;
 ///
 /// As above, or when the table fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
-    let key = app.keys.get(&call, call.key_id()?).await?;
+    let key = app.keys.get(&call.author, call.key()?).await?;
     Ok(Reply::key(key))
 }

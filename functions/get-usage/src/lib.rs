@@ -13,6 +13,6 @@ pub const ACCESS: Access = Access::User;
 ///
 /// As above, or when the table fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
-    let usage = app.keys.usage(&call, call.key_id()?).await?;
+    let usage = app.keys.usage(call.key()?, call.timestamp()).await?;
     Ok(Reply::usage(usage))
 }

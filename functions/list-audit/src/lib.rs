@@ -13,6 +13,6 @@ pub const ACCESS: Access = Access::User;
 ///
 /// As above, if `limit` or `cursor` is wrong, or when the table fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
-    let page = app.keys.audit(&call, call.key_id()?, &call.page()?).await?;
+    let page = app.keys.audit(call.key()?, &call.page()?).await?;
     Ok(Reply::audit(page))
 }

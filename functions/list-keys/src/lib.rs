@@ -13,6 +13,6 @@ pub const ACCESS: Access = Access::User;
 ///
 /// If `limit` or `cursor` is wrong, or the table fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
-    let page = app.keys.list(&call, call.caller.user_id, &call.page()?).await?;
+    let page = app.keys.list(&call.author, call.caller.user_id, &call.page()?).await?;
     Ok(Reply::keys(page))
 }

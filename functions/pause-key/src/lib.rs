@@ -1,6 +1,6 @@
 //! `PATCH /api/apiKeys/{id}/pause`
 
-use shared::audit::Action;
+use shared::keys::Action;
 use shared::keys::Key;
 use shared::{Access, App, Call, Error, Operation, Reply};
 
@@ -15,6 +15,6 @@ pub const ACCESS: Access = Access::User;
 ///
 /// As above, or when the table fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
-    let key = app.keys.change(&call, call.key_id()?, Action::Pause, Key::pause).await?;
+    let key = app.keys.change(&call.author, call.key()?, Action::Pause, Key::pause).await?;
     Ok(Reply::key(key))
 }

@@ -12,8 +12,8 @@ pub const ACCESS: Access = Access::User;
 /// # Errors
 ///
 /// As above, if a field is wrong, or when the table fails.
-pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
+pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     let id = call.read(|fields| fields.required("id"))?;
-    let key = app.keys.remove_default(&call, id).await?;
+    let key = app.keys.remove_default(&call.author, call.own(id)).await?;
     Ok(Reply::key(key))
 }

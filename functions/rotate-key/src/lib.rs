@@ -13,9 +13,10 @@ pub const ACCESS: Access = Access::User;
 /// # Errors
 ///
 /// As above, if a field is wrong, or when the table or KMS fails.
-pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
-    let id = call.key_id()?;
+pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
+    let key = call.key()?;
+    let idempotency = call.idempotency();
     let grace = call.read(|fields| fields.optional("grace_period_seconds"))?;
-    let key = app.keys.rotate(&call, id, grace.unwrap_or_default()).await?;
-    Ok(Reply::rotated(key))
+    let rotated = app.keys.rotate(&call.author, key, idempotency?.as_ref(), grace.unwrap_or_default()).await?;
+    Ok(Reply::rotated(rotated))
 }

@@ -13,12 +13,12 @@ pub const ACCESS: Access = Access::User;
 /// # Errors
 ///
 /// As above, if a field is wrong, or when the table fails.
-pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
+pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     let (id, old_id) = call.read(|fields| {
         let id = fields.required("id");
         let old_id = fields.nullable("old_id");
         Ok((id?, old_id?.flatten()))
     })?;
-    let key = app.keys.set_default(&call, id, old_id).await?;
+    let key = app.keys.set_default(&call.author, call.own(id), old_id).await?;
     Ok(Reply::key(key))
 }

@@ -3,15 +3,13 @@
 mod recording;
 mod service;
 
-use shared::http::MAX_BINARY_BYTES;
-use shared::{Access, App, Call, Error, Operation, Reply};
+use shared::edge::reply::MAX_BINARY_BYTES;
+use shared::{App, Error, KeyCall, Operation, Reply};
 
 use crate::recording::Recording;
 
 /// What this endpoint does.
 pub const OPERATION: Operation = Operation::Transcribe;
-/// Who may call it.
-pub const ACCESS: Access = Access::Key;
 
 /// Passes a recording of the key's owner on to the transcription service, and its answer back. What is wrong with the
 /// request, or with the deployment, is found before the key is checked: only what is passed on counts as a use.
@@ -20,9 +18,9 @@ pub const ACCESS: Access = Access::Key;
 ///
 /// If the form is incomplete or too large, `userId` is not the key's owner, no service is configured, the key does not
 /// work, or the service fails or takes too long.
-pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
+pub async fn handle(app: App, call: KeyCall) -> Result<Reply, Error> {
     let recording = Recording::read(call.form(MAX_BINARY_BYTES)?)?;
-    if recording.user_id != call.caller.user_id {
+    if recording.user_id != call.claimed_user() {
         return Err(Error::AccessDenied);
     }
     let service = app.config.transcription.as_ref().ok_or(Error::Unavailable("TRANSCRIPTION_URL is not set".into()))?;

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), shared::LambdaError> {
-    shared::run(transcribe::OPERATION, transcribe::ACCESS, transcribe::handle).await
+    shared::run_with_key(transcribe::OPERATION, transcribe::handle).await
 }

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use futures_util::{FutureExt, stream};
 use multer::{Field, Multipart};
 use serde_json::Value;
-use shared::call::Form;
+use shared::edge::key_call::Form;
 use shared::error::{Error, Reason};
 use shared::format::{Fields, FromField};
-use shared::keys::UserId;
+use shared::ids::UserId;
 
 /// The form has three parts. A client that sends many more is told so without a list of them.
 const MAX_PARTS: usize = 10;

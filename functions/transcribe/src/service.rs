@@ -12,10 +12,10 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response, redirect};
 use shared::clock::Clock;
 use shared::config::TranscriptionConfig;
+use shared::edge::reply::MAX_CARRIED_BYTES;
 use shared::error::Error;
-use shared::http::MAX_CARRIED_BYTES;
-use shared::keys::KeyId;
-use shared::{Call, Reply};
+use shared::ids::KeyId;
+use shared::{KeyCall, Reply};
 
 use crate::recording::{Audio, Recording};
 
@@ -33,7 +33,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(27);
 pub(crate) async fn transcribe(
     service: &TranscriptionConfig,
     clock: &Clock,
-    call: &Call,
+    call: &KeyCall,
     key_id: KeyId,
     recording: Recording,
 ) -> Result<Reply, Error> {

@@ -1,7 +1,7 @@
 //! `PUT /api/apiKeys/{id}`
 
-use shared::audit::Action;
 use shared::error::Reason;
+use shared::keys::Action;
 use shared::keys::Update;
 use shared::{Access, App, Call, Error, Operation, Reply};
 
@@ -15,18 +15,19 @@ pub const ACCESS: Access = Access::User;
 /// # Errors
 ///
 /// As above, if a field is wrong, or when the table fails.
-pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
-    let id = call.key_id()?;
+pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
+    let key = call.key()?;
+    let now = call.timestamp();
     let update = call.read(|fields| {
         let name = fields.optional("name");
         let kind = fields.optional("type");
-        let expires_at = fields.expiry(call.timestamp());
+        let expires_at = fields.expiry(now);
         let update = Update { name: name?, kind: kind?, expires_at: expires_at? };
         if update == Update::default() {
             return Err(fields.note("body", Reason::Required, "must have at least one of name, type and expiry_at"));
         }
         Ok(update)
     })?;
-    let key = app.keys.change(&call, id, Action::Update, |key, now| key.update(&update, now)).await?;
-    Ok(Reply::key(key))
+    let updated = app.keys.change(&call.author, key, Action::Update, |key, now| key.update(&update, now)).await?;
+    Ok(Reply::key(updated))
 }

@@ -13,7 +13,7 @@ pub const ACCESS: Access = Access::Service;
 /// # Errors
 ///
 /// If `key` is missing or no string, or when the table fails.
-pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
+pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     let key: String = call.read(|fields| fields.required("key"))?;
     let now = call.timestamp();
     let checked = app.keys.check(&key, now).await?;

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Violation};
-use crate::keys::{GracePeriod, KeyId, KeyName, KeyType, PlainKey, Status};
+use crate::ids::KeyId;
+use crate::keys::{GracePeriod, KeyName, KeyType, PlainKey, Status};
 
 /// No client needs to hear of more mistakes at once; a body of thousands of unknown fields must not have an answer many
 /// times its size.

@@ -11,11 +11,10 @@ mod samples;
 use chrono::{DateTime, Utc};
 
 pub use self::fields::{Fields, FromField, Noted};
-use crate::audit::Entry;
 use crate::error::{Problem, Violation};
-use crate::keys::{KeyId, KeyPage, KeyView, Verification};
+use crate::ids::KeyId;
+use crate::keys::{AuditPage, KeyPage, KeyView, UsageView, Verification};
 use crate::operation::Operation;
-use crate::usage::UsageView;
 
 /// The formats of requests and responses, by the headers `x-request-format` and `x-response-format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,15 +67,6 @@ pub enum Content {
     Problem(Problem),
 }
 
-/// A page of audit entries, newest first.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AuditPage {
-    /// The entries.
-    pub entries: Vec<Entry>,
-    /// Where the next page starts.
-    pub next: Option<String>,
-}
-
 /// The sender of a request in a format whose responses speak to the sender (HL7 v2: MSH-3, MSH-4 and MSH-10).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sender {
@@ -90,7 +80,7 @@ pub struct Sender {
 
 /// What a body is read for.
 #[derive(Clone, Copy, Debug)]
-pub struct Expected<'a> {
+pub struct ReadContext<'a> {
     /// The operation of the route.
     pub operation: Operation,
     /// The key's id in the route's path, where it has one.
@@ -110,7 +100,7 @@ pub struct Incoming {
 
 /// What a response says besides its content.
 #[derive(Clone, Debug)]
-pub struct Context<'a> {
+pub struct WriteContext<'a> {
     /// What was asked for.
     pub operation: Operation,
     /// The id that the response carries as `x-request-id`.
@@ -131,7 +121,7 @@ pub struct Context<'a> {
 
 /// Reads a request body.
 #[must_use]
-pub fn read(format: Format, body: &[u8], expected: Expected<'_>) -> Incoming {
+pub fn read(format: Format, body: &[u8], expected: ReadContext<'_>) -> Incoming {
     match format {
         Format::Json => json::read(body),
         Format::Hl7 => hl7::read(body, expected),
@@ -150,7 +140,7 @@ pub fn sender(format: Format, body: &[u8]) -> Option<Sender> {
 
 /// Writes a response body.
 #[must_use]
-pub fn write(format: Format, content: &Content, about: &Context<'_>) -> Vec<u8> {
+pub fn write(format: Format, content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
     match format {
         Format::Json => json::write(content),
         Format::Hl7 => hl7::write(content, about),
@@ -174,25 +164,3 @@ const FIELDS: [&str; 13] = [
     "usage_count",
     "grace_period_seconds",
 ];
-
-/// The fields of an operation's request body, by their JSON names. The readers of formats with one shape for every
-/// operation refuse the others by it; JSON's leaves that to the endpoints.
-const fn inputs(operation: Operation) -> &'static [&'static str] {
-    match operation {
-        Operation::CreateKey => &["name", "type", "status", "expiry_at"],
-        Operation::UpdateKey => &["name", "type", "expiry_at"],
-        Operation::SetDefault => &["id", "old_id"],
-        Operation::RemoveDefault => &["id"],
-        Operation::RotateKey => &["grace_period_seconds"],
-        Operation::VerifyKey => &["key"],
-        Operation::Transcribe => &["audio", "userId", "speciality"],
-        Operation::ListKeys
-        | Operation::GetKey
-        | Operation::DeleteKey
-        | Operation::PauseKey
-        | Operation::ResumeKey
-        | Operation::ListUserKeys
-        | Operation::ListAudit
-        | Operation::GetUsage => &[],
-    }
-}

@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use super::{Context, Format, FromField, Incoming};
+use super::{Format, FromField, Incoming, WriteContext};
 use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Reason};
-use crate::keys::{KeyId, KeyName, KeyType, KeyView, Locator, MAX_ID, PlainKey, Prefix, ShownKey, Status, UserId};
+use crate::ids::{KeyId, Locator, MAX_ID, UserId};
+use crate::keys::{KeyName, KeyType, KeyView, PlainKey, Prefix, ShownKey, Status};
 use crate::operation::Operation;
 
 /// The key of the documentation's examples, masked.
@@ -30,8 +31,8 @@ pub(super) fn key() -> KeyView {
 }
 
 /// A response to nobody in particular.
-pub(super) fn context() -> Context<'static> {
-    Context {
+pub(super) fn context() -> WriteContext<'static> {
+    WriteContext {
         operation: Operation::GetKey,
         request_id: "8f14e45f-ceea-467f-a83c-9b1f1f1f1f1f",
         now: DateTime::from_timestamp_millis(1_772_528_400_045).expect("a time"),

@@ -1,7 +1,7 @@
 //! How a key ends by itself: notices some days before, then its end. Pure, given the time.
 
 use crate::clock::Timestamp;
-use crate::keys::{Key, Status};
+use crate::keys::key::{Key, Status};
 
 /// How many days before its end a key's owner is told of it.
 pub const NOTICE_DAYS: [u32; 3] = [30, 7, 1];

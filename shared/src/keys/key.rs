@@ -4,91 +4,13 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::audit::{Change, Changes};
 use crate::clock::Timestamp;
+use crate::ids::{KeyId, UserId};
+use crate::keys::audit::{Change, Changes};
 use crate::keys::expiry::next_due;
-use crate::keys::vault::Sealed;
-use crate::usage::Usage;
-
-/// The largest id of a user or a key: 2^53 - 1, the largest integer every JSON reader holds exactly.
-pub const MAX_ID: u64 = (1 << 53) - 1;
-
-macro_rules! id_type {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        #[serde(transparent)]
-        pub struct $name(u64);
-
-        impl $name {
-            /// An id from 1 to 2^53 - 1.
-            #[must_use]
-            pub fn new(id: u64) -> Option<Self> {
-                (1..=MAX_ID).contains(&id).then_some(Self(id))
-            }
-
-            /// Reads decimal digits without sign, space or leading zero.
-            #[must_use]
-            pub fn parse(text: &str) -> Option<Self> {
-                let canonical = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
-                canonical.then(|| text.parse().ok()).flatten().and_then(Self::new)
-            }
-
-            /// As a number.
-            #[must_use]
-            pub const fn get(self) -> u64 {
-                self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    };
-}
-
-id_type! {
-    /// Names a key in the deployment; never reused.
-    KeyId
-}
-
-id_type! {
-    /// Names a user.
-    UserId
-}
-
-/// A key's name: 1 to 100 characters, trimmed, without control characters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct KeyName(String);
-
-impl KeyName {
-    /// The longest name, in characters (Unicode scalar values).
-    pub const MAX_CHARS: usize = 100;
-
-    /// Trims and checks a name; the error says what is wrong with it.
-    ///
-    /// # Errors
-    ///
-    /// If it is empty, too long or has a control character.
-    pub fn new(name: &str) -> Result<Self, &'static str> {
-        let name = name.trim();
-        match name.chars().count() {
-            _ if name.chars().any(char::is_control) => Err("must not contain control characters"),
-            0 => Err("must not be empty"),
-            1..=Self::MAX_CHARS => Ok(Self(name.to_owned())),
-            _ => Err("must be 1 to 100 characters long"),
-        }
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+use crate::keys::name::KeyName;
+use crate::keys::secret::Sealed;
+use crate::keys::usage::Usage;
 
 /// What a key is for. The prefix of its string is `nux_test_` when it was made as `test`, else `nux_live_`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -221,6 +143,19 @@ impl GracePeriod {
 /// A change that an expired key does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyExpired;
+
+/// What a key is made from.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// Its name.
+    pub name: KeyName,
+    /// Its type, which also decides its prefix.
+    pub kind: KeyType,
+    /// Its first status.
+    pub status: Status,
+    /// When it ends; nothing for never.
+    pub expires_at: Option<Timestamp>,
+}
 
 /// What an update asks for; what is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -429,27 +364,6 @@ mod tests {
             let update = Update { name: Some(renamed.clone()), kind: Some(KeyType::Live), ..Update::default() };
             assert_eq!(key.update(&update, now), Ok(()));
             assert_eq!(key, Key { name: renamed, ..before });
-        }
-    }
-
-    #[test]
-    fn names_are_trimmed_and_bounded() {
-        let name = |text: &str| KeyName::new(text).map(|name| name.0);
-        assert_eq!(name("  Lab gateway\t").as_deref(), Ok("Lab gateway"));
-        assert_eq!(name(&"é".repeat(100)).as_deref(), Ok("é".repeat(100).as_str()));
-        assert!(name(&"é".repeat(101)).is_err());
-        assert!(name(" \u{a0}").is_err());
-        assert!(name("a\u{7}b").is_err());
-        assert!(name("a\u{85}b").is_err(), "C1 controls too");
-    }
-
-    #[test]
-    fn ids_are_canonical_positive_integers_below_2_to_the_53() {
-        let id = |text| KeyId::parse(text).map(KeyId::get);
-        assert_eq!(id("1"), Some(1));
-        assert_eq!(id("9007199254740991"), Some(MAX_ID));
-        for bad in ["0", "-1", "+1", "01", "1.0", " 1", "", "9007199254740992", "99999999999999999999", "١"] {
-            assert_eq!(id(bad), None, "{bad:?}");
         }
     }
 }

@@ -1,23 +1,27 @@
-//! API keys: the record and what may become of it, its string, its encryption, and where it is stored.
+//! The rules of API keys: pure, given the time. Nothing here knows the table, a format or HTTP.
 
-mod check;
+mod audit;
+mod author;
+mod event;
 mod expiry;
 mod idempotency;
 mod key;
-mod record;
+mod name;
+mod page;
 mod secret;
-mod store;
-mod sweep;
-mod vault;
+mod usage;
+mod verification;
 mod view;
 
-pub use self::check::{Checked, Refusal, Verification};
-pub use self::expiry::{NOTICE_DAYS, Step};
-pub use self::idempotency::Made;
-pub use self::key::{GracePeriod, Key, KeyExpired, KeyId, KeyName, KeyType, MAX_ID, Previous, Status, Update, UserId};
-pub use self::record::EXPIRY_SHARDS;
-pub use self::secret::{Locator, PlainKey, Prefix};
-pub use self::store::{Keys, NewKey};
-pub use self::sweep::{DueKey, Journal, Left, Page, Planned, Position};
-pub use self::vault::{DataKey, Sealed, Vault};
-pub use self::view::{KeyPage, KeyView, ShownKey};
+pub use self::audit::{Action, Change, Changes, Entry, format_milliseconds};
+pub use self::author::{Actor, Author, Caller, Role};
+pub use self::event::Event;
+pub use self::expiry::{NOTICE_DAYS, Step, next_due};
+pub use self::idempotency::{Idempotency, Issued, SECONDS_KEPT};
+pub use self::key::{GracePeriod, Key, KeyExpired, KeyType, NewKey, Previous, Status, Update};
+pub use self::name::KeyName;
+pub use self::page::{AuditPage, Cursor, KeyPage, PageRequest};
+pub use self::secret::{PlainKey, Prefix, Sealed};
+pub use self::usage::{DAYS_SHOWN, DailyUsage, Day, Usage, UsageView};
+pub use self::verification::{Checked, Verification};
+pub use self::view::{KeyView, ShownKey};

@@ -14,7 +14,8 @@ use std::fmt;
 use aws_lc_rs::digest;
 
 use crate::clock::Random;
-use crate::keys::{KeyId, KeyType, UserId};
+use crate::ids::{KeyId, Locator, UserId};
+use crate::keys::key::KeyType;
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const ID_DIGITS: usize = 9;
@@ -56,15 +57,6 @@ impl Prefix {
 /// through [`PlainKey::reveal`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct PlainKey(String);
-
-/// Where a key's record is, as the key itself says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Locator {
-    /// Whose key it claims to be.
-    pub user_id: UserId,
-    /// Which key it claims to be.
-    pub key_id: KeyId,
-}
 
 impl PlainKey {
     /// Makes a new key string.
@@ -128,14 +120,14 @@ impl PlainKey {
 
     /// What is encrypted: the prefix's kind and the secret; the rest follows from the record.
     #[must_use]
-    pub(super) fn secret_part(&self) -> String {
+    pub(crate) fn secret_part(&self) -> String {
         let kind = &self.0["nux_".len()..="nux_".len()];
         format!("{kind}{}", &self.0[PREFIX_LEN + 2 * ID_DIGITS..KEY_LEN - CHECKSUM_DIGITS])
     }
 
     /// The key again, from what was encrypted.
     #[must_use]
-    pub(super) fn from_secret_part(part: &str, locator: Locator) -> Option<Self> {
+    pub(crate) fn from_secret_part(part: &str, locator: Locator) -> Option<Self> {
         let prefix = [Prefix::Live, Prefix::Test].into_iter().find(|prefix| prefix.as_str()[4..5] == part[..1])?;
         (part.len() == 1 + SECRET_DIGITS).then(|| Self::assemble(prefix, locator, &part[1..]))
     }
@@ -144,6 +136,23 @@ impl PlainKey {
 impl fmt::Debug for PlainKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PlainKey(redacted)")
+    }
+}
+
+/// A key string as stored: a hash to check by, and a ciphertext to show it from.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// SHA-256 of the whole key string.
+    pub hash: [u8; 32],
+    /// The version of the data key.
+    pub data_key: u32,
+    /// Nonce, ciphertext and tag.
+    pub ciphertext: Vec<u8>,
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed(data key {})", self.data_key)
     }
 }
 
@@ -186,7 +195,7 @@ mod tests {
     use proptest::test_runner::{RngAlgorithm, TestRng};
 
     use super::*;
-    use crate::keys::MAX_ID;
+    use crate::ids::MAX_ID;
 
     fn locator() -> impl Strategy<Value = Locator> {
         let id = || prop_oneof![4 => 1..=MAX_ID, 1 => 1..100_u64, 1 => Just(1), 1 => Just(MAX_ID)];

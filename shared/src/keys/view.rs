@@ -3,8 +3,11 @@
 use serde::{Serialize, Serializer};
 
 use crate::clock::Timestamp;
-use crate::keys::{Key, KeyId, KeyName, KeyType, PlainKey, Status, UserId};
-use crate::usage::Usage;
+use crate::ids::{KeyId, UserId};
+use crate::keys::key::{Key, KeyType, Status};
+use crate::keys::name::KeyName;
+use crate::keys::secret::PlainKey;
+use crate::keys::usage::Usage;
 
 /// The key object of the documentation, in its order, and what is known of its use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -93,15 +96,4 @@ impl Serialize for ShownKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
-}
-
-/// A page of a user's keys, oldest first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPage {
-    /// The keys.
-    pub keys: Vec<KeyView>,
-    /// How many keys the user has in all.
-    pub total: u64,
-    /// Where the next page starts.
-    pub next: Option<String>,
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde_json::json;
 use shared::clock::Timestamp;
-use shared::keys::{Checked, KeyId, UserId};
-use shared::table::{Item, PrimaryKey};
-use shared::usage::Day;
+use shared::ids::{KeyId, UserId};
+use shared::keys::Checked;
+use shared::keys::Day;
+use shared::store::{Item, PrimaryKey};
 use tests::TestApp;
 
 use crate::report::{Comparison, Report, table};

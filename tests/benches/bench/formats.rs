@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use shared::Operation;
 use shared::clock::{Random, Timestamp};
-use shared::format::{Content, Context, Format, write};
-use shared::keys::{KeyId, KeyName, KeyPage, KeyType, KeyView, Locator, PlainKey, Prefix, ShownKey, Status, UserId};
+use shared::format::{Content, Format, WriteContext, write};
+use shared::ids::{KeyId, Locator, UserId};
+use shared::keys::{KeyName, KeyPage, KeyType, KeyView, PlainKey, Prefix, ShownKey, Status};
 
 use crate::report::{Comparison, Report, table};
 use crate::stopwatch::{median, milliseconds, start};
@@ -39,7 +40,7 @@ pub fn measure(report: &mut Report) {
 }
 
 fn time_of(format: Format, content: &Content, rounds: usize) -> Duration {
-    let about = Context {
+    let about = WriteContext {
         operation: Operation::ListKeys,
         request_id: "8f14e45f-ceea-467f-a83c-9b1f1f1f1f1f",
         now: time("2026-03-03T09:00:00Z").time(),

@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use serde_json::{Map, Value, json, value::RawValue};
 use shared::Operation;
-use shared::schedule::Run;
+use shared::edge::schedule::Run;
 use tests::calls::SentCall;
 use tests::event_bus::EventBus;
 use tests::fault_proxy::FaultProxy;

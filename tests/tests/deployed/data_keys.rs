@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Method;
 use serde_json::json;
-use shared::table::Table;
+use shared::store::Table;
 use tests::calls::CallLog;
 use tests::deployed::Deployed;
 use tests::{Contents, engine};

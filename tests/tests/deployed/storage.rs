@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::table::Table;
+use shared::store::Table;
 use tests::calls::CallLog;
 use tests::deployed::Deployed;
 use tests::{Contents, engine};

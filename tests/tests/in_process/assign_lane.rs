@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use shared::authorizer::Gate;
 use shared::clock::Clock;
 use shared::config::Config;
+use shared::edge::authorizer::Gate;
 use tests::{repository, tokens};
 
 const UNAUTHENTICATED: &str = "nuxera8b7d4a4d2eaaunauthenticated";

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use shared::Operation;
+use shared::operation::RequestBody;
 use tests::{Contents, TestApp, TestCall, tokens};
 
 use Operation::{
@@ -37,7 +38,7 @@ const WITH_BODY: [Operation; 5] = [CreateKey, UpdateKey, SetDefault, RemoveDefau
 
 /// The operations whose bodies, if they have one, are fields and no form.
 fn of_fields() -> impl Iterator<Item = Operation> {
-    Operation::ALL.into_iter().filter(|operation| !operation.takes_form())
+    Operation::ALL.into_iter().filter(|operation| operation.body() != RequestBody::Form)
 }
 
 /// An app whose table must stay as it is.
@@ -512,7 +513,7 @@ async fn ids_in_the_path_are_canonical() {
     for operation in [GetKey, UpdateKey, DeleteKey, PauseKey, ResumeKey, ListAudit, RotateKey, GetUsage] {
         for id in NOT_AN_ID {
             let call = test.call(operation).id(id);
-            let call = if operation.takes_body() { call.json(&right_body(operation)) } else { call };
+            let call = if operation.body() == RequestBody::None { call } else { call.json(&right_body(operation)) };
             subject.refuses(call, &["id"], &format!("{operation:?} {id:?}")).await;
         }
         subject.assert_untouched().await;
@@ -614,7 +615,7 @@ async fn formats_are_named_in_any_case() {
 
 #[tokio::test]
 async fn a_body_that_says_nothing_is_welcome_where_none_is_needed() {
-    for operation in of_fields().filter(|operation| !operation.needs_body()) {
+    for operation in of_fields().filter(|operation| operation.body() != RequestBody::Required) {
         let test = start().await;
         for body in ["", "{}", " {\n} "] {
             let answer = call(&test, operation).body(body).send().await;

@@ -13,9 +13,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use shared::clock::{Clock, Random, Timestamp};
-use shared::keys::{Checked, DataKey, Vault};
-use shared::table::{Item, PrimaryKey, Table};
-use shared::usage::Day;
+use shared::keys::Checked;
+use shared::keys::Day;
+use shared::store::{DataKey, Vault};
+use shared::store::{Item, PrimaryKey, Table};
 use shared::{App, Operation};
 use tests::engine::{self, Engine};
 use tests::test_app::START;
@@ -134,10 +135,10 @@ async fn a_use_of_the_largest_key_there_can_be_costs_one_write_unit() {
     }
 }
 
-fn user() -> shared::keys::UserId {
-    shared::keys::UserId::new(MAX_ID).expect("an id")
+fn user() -> shared::ids::UserId {
+    shared::ids::UserId::new(MAX_ID).expect("an id")
 }
 
-fn key() -> shared::keys::KeyId {
-    shared::keys::KeyId::new(MAX_ID).expect("an id")
+fn key() -> shared::ids::KeyId {
+    shared::ids::KeyId::new(MAX_ID).expect("an id")
 }

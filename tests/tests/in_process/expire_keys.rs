@@ -8,9 +8,9 @@ use expire_keys::Swept;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::clock::{Clock, Random};
-use shared::keys::Vault;
-use shared::metrics::SWEEP_LAG;
-use shared::schedule::Run;
+use shared::edge::schedule::Run;
+use shared::store::Vault;
+use shared::telemetry::metrics::SWEEP_LAG;
 use shared::{App, Error, Operation};
 use tests::engine::Engine;
 use tests::event_bus::{BusAnswer, EventBus};
@@ -271,9 +271,9 @@ async fn events_that_the_bus_refuses_for_the_moment_are_offered_again() {
 async fn a_damaged_record_is_in_nobodys_way() {
     let (test, bus) = (TestApp::start().await, EventBus::default());
     let ids = join_all((0..3).map(|_| key_for(&test, TimeDelta::seconds(2)))).await;
-    let key = shared::table::PrimaryKey::key(
-        shared::keys::UserId::new(7).expect("an id"),
-        shared::keys::KeyId::new(ids[0]).expect("an id"),
+    let key = shared::store::PrimaryKey::key(
+        shared::ids::UserId::new(7).expect("an id"),
+        shared::ids::KeyId::new(ids[0]).expect("an id"),
     );
     let table = &test.app.table;
     let update = table.client().update_item().table_name(table.name()).set_key(Some(key.into()));

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared::http::deadline;
 use shared::{Access, Operation, serve};
 use tests::contents::integer;
 use tests::engine::Engine;
@@ -385,7 +384,7 @@ async fn a_call_that_never_ends_is_503_before_lambda_gives_up() {
             &template["Resources"][function]["Properties"]
         };
         let lambda = Duration::from_secs(settings["Timeout"].as_u64().expect("a time-out"));
-        assert!(deadline(operation) < lambda, "{function}");
+        assert!(operation.deadline() < lambda, "{function}");
     }
 
     let test = TestApp::start().await;
@@ -395,7 +394,7 @@ async fn a_call_that_never_ends_is_503_before_lambda_gives_up() {
         Operation::GetKey,
         Access::User,
         async |_, call| {
-            call.admission.granted().await.expect("within the limits");
+            call.author.admission.granted().await.expect("within the limits");
             // From here on there is nothing but time to wait for, so it passes at once.
             tokio::time::pause();
             std::future::pending().await

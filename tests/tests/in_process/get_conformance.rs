@@ -5,7 +5,7 @@ use lambda_http::Response;
 use serde_json::{Value, json};
 use shared::clock::{Clock, Random};
 use shared::config::Config;
-use shared::publish::Publisher;
+use shared::edge::publish::DocumentServer;
 use tests::{LogLines, repository, validators};
 
 /// Serves the event, for the path of a definition or, without one, for the metadata.
@@ -29,13 +29,13 @@ fn get(definition: Option<(&str, &str)>, settings: &[(&str, &str)], headers: &[(
         setting.map(|(_, value)| (*value).to_owned())
     });
     let log = LogLines::default();
-    let publisher = Publisher {
+    let server = DocumentServer {
         config: config.expect("settings"),
         clock: Clock::new(|| DateTime::UNIX_EPOCH),
         random: Random::new(|bytes| bytes.fill(0)),
         log: log.log(),
     };
-    let response = publisher.serve(get_conformance::NAME, get_conformance::find, &request);
+    let response = server.serve(get_conformance::NAME, get_conformance::find, &request);
     let (line, _) = log.take_one();
     assert_eq!((&line["operation"], &line["route"]), (&"get-conformance".into(), &format!("GET {resource}").into()));
     let reason = if response.status() == 404 { "not_found".into() } else { Value::Null };

@@ -18,6 +18,7 @@ mod hostile_headers;
 mod idempotency;
 mod isolation;
 mod key_reveal;
+mod layers;
 mod list_audit;
 mod list_keys;
 mod list_user_keys;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use regex::Regex;
 use serde_json::Value as Json;
 use serde_yaml_ng::{Mapping, Value};
-use shared::metrics::{self, NAMESPACE};
+use shared::telemetry::metrics::{self, NAMESPACE};
 use tests::repository;
 
 /// A metric's name and the names of its dimensions.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::metrics::{self, NAMESPACE};
+use shared::telemetry::metrics::{self, NAMESPACE};
 use shared::{Access, Operation, serve};
 use tests::embedded_metrics::Measurement;
 use tests::engine::Engine;
@@ -255,7 +255,8 @@ async fn a_sweep_is_told_of_in_one_line() {
     let (test, bus) = (TestApp::start().await, EventBus::default());
     backlog::fill(&test, 3, 2, 1, chrono::TimeDelta::zero()).await;
     test.log.forget();
-    let run = shared::schedule::Run { id: "run".to_owned(), deadline: test.now() + chrono::TimeDelta::seconds(60) };
+    let run =
+        shared::edge::schedule::Run { id: "run".to_owned(), deadline: test.now() + chrono::TimeDelta::seconds(60) };
     expire_keys::handle(test.app.clone(), bus.publisher(), run).await.expect("no failure");
     let (mut line, measured) = test.log.take_one();
     let sums = [("Expiries", "3"), ("Notices", "0"), ("SweepLag", "0")];
@@ -288,5 +289,5 @@ fn metrics_of_one_name_differ_in_their_dimensions_alone() {
 async fn a_secret_in_a_line_is_found() {
     let log = LogLines::default().log();
     let cause = json!({"cause": format!("nux_live_{} is paused", "0".repeat(56))});
-    log.tell(chrono::DateTime::UNIX_EPOCH, shared::log::Level::INFO, "done", &cause, &[]);
+    log.write(chrono::DateTime::UNIX_EPOCH, shared::telemetry::log::Level::INFO, "done", &cause, &[]);
 }

@@ -3,8 +3,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 use shared::Operation;
-use shared::keys::UserId;
-use shared::table::{Item, PrimaryKey};
+use shared::ids::UserId;
+use shared::store::{Item, PrimaryKey};
 use tests::{Answer, TestApp, TestCall, tokens};
 
 /// Hours from 1970 to the hour in which tests begin.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_yaml_ng::Value;
-use shared::error::Reason;
+use shared::error::{Reason, Refusal};
 use shared::{Error, Operation};
 use tests::repository::{self, Routes, route, template_routes};
 
@@ -97,14 +97,14 @@ fn every_error() -> Vec<Error> {
         Error::TokenInvalid("x".into()),
         Error::AccessDenied,
         Error::NotFound,
-        Error::Expired,
+        Error::ChangeOfExpired,
         Error::LimitReached,
         Error::NoDefault,
         Error::KeyRequired,
-        Error::KeyUnknown,
-        Error::KeyPaused,
-        Error::KeyExpired,
-        Error::KeyLimit { retry_after: 1 },
+        Error::KeyRefused(Refusal::Unknown.into()),
+        Error::KeyRefused(Refusal::Paused.into()),
+        Error::KeyRefused(Refusal::Expired.into()),
+        Error::KeyRefused(Refusal::Limit.into()),
         Error::IdempotencyMismatch,
         Error::TranscriptionFailed("x".into()),
         Error::TranscriptionTimedOut,
@@ -113,7 +113,7 @@ fn every_error() -> Vec<Error> {
     ];
     for error in &errors {
         match error {
-            // Only a limit can make one of these; its text is that of `KeyLimit`.
+            // Only a limit can make one of these; its text is that of `Refusal::Limit`.
             Error::RateLimited(_) => unreachable!("not in the list"),
             Error::Invalid(_)
             | Error::TooLarge { .. }
@@ -122,14 +122,11 @@ fn every_error() -> Vec<Error> {
             | Error::TokenInvalid(_)
             | Error::AccessDenied
             | Error::NotFound
-            | Error::Expired
+            | Error::ChangeOfExpired
             | Error::LimitReached
             | Error::NoDefault
             | Error::KeyRequired
-            | Error::KeyUnknown
-            | Error::KeyPaused
-            | Error::KeyExpired
-            | Error::KeyLimit { .. }
+            | Error::KeyRefused(_)
             | Error::IdempotencyMismatch
             | Error::TranscriptionFailed(_)
             | Error::TranscriptionTimedOut

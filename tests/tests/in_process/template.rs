@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_yaml_ng::Value;
-use shared::config::Lanes;
-use shared::events::SOURCE;
-use shared::keys::UserId;
+use shared::edge::event_bus::SOURCE;
+use shared::ids::UserId;
+use shared::lanes::Lanes;
 use tests::repository;
 
 /// Plan, keys, authorizer and API of the outer wall.

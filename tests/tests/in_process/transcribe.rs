@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use shared::Operation;
-use shared::http::MAX_BINARY_BYTES;
+use shared::edge::reply::MAX_BINARY_BYTES;
 use shared::keys::PlainKey;
 use tests::stub::{Script, Stub};
 use tests::test_app::TestCall;

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use shared::Operation;
 use shared::clock::Random;
-use shared::keys::{KeyId, Locator, PlainKey, Prefix, UserId};
+use shared::ids::{KeyId, Locator, UserId};
+use shared::keys::{PlainKey, Prefix};
 use tests::engine::Engine;
 use tests::fault_proxy::{Fault, FaultProxy};
 use tests::{TestApp, TestCall, tokens};

@@ -332,7 +332,7 @@ fn uses(evidence: &Evidence, verdict: &mut Verdict) {
     }
     for (user, id, day) in over_limit {
         if let Some(record) = evidence.stored.keys.get(&(user, id)) {
-            let name = shared::usage::Day::of(shared::clock::Timestamp::from_seconds(day * 86_400).expect("a time"))
+            let name = shared::keys::Day::of(shared::clock::Timestamp::from_seconds(day * 86_400).expect("a time"))
                 .attribute();
             let count = record.days.get(&name).copied().unwrap_or(0);
             verdict.check("a test key is refused when it is used up", count >= TEST_KEY_DAILY_LIMIT, || {

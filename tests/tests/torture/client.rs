@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
 use shared::Operation;
 use shared::config::{Config, RateLimits};
-use shared::schedule::Run;
+use shared::edge::schedule::Run;
 use tests::event_bus::{BusAnswer, EventBus};
 use tests::fault_proxy::{FaultProxy, Update};
 use tests::test_app::TestCall;

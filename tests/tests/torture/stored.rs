@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
-use shared::table::{Item, number};
+use shared::store::{Item, number};
 use tests::Contents;
 use tests::contents::{integer, text};
 

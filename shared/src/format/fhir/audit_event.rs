@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::resource::{Coding, Concept, Reference, Urls, instant, user_text};
-use crate::audit::{Action, Actor, Entry};
 use crate::format::digits::decimal;
+use crate::keys::{Action, Actor, Entry};
 
 const EVENT_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-event-type";
 const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";

@@ -4,12 +4,12 @@ use super::element::{Reading, field_of_extension, is_profile};
 use super::node::{Member, Node};
 use super::{API_KEY, EXTENSIONS};
 use crate::error::Reason;
-use crate::format::{Expected, Fields};
-use crate::keys::KeyId;
+use crate::format::{Fields, ReadContext};
+use crate::ids::KeyId;
 
 /// Reads the members of the resource. What only the server sets is refused rather than ignored: a client that sends
 /// back what it read would believe that it took effect.
-pub(super) fn read(members: &[Member<'_>], expected: Expected<'_>) -> Fields {
+pub(super) fn read(members: &[Member<'_>], expected: ReadContext<'_>) -> Fields {
     let mut reading = Reading::new(expected, place);
     let mut seen: Vec<&str> = Vec::new();
     for (name, node) in members {

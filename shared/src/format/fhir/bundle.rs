@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::format::Context;
+use crate::format::WriteContext;
 
 /// A list of resources.
 #[derive(Serialize)]
@@ -39,7 +39,11 @@ struct Search {
 
 impl<'a, T> Bundle<'a, T> {
     /// A page of matches with their absolute URLs; `total` counts all pages, where that is known.
-    pub(super) fn new(total: Option<u64>, matches: impl Iterator<Item = (String, T)>, about: &Context<'a>) -> Self {
+    pub(super) fn new(
+        total: Option<u64>,
+        matches: impl Iterator<Item = (String, T)>,
+        about: &WriteContext<'a>,
+    ) -> Self {
         let pages = [("self", Some(about.self_url)), ("next", about.next_url)];
         let link = pages.into_iter().filter_map(|(relation, url)| Some(Link { relation, url: url? }));
         let entry = matches.map(|(full_url, resource)| Entry { full_url, resource, search: Search { mode: "match" } });

@@ -7,14 +7,14 @@ use super::API_KEY;
 use super::node::{Member, Node};
 use crate::error::{Reason, Violation};
 use crate::format::fields::MAX_VIOLATIONS;
-use crate::format::{Expected, Fields, inputs};
-use crate::keys::KeyId;
+use crate::format::{Fields, ReadContext};
+use crate::ids::KeyId;
 
 const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 
 /// A request on the way to its fields.
 pub(super) struct Reading<'a> {
-    pub(super) expected: Expected<'a>,
+    pub(super) expected: ReadContext<'a>,
     fields: Fields,
     refused: usize,
     /// The inputs that were there, also those that could not be read.
@@ -23,7 +23,7 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(expected: Expected<'a>, place: fn(&str) -> String) -> Self {
+    pub(super) fn new(expected: ReadContext<'a>, place: fn(&str) -> String) -> Self {
         let fields = Fields::placed(place);
         Self { expected, fields, refused: 0, seen: Vec::new(), place }
     }
@@ -73,7 +73,7 @@ impl<'a> Reading<'a> {
     }
 
     fn take(&mut self, field: &'static str, element: &Element<'_, '_>, at: &str) {
-        let Some(field) = inputs(self.expected.operation).iter().find(|input| **input == field) else {
+        let Some(field) = self.expected.operation.inputs().iter().find(|input| **input == field) else {
             return self.refuse_field(field, at);
         };
         if self.seen.contains(field) {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::resource::Concept;
 use crate::error::{Problem, Reason, Violation};
-use crate::format::{Context, Format, inputs};
+use crate::format::{Format, WriteContext};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -31,7 +31,7 @@ impl<'a> OperationOutcome<'a> {
     }
 
     /// One issue for every violation, or one for the whole.
-    pub(super) fn problem(problem: &'a Problem, about: &Context<'_>) -> Self {
+    pub(super) fn problem(problem: &'a Problem, about: &WriteContext<'_>) -> Self {
         let Problem { status, text, violations } = problem;
         if violations.is_empty() {
             let severity = if *status == 500 { "fatal" } else { "error" };
@@ -89,9 +89,9 @@ fn of_status(status: u16, text: &str) -> &'static str {
 
 /// `diagnostics` and `expression`: what is wrong, and where. `expression` takes `FHIRPath`, which can speak of the
 /// elements of JSON too, and `http.` with a name for what is not in the body. A place in an HL7 message is words.
-fn place(violation: &Violation, about: &Context<'_>) -> (Option<String>, Option<[String; 1]>) {
+fn place(violation: &Violation, about: &WriteContext<'_>) -> (Option<String>, Option<[String; 1]>) {
     let Violation { field, message, reason, at } = violation;
-    let in_body = *reason == Reason::Unknown || inputs(about.operation).contains(&&**field);
+    let in_body = *reason == Reason::Unknown || about.operation.inputs().contains(&&**field);
     let expression = match (about.request_format, at) {
         (Format::Hl7, Some(at)) => return (Some(format!("{message} ({at})")), None),
         (_, Some(at)) => Some(at.clone()),

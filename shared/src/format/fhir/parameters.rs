@@ -3,10 +3,10 @@
 use super::element::Reading;
 use super::node::Member;
 use crate::error::Reason;
-use crate::format::{Expected, FIELDS, Fields};
+use crate::format::{FIELDS, Fields, ReadContext};
 
 /// Reads the members of the resource.
-pub(super) fn read(members: &[Member<'_>], expected: Expected<'_>) -> Fields {
+pub(super) fn read(members: &[Member<'_>], expected: ReadContext<'_>) -> Fields {
     let mut reading = Reading::new(expected, place);
     let mut parameters = None;
     for (name, node) in members {

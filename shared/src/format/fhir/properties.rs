@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::{read, write};
 use crate::clock::Timestamp;
 use crate::format::samples::{cases, context, key_view, name, shown, values};
-use crate::format::{Content, Expected};
-use crate::keys::{KeyId, KeyName, KeyPage, KeyType, KeyView, Status, UserId};
+use crate::format::{Content, ReadContext};
+use crate::ids::{KeyId, UserId};
+use crate::keys::{KeyName, KeyPage, KeyType, KeyView, Status};
 use crate::operation::Operation;
 
 const BASE: &str = "https://nuxera.cloud/fhir";
@@ -42,8 +43,8 @@ fn key(basic: &Value) -> Option<KeyView> {
     })
 }
 
-fn expected() -> Expected<'static> {
-    Expected { operation: Operation::CreateKey, path_id: None, fhir_base: BASE }
+fn expected() -> ReadContext<'static> {
+    ReadContext { operation: Operation::CreateKey, path_id: None, fhir_base: BASE }
 }
 
 proptest! {

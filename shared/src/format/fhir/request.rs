@@ -3,22 +3,21 @@
 use super::node::{Member, Node};
 use super::{basic, parameters};
 use crate::error::{Reason, Violation};
-use crate::format::{Expected, Fields, Incoming};
-use crate::operation::Operation;
+use crate::format::{Fields, Incoming, ReadContext};
 
 /// Reads a request.
-pub(in crate::format) fn read(body: &[u8], expected: Expected<'_>) -> Incoming {
+pub(in crate::format) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
     Incoming { sender: None, fields: read_resource(body, expected) }
 }
 
-fn read_resource(body: &[u8], expected: Expected<'_>) -> Result<Fields, Vec<Violation>> {
+fn read_resource(body: &[u8], expected: ReadContext<'_>) -> Result<Fields, Vec<Violation>> {
     let node = serde_json::from_slice::<Node<'_>>(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let message =
             format!("body must be a FHIR resource in JSON: it cannot be parsed at line {line}, column {column}");
         vec![Violation::new("body", Reason::Structure, message)]
     })?;
-    let takes_basic = takes_basic(expected.operation);
+    let takes_basic = expected.operation.takes_basic();
     let members = node.object().unwrap_or_default();
     match resource_type(members) {
         Some("Parameters") => Ok(parameters::read(members, expected)),
@@ -28,26 +27,6 @@ fn read_resource(body: &[u8], expected: Expected<'_>) -> Result<Fields, Vec<Viol
             let message = format!("body must be {kinds}, with one resourceType");
             Err(vec![Violation::new("body", Reason::Structure, message).at("Resource")])
         }
-    }
-}
-
-/// Keys are sent where they are made or changed.
-const fn takes_basic(operation: Operation) -> bool {
-    match operation {
-        Operation::CreateKey | Operation::UpdateKey => true,
-        Operation::ListKeys
-        | Operation::GetKey
-        | Operation::DeleteKey
-        | Operation::PauseKey
-        | Operation::ResumeKey
-        | Operation::SetDefault
-        | Operation::RemoveDefault
-        | Operation::ListUserKeys
-        | Operation::ListAudit
-        | Operation::RotateKey
-        | Operation::GetUsage
-        | Operation::VerifyKey
-        | Operation::Transcribe => false,
     }
 }
 
@@ -64,14 +43,16 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::format::samples::values;
-    use crate::keys::{KeyId, KeyName, KeyType, Status};
+    use crate::ids::KeyId;
+    use crate::keys::{KeyName, KeyType, Status};
+    use crate::operation::Operation;
 
     const BASE: &str = "https://nuxera.cloud/fhir";
     const NOT_APPLICABLE: &str = r#"{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"not-applicable"}]}"#;
 
-    fn expected(operation: Operation) -> Expected<'static> {
+    fn expected(operation: Operation) -> ReadContext<'static> {
         let path_id = if operation == Operation::UpdateKey { KeyId::new(42) } else { None };
-        Expected { operation, path_id, fhir_base: BASE }
+        ReadContext { operation, path_id, fhir_base: BASE }
     }
 
     /// The values of the named fields, or the places and reasons of what is wrong.

@@ -8,7 +8,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{API_KEY, EXTENSIONS};
 use crate::clock::Timestamp;
 use crate::format::digits::{decimal, push_padded};
-use crate::keys::{KeyView, UserId};
+use crate::ids::UserId;
+use crate::keys::KeyView;
 
 /// The URLs of our definitions, and what holds for every key, put together once for a response. They are most of a
 /// list of keys, and as JSON already they are copied rather than looked through for what has to be escaped.

@@ -7,14 +7,14 @@ use super::bundle::Bundle;
 use super::outcome::OperationOutcome;
 use super::resource::{ApiKey, Urls};
 use super::result::Parameters;
-use crate::format::{Content, Context};
+use crate::format::{Content, WriteContext};
 
 /// About what an entry of a list takes with the usual base: one allocation for a list.
 const KEY_BYTES: usize = 1_664;
 const OUTCOME_BYTES: usize = 256;
 
 /// Writes a response.
-pub(in crate::format) fn write(content: &Content, about: &Context<'_>) -> Vec<u8> {
+pub(in crate::format) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
     let base = about.fhir_base;
     match content {
         Content::Key(view) => to_json(&ApiKey { view, urls: &Urls::new(base) }, KEY_BYTES),
@@ -49,15 +49,16 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::audit::{Action, Actor, Change, Entry};
-    use crate::auth::Role;
     use crate::error::{Problem, Reason, Violation};
     use crate::format::samples::{context, key};
     use crate::format::{AuditPage, Format};
-    use crate::keys::{KeyId, KeyPage, KeyView, UserId};
+    use crate::ids::{KeyId, UserId};
+    use crate::keys::Role;
+    use crate::keys::{Action, Actor, Change, Entry};
+    use crate::keys::{KeyPage, KeyView};
     use crate::operation::Operation;
 
-    fn json_of(content: &Content, about: &Context<'_>) -> Value {
+    fn json_of(content: &Content, about: &WriteContext<'_>) -> Value {
         serde_json::from_slice(&write(content, about)).expect("JSON")
     }
 
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn a_list_is_a_searchset() {
         let page = KeyPage { keys: vec![key()], total: 2, next: Some("x".to_owned()) };
-        let about = Context { next_url: Some("https://api.nuxera.cloud/api/apiKeys?cursor=x"), ..context() };
+        let about = WriteContext { next_url: Some("https://api.nuxera.cloud/api/apiKeys?cursor=x"), ..context() };
         let bundle = json_of(&Content::Keys(page), &about);
         let resource = json_of(&Content::Key(Box::new(key())), &context());
         let expected = json!({
@@ -153,7 +154,7 @@ mod tests {
     /// The code, diagnostics and expression of one violation.
     fn issue(violation: Violation, operation: Operation, request_format: Format) -> Value {
         let problem = Problem { status: 400, text: "Invalid request data", violations: vec![violation] };
-        let outcome = json_of(&Content::Problem(problem), &Context { operation, request_format, ..context() });
+        let outcome = json_of(&Content::Problem(problem), &WriteContext { operation, request_format, ..context() });
         let issue = &outcome["issue"][0];
         assert_eq!((&issue["severity"], &issue["details"]["text"]), (&json!("error"), &json!("Invalid request data")));
         json!([issue["code"], issue["diagnostics"], issue["expression"][0]])

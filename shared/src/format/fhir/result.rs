@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::resource::instant;
 use crate::format::digits::decimal;
 use crate::keys::Verification;
-use crate::usage::{DailyUsage, UsageView};
+use crate::keys::{DailyUsage, UsageView};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -85,7 +85,9 @@ mod tests {
 
     use super::*;
     use crate::clock::Timestamp;
-    use crate::keys::{KeyId, KeyType, Refusal, Status, UserId};
+    use crate::error::Refusal;
+    use crate::ids::{KeyId, UserId};
+    use crate::keys::{KeyType, Status};
 
     fn parameters(parameters: &Parameters<'_>) -> Value {
         let resource = to_value(parameters).expect("JSON");

@@ -16,7 +16,6 @@ mod writer;
 pub(super) use self::request::{read, sender};
 pub(super) use self::response::write;
 use crate::format::FIELDS;
-use crate::operation::Operation;
 
 /// The message type of requests, and the segment that carries a key.
 const ZAK: &str = "ZAK";
@@ -32,25 +31,4 @@ fn position(field: &str) -> Option<usize> {
 /// The field of a number in a ZAK segment, by its JSON name.
 fn field_at(number: usize) -> Option<&'static str> {
     FIELDS.get(number.checked_sub(FIRST_FIELD)?).copied()
-}
-
-/// The trigger event of an operation, MSH-9.2.
-const fn event(operation: Operation) -> &'static str {
-    match operation {
-        Operation::CreateKey => "Z01",
-        Operation::ListKeys => "Z02",
-        Operation::GetKey => "Z03",
-        Operation::UpdateKey => "Z04",
-        Operation::DeleteKey => "Z05",
-        Operation::PauseKey => "Z06",
-        Operation::ResumeKey => "Z07",
-        Operation::SetDefault => "Z08",
-        Operation::RemoveDefault => "Z09",
-        Operation::ListUserKeys => "Z10",
-        Operation::RotateKey => "Z11",
-        Operation::GetUsage => "Z12",
-        Operation::ListAudit => "Z13",
-        Operation::VerifyKey => "Z14",
-        Operation::Transcribe => "Z15",
-    }
 }

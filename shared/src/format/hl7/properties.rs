@@ -4,10 +4,11 @@ use proptest::prelude::*;
 
 use super::escape::{Delimiters, push_encoded};
 use super::message::{Given, Message};
-use super::{ZAK, event, read, time, write};
+use super::{ZAK, read, time, write};
 use crate::format::samples::{cases, context, key_view, name, shown, text, values};
-use crate::format::{Content, Expected, Sender};
-use crate::keys::{KeyId, KeyName, KeyPage, KeyType, KeyView, Status, UserId};
+use crate::format::{Content, ReadContext, Sender};
+use crate::ids::{KeyId, UserId};
+use crate::keys::{KeyName, KeyPage, KeyType, KeyView, Status};
 use crate::operation::Operation;
 
 /// The keys of a message, by our own reader of segments.
@@ -79,7 +80,7 @@ proptest! {
         };
         let two_quotes = format!("{escape}X2222{escape}");
         let encoded_name = if name.as_str() == "\"\"" { two_quotes } else { encode(name.as_str()) };
-        let message_type = format!("ZAK{component}{}", event(Operation::UpdateKey));
+        let message_type = format!("ZAK{component}{}", Operation::UpdateKey.trigger_event());
         let header = ["LAB", "", "", "", "", "", &message_type, &encode("#|~"), "P", &encode("2.5.1")];
         let encoding = String::from_iter([component, repetition, escape, subcomponent]);
         let separator = field.to_string();
@@ -88,7 +89,7 @@ proptest! {
             header.join(&separator),
             ["", "1", "", "", &encoded_name].join(&separator)
         );
-        let expected = Expected { operation: Operation::UpdateKey, path_id: KeyId::new(42), fhir_base: "" };
+        let expected = ReadContext { operation: Operation::UpdateKey, path_id: KeyId::new(42), fhir_base: "" };
         let incoming = read(message.as_bytes(), expected);
         let sender = Sender { application: "LAB".into(), facility: String::new(), control_id: "#|~".into() };
         prop_assert_eq!(incoming.sender.as_ref(), Some(&sender));
@@ -101,7 +102,7 @@ proptest! {
         prefix in prop_oneof![Just(""), Just("MSH|^~\\&|"), Just("MSH|^~\\&|||||||ZAK^Z04^ZAK_Z01|1|P|2.5.1\rZAK|1|")],
     ) {
         body.splice(0..0, prefix.bytes());
-        let expected = Expected { operation: Operation::UpdateKey, path_id: KeyId::new(42), fhir_base: "" };
+        let expected = ReadContext { operation: Operation::UpdateKey, path_id: KeyId::new(42), fhir_base: "" };
         let incoming = read(&body, expected);
         prop_assert_eq!(incoming.sender.is_some(), !prefix.is_empty());
     }

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::message::{Field, Given, MAX_CONTROL_ID, Message, Segment};
-use super::{FIRST_FIELD, ZAK, event, field_at, position, time};
+use super::{FIRST_FIELD, ZAK, field_at, position, time};
 use crate::error::{Reason, Violation};
-use crate::format::{Expected, Fields, Incoming, Sender, inputs};
-use crate::keys::KeyId;
+use crate::format::{Fields, Incoming, ReadContext, Sender};
+use crate::ids::KeyId;
 use crate::operation::Operation;
 
 /// Reads a request.
-pub(in crate::format) fn read(body: &[u8], expected: Expected<'_>) -> Incoming {
+pub(in crate::format) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
     // The sender is read even from a body that is not UTF-8, so that it gets its answer.
     let text = String::from_utf8_lossy(body);
     match Message::parse(&text) {
@@ -35,7 +35,7 @@ const NOT_UTF8: &str = "body must be UTF-8";
 /// conditions make no difference to the answer.
 fn check_header(header: Segment<'_>, operation: Operation) -> impl Iterator<Item = Violation> {
     let message_type = header.field(9);
-    let event = event(operation);
+    let event = operation.trigger_event();
     // The structure follows from the type and the event, so it may be left out.
     let known_type = message_type.component(1) == ZAK && matches!(&*message_type.component(3), "" | "ZAK_Z01");
     let control_id = match header.field(10).single() {
@@ -73,7 +73,7 @@ fn check_header(header: Segment<'_>, operation: Operation) -> impl Iterator<Item
 fn read_segments(
     message: &Message<'_>,
     mut violations: Vec<Violation>,
-    expected: Expected<'_>,
+    expected: ReadContext<'_>,
 ) -> Result<Fields, Vec<Violation>> {
     let mut zak = None;
     for (index, segment) in message.segments().enumerate() {
@@ -93,23 +93,7 @@ fn read_segments(
         // One is enough: the others may well be of the same message that is not for us.
         break;
     }
-    let needs_zak = match expected.operation {
-        // A form is no message.
-        Operation::ListKeys | Operation::ListUserKeys | Operation::Transcribe => false,
-        Operation::CreateKey
-        | Operation::GetKey
-        | Operation::UpdateKey
-        | Operation::DeleteKey
-        | Operation::PauseKey
-        | Operation::ResumeKey
-        | Operation::SetDefault
-        | Operation::RemoveDefault
-        | Operation::ListAudit
-        | Operation::RotateKey
-        | Operation::GetUsage
-        | Operation::VerifyKey => true,
-    };
-    if violations.is_empty() && zak.is_none() && needs_zak {
+    if violations.is_empty() && zak.is_none() && expected.operation.needs_zak() {
         violations.push(body_violation("ZAK", Reason::Sequence, "a ZAK segment is required"));
     }
     if violations.is_empty() { Ok(read_zak(zak, expected)) } else { Err(violations) }
@@ -120,7 +104,7 @@ fn is_segment_name(name: &str) -> bool {
 }
 
 /// Reads the fields of the ZAK segment.
-fn read_zak(zak: Option<Segment<'_>>, expected: Expected<'_>) -> Fields {
+fn read_zak(zak: Option<Segment<'_>>, expected: ReadContext<'_>) -> Fields {
     let mut fields = Fields::placed(place);
     for (index, field) in zak.iter().flat_map(Segment::fields).enumerate().filter(|(_, field)| !field.is_empty()) {
         let number = index + 1;
@@ -130,7 +114,7 @@ fn read_zak(zak: Option<Segment<'_>>, expected: Expected<'_>) -> Fields {
             Some("id") if expected.path_id.is_some() => {
                 check_path_id(field, expected.path_id).err().map(|message| ("id", Reason::Value, message))
             }
-            Some(name) if inputs(expected.operation).contains(&name) => match read_value(name, field) {
+            Some(name) if expected.operation.inputs().contains(&name) => match read_value(name, field) {
                 Ok(value) => {
                     fields.insert(name, value);
                     None
@@ -205,7 +189,7 @@ mod tests {
     use crate::format::samples::values;
     use crate::keys::{KeyName, KeyType, Status};
 
-    fn expected(operation: Operation) -> Expected<'static> {
+    fn expected(operation: Operation) -> ReadContext<'static> {
         let path_id = match operation {
             Operation::GetKey
             | Operation::UpdateKey
@@ -223,11 +207,11 @@ mod tests {
             | Operation::VerifyKey
             | Operation::Transcribe => None,
         };
-        Expected { operation, path_id, fhir_base: "https://nuxera.cloud/fhir" }
+        ReadContext { operation, path_id, fhir_base: "https://nuxera.cloud/fhir" }
     }
 
     fn message(operation: Operation, rest: &str) -> String {
-        let event = event(operation);
+        let event = operation.trigger_event();
         format!("MSH|^~\\&|LABGW|HOSP|NUXERA|APIKEYS|20260303||ZAK^{event}^ZAK_Z01|C00001|P|2.5.1\r{rest}")
     }
 

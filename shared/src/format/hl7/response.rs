@@ -6,17 +6,17 @@ use serde_json::Value;
 
 use super::message::MAX_CONTROL_ID;
 use super::writer::Writer;
-use super::{ZAK, error, event};
-use crate::audit::{Actor, Entry};
-use crate::format::{Content, Context};
+use super::{ZAK, error};
+use crate::format::{Content, WriteContext};
+use crate::keys::{Actor, Entry};
+use crate::keys::{DailyUsage, UsageView};
 use crate::keys::{KeyView, Verification};
-use crate::usage::{DailyUsage, UsageView};
 
 /// About what a segment of a key takes, and the segments before it.
 const KEY_BYTES: usize = 256;
 
 /// Writes a response.
-pub(in crate::format) fn write(content: &Content, about: &Context<'_>) -> Vec<u8> {
+pub(in crate::format) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
     let segments = match content {
         Content::Key(_) | Content::Deleted | Content::Verification(_) | Content::Problem(_) => 1,
         Content::Keys(page) => page.keys.len(),
@@ -56,23 +56,23 @@ pub(in crate::format) fn write(content: &Content, about: &Context<'_>) -> Vec<u8
 }
 
 /// MSH (section 2.15.9).
-fn write_header(writer: &mut Writer, about: &Context<'_>) {
+fn write_header(writer: &mut Writer, about: &WriteContext<'_>) {
     let (application, facility) =
         about.sender.map_or(("", ""), |sender| (sender.application.as_str(), sender.facility.as_str()));
     writer.segment("MSH").encoded("^~\\&").encoded("NUXERA").encoded("APIKEYS").foreign(application).foreign(facility);
-    writer.time(about.now).empty(1).encoded("ACK^").append(event(about.operation)).append("^ACK");
+    writer.time(about.now).empty(1).encoded("ACK^").append(about.operation.trigger_event()).append("^ACK");
     writer.text(control_id(about)).encoded("P").encoded("2.5.1").empty(5).encoded("UNICODE UTF-8").end();
 }
 
 /// MSA (section 2.15.8). Without a control id to answer to, the field, which is required, repeats that of the response.
-fn write_acknowledgement(writer: &mut Writer, code: &str, about: &Context<'_>) {
+fn write_acknowledgement(writer: &mut Writer, code: &str, about: &WriteContext<'_>) {
     let answered = about.sender.map(|sender| sender.control_id.as_str()).filter(|id| !id.is_empty());
     let answered = answered.unwrap_or_else(|| control_id(about));
     writer.segment("MSA").encoded(code).text(first_chars(answered)).end();
 }
 
 /// The control id of the response: what MSH-10 takes of the request id.
-fn control_id<'a>(about: &Context<'a>) -> &'a str {
+fn control_id<'a>(about: &WriteContext<'a>) -> &'a str {
     first_chars(about.request_id)
 }
 
@@ -149,17 +149,18 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::audit::{Action, Change};
-    use crate::auth::Role;
     use crate::error::{Problem, Reason, Violation};
     use crate::format::samples::{context, key};
     use crate::format::{AuditPage, Sender};
-    use crate::keys::{KeyId, KeyPage, UserId};
+    use crate::ids::{KeyId, UserId};
+    use crate::keys::KeyPage;
+    use crate::keys::Role;
+    use crate::keys::{Action, Change};
     use crate::operation::Operation;
 
     fn written(content: &Content, operation: Operation) -> String {
         let sender = Sender { application: "LABGW".into(), facility: "HOSP".into(), control_id: "C00001".into() };
-        let about = Context { sender: Some(&sender), operation, ..context() };
+        let about = WriteContext { sender: Some(&sender), operation, ..context() };
         String::from_utf8(write(content, &about)).expect("UTF-8").replace('\r', "\n")
     }
 
@@ -221,7 +222,7 @@ ZAK|1|42|nux_live_…bm4k|Lab gateway|live|active|Y|20260301120000.000+0000|""|7
         };
         let text = written(&Content::Verification(valid), Operation::VerifyKey);
         assert!(text.ends_with("\nMSA|AA|C00001\nZVF|1|Y||42|7|live|active\n"), "{text}");
-        let invalid = Verification::Invalid(crate::keys::Refusal::Expired);
+        let invalid = Verification::Invalid(crate::error::Refusal::Expired);
         assert!(written(&Content::Verification(invalid), Operation::VerifyKey).ends_with("\nZVF|1|N|expired\n"));
     }
 
@@ -243,7 +244,7 @@ ERR||MSH^1^12|203^Unsupported version id^HL70357|E|400^Bad Request^L|||MSH-12 (v
     #[test]
     fn without_a_control_id_the_request_id_is_answered() {
         for sender in [None, Some(&Sender::default())] {
-            let about = Context { sender, ..context() };
+            let about = WriteContext { sender, ..context() };
             let text = String::from_utf8(write(&Content::Deleted, &about)).expect("UTF-8");
             assert!(text.starts_with(r"MSH|^~\&|NUXERA|APIKEYS|||20260303090000"), "{text}");
             assert!(text.ends_with("\rMSA|AA|8f14e45f-ceea-467f-a\r"), "{text}");
@@ -257,7 +258,7 @@ ERR||MSH^1^12|203^Unsupported version id^HL70357|E|400^Bad Request^L|||MSH-12 (v
             facility: "a|b\rERR|".into(),
             control_id: "1|2\r34567890123456789012".into(),
         };
-        let about = Context { sender: Some(&sender), ..context() };
+        let about = WriteContext { sender: Some(&sender), ..context() };
         let text = String::from_utf8(write(&Content::Deleted, &about)).expect("UTF-8");
         assert!(text.contains(r"|LAB^1.2^ISO|a\F\b\X0D\ERR\F\|2026"), "{text}");
         assert!(text.ends_with("\rMSA|AA|1\\F\\2\\X0D\\3456789012345678\r"), "{text}");

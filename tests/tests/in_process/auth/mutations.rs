@@ -8,8 +8,8 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::json;
 use shared::Error;
-use shared::auth::Authenticator;
 use shared::config::JwtConfig;
+use shared::edge::auth::Authenticator;
 use tests::TestApp;
 use tests::tokens::SECRET;
 

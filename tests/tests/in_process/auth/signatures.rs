@@ -2,8 +2,8 @@
 
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
-use shared::auth::Authenticator;
 use shared::config::JwtConfig;
+use shared::edge::auth::Authenticator;
 use tests::signer::encode;
 use tests::tokens::SECRET;
 use tests::{Signer, TestApp};

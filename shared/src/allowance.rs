@@ -1,0 +1,63 @@
+//! What is left of a user's rate limits. The windows are clock minutes and clock hours in UTC.
+
+use chrono::{DateTime, Timelike, Utc};
+
+use crate::config::RateLimits;
+
+/// How much a user has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    limits: RateLimits,
+    used_in_minute: u32,
+    used_in_hour: u32,
+    /// Seconds until the minute ends, 1 to 60.
+    minute_reset: u64,
+    /// Seconds until the hour ends, 1 to 3,600.
+    hour_reset: u64,
+}
+
+impl Allowance {
+    /// The header `RateLimit-Policy` (IETF draft "`RateLimit` header fields for HTTP").
+    #[must_use]
+    pub fn policy_header(&self) -> String {
+        let RateLimits { per_minute, per_hour } = self.limits;
+        format!("\"minute\";q={per_minute};w=60, \"hour\";q={per_hour};w=3600")
+    }
+
+    /// The header `RateLimit` (same draft): what is left, and seconds until it is all there again.
+    #[must_use]
+    pub fn header(&self) -> String {
+        let minute_left = self.limits.per_minute.saturating_sub(self.used_in_minute);
+        let hour_left = self.limits.per_hour.saturating_sub(self.used_in_hour);
+        format!("\"minute\";r={minute_left};t={}, \"hour\";r={hour_left};t={}", self.minute_reset, self.hour_reset)
+    }
+
+    /// Seconds until a refused call can succeed.
+    #[must_use]
+    pub fn retry_after(&self) -> u64 {
+        if self.hour_is_used_up() { self.hour_reset } else { self.minute_reset }
+    }
+
+    /// Which limit a refused call reached, by a name for metrics.
+    #[must_use]
+    pub fn limit_reached(&self) -> &'static str {
+        if self.hour_is_used_up() { "calls_per_hour" } else { "calls_per_minute" }
+    }
+
+    fn hour_is_used_up(&self) -> bool {
+        self.used_in_hour >= self.limits.per_hour
+    }
+
+    /// The allowance of a user who made so many calls in the current clock minute and clock hour.
+    #[must_use]
+    pub fn new(limits: RateLimits, used_in_minute: u32, used_in_hour: u32, now: DateTime<Utc>) -> Self {
+        let second = u64::from(now.second().min(59));
+        Self {
+            limits,
+            used_in_minute,
+            used_in_hour,
+            minute_reset: 60 - second,
+            hour_reset: 3_600 - u64::from(now.minute()) * 60 - second,
+        }
+    }
+}

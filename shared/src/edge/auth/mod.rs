@@ -1,0 +1,129 @@
+//! JWT → [`Caller`] (RFC 7519).
+//!
+//! The algorithm is pinned by the configured key, never taken from the token alone: HS256 goes with the shared
+//! secret; RS256, ES256 and `EdDSA` (Ed25519) with a key of that kind in the JSON Web Key Set.
+
+mod claims;
+mod key_set;
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+
+use self::claims::Claims;
+use self::key_set::{KeySet, PinnedKey};
+use crate::config::JwtConfig;
+use crate::error::Error;
+use crate::keys::Caller;
+
+/// The longest token that is read, in bytes; API Gateway takes 10,240 bytes for all headers together.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// Checks tokens.
+pub struct Authenticator {
+    secret: Option<PinnedKey>,
+    key_set: KeySet,
+    issuer: Option<String>,
+    audience: Option<String>,
+}
+
+impl Authenticator {
+    /// Prepares the configured keys; nothing is fetched yet.
+    ///
+    /// # Errors
+    ///
+    /// If there is no key to check with, the secret is too short, or the inline key set has no usable key.
+    pub fn new(config: &JwtConfig) -> Result<Self, &'static str> {
+        let JwtConfig { secret, jwks, jwks_url, issuer, audience } = config;
+        let secret = match secret {
+            Some(secret) if secret.len() < 32 => return Err("JWT_SECRET must have at least 32 bytes"),
+            Some(secret) => {
+                let key = DecodingKey::from_secret(secret.as_bytes());
+                Some(PinnedKey { kid: None, algorithm: Algorithm::HS256, key })
+            }
+            None => None,
+        };
+        let key_set = match (jwks, jwks_url) {
+            (Some(_), Some(_)) => return Err("JWT_JWKS and JWT_JWKS_URL exclude each other"),
+            (Some(jwks), None) => {
+                KeySet::inline(jwks).ok_or("JWT_JWKS must be a JWK set with an RSA, P-256 or Ed25519 key")?
+            }
+            (None, Some(url)) => KeySet::at(url),
+            (None, None) if secret.is_none() => return Err("one of JWT_SECRET, JWT_JWKS and JWT_JWKS_URL must be set"),
+            (None, None) => KeySet::None,
+        };
+        Ok(Self { secret, key_set, issuer: issuer.clone(), audience: audience.clone() })
+    }
+
+    /// Who is calling, by the `Authorization` header.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TokenRequired`], [`Error::TokenExpired`], [`Error::TokenInvalid`], or [`Error::Unavailable`] when the key
+    /// set cannot be fetched.
+    pub async fn authenticate(&self, header: Option<&str>, now: DateTime<Utc>) -> Result<Caller, Error> {
+        let (scheme, token) = header.and_then(|header| header.trim().split_once(' ')).ok_or(Error::TokenRequired)?;
+        let token = token.trim();
+        if !scheme.eq_ignore_ascii_case("Bearer") || token.is_empty() {
+            return Err(Error::TokenRequired);
+        }
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Error::TokenInvalid(Cow::Borrowed("too long")));
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|error| refused(&error))?;
+        if header.crit.is_some() {
+            return Err(Error::TokenInvalid(Cow::Borrowed("critical header parameters are not understood")));
+        }
+        let key = self.key_for(header.alg, header.kid.as_deref(), now).await?;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.key, &self.validation(key.algorithm))
+            .map_err(|error| refused(&error))?
+            .claims;
+        // The library would accept a list with the issuer in it; `iss` is a single string (RFC 7519, section 4.1.1).
+        if self.issuer.as_ref().is_some_and(|issuer| claims.iss.as_ref().is_none_or(|claimed| claimed != issuer)) {
+            return Err(Error::TokenInvalid(Cow::Borrowed("wrong issuer")));
+        }
+        claims.caller(now)
+    }
+
+    /// What the library checks besides the signature. Times are checked in [`Claims::caller`], by the service's own clock.
+    fn validation(&self, algorithm: Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        validation.validate_exp = false;
+        let mut required = vec!["exp"];
+        if let Some(audience) = &self.audience {
+            validation.set_audience(&[audience]);
+            required.push("aud");
+        } else {
+            validation.validate_aud = false;
+        }
+        validation.set_required_spec_claims(&required);
+        validation
+    }
+
+    async fn key_for(&self, algorithm: Algorithm, kid: Option<&str>, now: DateTime<Utc>) -> Result<PinnedKey, Error> {
+        let found = if algorithm == Algorithm::HS256 {
+            self.secret.clone()
+        } else {
+            self.key_set.find(algorithm, kid, now).await?
+        };
+        found.ok_or_else(|| Error::TokenInvalid(Cow::Owned(format!("no key for {algorithm:?} and {}", redacted(kid)))))
+    }
+}
+
+/// A `kid` as it is logged: nobody has been authenticated yet, and it may be any text.
+fn redacted(kid: Option<&str>) -> String {
+    match kid {
+        None => "no kid".to_owned(),
+        Some(kid) if kid.len() <= 44 && kid.bytes().all(|byte| byte.is_ascii_graphic()) => format!("kid {kid}"),
+        Some(_) => "a kid that is no name".to_owned(),
+    }
+}
+
+fn refused(error: &jsonwebtoken::errors::Error) -> Error {
+    // What cannot be parsed is not repeated.
+    let is_unreadable = matches!(error.kind(), ErrorKind::Json(_) | ErrorKind::Utf8(_));
+    let kind = if is_unreadable { "unreadable".to_owned() } else { format!("{:?}", error.kind()) };
+    Error::TokenInvalid(Cow::Owned(kind))
+}

@@ -1,0 +1,64 @@
+//! Configuration of the AWS clients.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, SharedCredentialsProvider};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::SdkConfig;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+
+use crate::config::AwsConfig;
+use crate::telemetry::round_trips::Counted;
+
+/// The configuration of the AWS clients. `aws-config` would look for it in many more places, all of them in vain on
+/// Lambda, and at every start.
+///
+/// # Errors
+///
+/// If the HTTP client cannot be made.
+pub fn sdk_config(aws: AwsConfig) -> Result<SdkConfig, lambda_http::Error> {
+    let AwsConfig { region, credentials, endpoint_url, service_endpoint_urls } = aws;
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(5))
+        .build();
+    let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50));
+    let mut sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(region)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(retries)
+        .timeout_config(timeouts)
+        .http_client(Counted::new(http_client()?))
+        .service_config(ServiceEndpoints(service_endpoint_urls));
+    sdk.set_endpoint_url(endpoint_url);
+    Ok(sdk.build())
+}
+
+/// Where single services are, as the SDK asks for it.
+#[derive(Debug)]
+struct ServiceEndpoints(Vec<(&'static str, String)>);
+
+impl LoadServiceConfig for ServiceEndpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let mut endpoints = self.0.iter().filter(|_| key.env() == "AWS_ENDPOINT_URL");
+        endpoints.find(|(service, _)| *service == key.service_id()).map(|(_, url)| url.clone())
+    }
+}
+
+/// A client that trusts Amazon's certificate authorities only: AWS needs no others, and parsing a system's whole set
+/// takes half of a function's start-up.
+fn http_client() -> Result<SharedHttpClient, lambda_http::Error> {
+    let roots = include_bytes!("amazon-trust-services.pem").as_slice();
+    let trust_store = TrustStore::empty().with_native_roots(false).with_pem_certificate(roots);
+    let context = TlsContext::builder().with_trust_store(trust_store).build()?;
+    Ok(aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(context)
+        .build_https())
+}

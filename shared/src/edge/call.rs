@@ -1,0 +1,126 @@
+//! A call as an endpoint sees it: typed, authenticated, and free of HTTP and formats.
+
+use std::collections::HashMap;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Reason};
+use crate::format::{Fields, Noted};
+use crate::ids::{KeyId, Locator, UserId};
+use crate::keys::{Author, Caller, Cursor, Idempotency, PageRequest};
+use crate::operation::Operation;
+
+/// The callers that an endpoint admits; `serve` demands one, so no endpoint can forget it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Any user: a valid JWT, within the rate limits.
+    User,
+    /// A service: a valid JWT with the role `service`.
+    Service,
+}
+
+/// A call whose JWT was verified.
+pub struct Call {
+    /// The operation of the route.
+    pub operation: Operation,
+    /// The verified caller.
+    pub caller: Caller,
+    /// The caller as the author of changes.
+    pub author: Author,
+    /// The header `Idempotency-Key` as it came; empty when it is not ASCII.
+    pub(super) idempotency_key: Option<String>,
+    pub(super) path: HashMap<String, String>,
+    pub(super) query: HashMap<String, Vec<String>>,
+    pub(super) fields: Fields,
+}
+
+impl Call {
+    /// The time of the call, in whole seconds.
+    #[must_use]
+    pub fn timestamp(&self) -> Timestamp {
+        self.author.timestamp()
+    }
+
+    /// The caller's key in the path.
+    ///
+    /// # Errors
+    ///
+    /// If its id is not a positive integer below 2^53.
+    pub fn key(&self) -> Result<Locator, Error> {
+        Ok(self.own(self.path_id("id", KeyId::parse)?))
+    }
+
+    /// A key of the caller's, by its id.
+    #[must_use]
+    pub fn own(&self, key_id: KeyId) -> Locator {
+        Locator { user_id: self.caller.user_id, key_id }
+    }
+
+    /// The user in the path.
+    ///
+    /// # Errors
+    ///
+    /// If the id is not a positive integer below 2^53.
+    pub fn user_id(&self) -> Result<UserId, Error> {
+        self.path_id("user_id", UserId::parse)
+    }
+
+    fn path_id<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Error> {
+        self.path.get(name).and_then(|text| parse(text)).ok_or_else(|| {
+            Error::invalid(
+                name,
+                Reason::Type,
+                format!("{name} in the path must be an integer from 1 to 9007199254740991"),
+            )
+        })
+    }
+
+    /// The page that `limit` and `cursor` ask for.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is wrong.
+    pub fn page(&self) -> Result<PageRequest, Error> {
+        let limit = match self.parameter("limit")? {
+            None => None,
+            Some(text) => {
+                let digits = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+                let limit = text.parse().ok().filter(|limit| digits && (1..=1_000).contains(limit));
+                let invalid = || Error::invalid("limit", Reason::Value, "limit must be an integer from 1 to 1000");
+                Some(limit.ok_or_else(invalid)?)
+            }
+        };
+        let cursor = self.parameter("cursor")?.map(|text| Cursor::decode(text).ok_or_else(Cursor::invalid));
+        Ok(PageRequest { limit, cursor: cursor.transpose()? })
+    }
+
+    /// A query parameter that may occur once.
+    fn parameter(&self, name: &'static str) -> Result<Option<&str>, Error> {
+        match self.query.get(name).map(Vec::as_slice) {
+            None | Some([]) => Ok(None),
+            Some([value]) => Ok(Some(value)),
+            Some(_) => Err(Error::invalid(name, Reason::Structure, format!("{name} must not be repeated"))),
+        }
+    }
+
+    /// The `Idempotency-Key` with a fingerprint of the request, which is the same in every format. To be asked for before
+    /// the input is read.
+    ///
+    /// # Errors
+    ///
+    /// If the header's value is wrong.
+    pub fn idempotency(&self) -> Result<Option<Idempotency>, Error> {
+        let Some(key) = &self.idempotency_key else { return Ok(None) };
+        let id = self.path.get("id").map(String::as_str).unwrap_or_default();
+        let canonical = format!("{} {id} {}", self.operation.name(), self.fields.canonical());
+        Idempotency::new(key, &canonical).map(Some)
+    }
+
+    /// Reads the endpoint's input from the body, once.
+    ///
+    /// # Errors
+    ///
+    /// If a field is missing, wrong or unknown; all such fields are named.
+    pub fn read<T>(&mut self, input: impl FnOnce(&mut Fields) -> Result<T, Noted>) -> Result<T, Error> {
+        std::mem::take(&mut self.fields).read(input)
+    }
+}

@@ -1,0 +1,289 @@
+//! One exchange: the head of a request, which every response needs, and the input, which moves to the endpoint.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use lambda_http::http::header::{self, HeaderName};
+use lambda_http::http::{HeaderMap, HeaderValue, Response};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt};
+
+use super::app::App;
+use super::cors::open_to;
+use super::key_call::Form;
+use super::reply::{Payload, Reply};
+use super::request_body::{bytes_of, format_of, read_body};
+use crate::allowance::Allowance;
+use crate::config::Cors;
+use crate::error::Error;
+use crate::format::{self, Content, Fields, Format, ReadContext, Sender, WriteContext};
+use crate::ids::{KeyId, Locator};
+use crate::keys::{Caller, PlainKey};
+use crate::operation::{Operation, RequestBody};
+use crate::telemetry::log::{CallFacts, Cause, Route};
+use crate::telemetry::metrics::{LATENCY, UPSTREAM_LATENCY};
+use crate::telemetry::round_trips::RoundTrips;
+
+const REQUEST_FORMAT: &str = "x-request-format";
+const RESPONSE_FORMAT: &str = "x-response-format";
+
+/// The head of a request: known before anybody is authenticated, and needed for every response.
+pub(super) struct Head {
+    pub(super) operation: Operation,
+    pub(super) now: DateTime<Utc>,
+    pub(super) request_id: String,
+    /// The error of a wrong format header.
+    pub(super) format_error: Option<Error>,
+    request_format: Format,
+    response_format: Format,
+    /// The path as the client sees it, with the stage where that is in it.
+    client_path: String,
+    /// The query parameters that lead through a list. A call that repeats one of them is refused.
+    limit: Option<String>,
+    cursor: Option<String>,
+    /// Scheme and host that the client called.
+    origin: Option<String>,
+    /// The `Origin` of a web page.
+    web_origin: Option<String>,
+    sender: Option<Sender>,
+    /// The key that the request names, in its path, or in its body by an id or a string; it need not be right.
+    named_key: Option<KeyId>,
+}
+
+/// The input of an endpoint.
+pub(super) struct Input {
+    pub(super) source_ip: Option<String>,
+    pub(super) idempotency_key: Option<String>,
+    pub(super) path: HashMap<String, String>,
+    pub(super) query: HashMap<String, Vec<String>>,
+    pub(super) fields: Result<Fields, Error>,
+    pub(super) form: Form,
+}
+
+/// The outcome of a call.
+pub(super) struct Outcome {
+    pub(super) result: Result<Reply, Error>,
+    /// The caller of a verified JWT.
+    pub(super) caller: Option<Caller>,
+    /// The place that a presented key claims.
+    pub(super) claimed: Option<Locator>,
+    /// Whether the claim was confirmed.
+    pub(super) is_verified: bool,
+    pub(super) allowance: Option<Allowance>,
+}
+
+impl Outcome {
+    pub(super) fn refused(error: Error) -> Self {
+        Self { result: Err(error), caller: None, claimed: None, is_verified: false, allowance: None }
+    }
+}
+
+impl Head {
+    /// Reads a request; its body is taken out of it.
+    pub(super) fn read(app: &App, operation: Operation, request: &mut Request) -> (Self, Input) {
+        let now = app.clock.now();
+        let body = std::mem::take(request.body_mut());
+        let headers = request.headers();
+        let (response_format, response_error) = split(format_of(headers, RESPONSE_FORMAT));
+        let (request_format, request_error) = split(format_of(headers, REQUEST_FORMAT));
+        let path: HashMap<String, String> =
+            request.path_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut query: HashMap<String, Vec<String>> = HashMap::new();
+        for (name, value) in request.query_string_parameters().iter() {
+            query.entry(name.to_owned()).or_default().push(value.to_owned());
+        }
+        let path_id = path.get("id").and_then(|id| KeyId::parse(id));
+        let expected = ReadContext { operation, path_id, fhir_base: &app.config.fhir_base_url };
+        let gateway = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => Some(context),
+            _ => None,
+        };
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (sender, fields, form) = if operation.body() == RequestBody::Form {
+            (None, Ok(Fields::none()), Form { content_type: text("content-type"), bytes: bytes_of(body) })
+        } else {
+            let (sender, fields) = read_body(request_format, &body, expected);
+            (sender, fields, Form::default())
+        };
+        let scheme = text("x-forwarded-proto").unwrap_or_else(|| "https".to_owned());
+        let request_id = gateway.and_then(|context| context.request_id.clone());
+        let first = |name: &str| query.get(name).and_then(|values| values.first()).cloned();
+        let head = Self {
+            operation,
+            now,
+            request_id: request_id.unwrap_or_else(|| app.random.uuid_v7(now).to_string()),
+            format_error: response_error.or(request_error),
+            request_format,
+            response_format,
+            client_path: gateway
+                .and_then(|context| context.path.clone())
+                .unwrap_or_else(|| request.raw_http_path().to_owned()),
+            limit: first("limit"),
+            cursor: first("cursor"),
+            origin: text("host").map(|host| format!("{scheme}://{host}")),
+            web_origin: text("origin"),
+            sender,
+            named_key: path_id.or_else(|| fields.as_ref().ok().and_then(key_in_body)),
+        };
+        let input = Input {
+            source_ip: gateway.and_then(|context| context.identity.source_ip.clone()),
+            idempotency_key: headers.get("idempotency-key").map(|key| key.to_str().unwrap_or_default().to_owned()),
+            path,
+            query,
+            fields,
+            form,
+        };
+        (head, input)
+    }
+
+    /// Logs the call, and makes the response.
+    pub(super) fn respond(
+        self,
+        app: &App,
+        route: Option<Route<'_>>,
+        round_trips: RoundTrips,
+        outcome: Outcome,
+    ) -> Response<Body> {
+        self.log(app, route, round_trips, &outcome);
+        let Outcome { result, caller: _, claimed: _, is_verified: _, allowance } = outcome;
+        let mut headers = self.common_headers(&app.config.cors);
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        if let Some(allowance) = allowance {
+            set(HeaderName::from_static("ratelimit-policy"), &allowance.policy_header());
+            set(HeaderName::from_static("ratelimit"), &allowance.header());
+        }
+        let mut next_url = None;
+        let (status, payload) = match result {
+            Ok(Reply { status, payload, created, next, replayed }) => {
+                if replayed {
+                    set(HeaderName::from_static("idempotent-replayed"), "true");
+                }
+                if let Some(id) = created {
+                    set(header::LOCATION, &format!("{}/{id}", self.client_path.trim_end_matches('/')));
+                }
+                if let Some(cursor) = next {
+                    let limit = self.limit.as_deref().map(|limit| format!("limit={limit}&")).unwrap_or_default();
+                    let next = format!("{}?{limit}cursor={cursor}", self.client_path);
+                    set(header::LINK, &format!("<{next}>; rel=\"next\""));
+                    next_url = Some(format!("{}{next}", self.origin.as_deref().unwrap_or_default()));
+                }
+                (status, payload)
+            }
+            Err(error) => {
+                let problem = error.problem(self.operation);
+                if problem.status == 401 {
+                    set(header::WWW_AUTHENTICATE, "Bearer");
+                }
+                if let Some(seconds) = error.retry_after() {
+                    set(header::RETRY_AFTER, &seconds.to_string());
+                }
+                (problem.status, Payload::Content(Content::Problem(problem)))
+            }
+        };
+        let (content_type, body) = match payload {
+            Payload::Content(content) => {
+                let about = WriteContext {
+                    operation: self.operation,
+                    request_id: &self.request_id,
+                    now: self.now,
+                    sender: self.sender.as_ref(),
+                    fhir_base: &app.config.fhir_base_url,
+                    self_url: &self.self_url(),
+                    next_url: next_url.as_deref(),
+                    request_format: self.request_format,
+                };
+                let body = format::write(self.response_format, &content, &about);
+                (Cow::Borrowed(self.response_format.content_type()), body)
+            }
+            Payload::Upstream { key_id: _, content_type, body } => (content_type.into(), body.into()),
+        };
+        set(header::CONTENT_TYPE, &content_type);
+        // Text, so that API Gateway does not take it for base64.
+        let body = String::from_utf8(body).map_or_else(|error| Body::Binary(error.into_bytes()), Body::Text);
+        let mut response = Response::new(body);
+        *response.status_mut() = status.try_into().expect("statuses are from 200 to 599");
+        *response.headers_mut() = headers;
+        response
+    }
+
+    fn self_url(&self) -> String {
+        let mut url = format!("{}{}", self.origin.as_deref().unwrap_or_default(), self.client_path);
+        let mut separator = '?';
+        for (name, value) in [("limit", &self.limit), ("cursor", &self.cursor)] {
+            if let Some(value) = value {
+                url.push(separator);
+                url.push_str(name);
+                url.push('=');
+                url.push_str(value);
+                separator = '&';
+            }
+        }
+        url
+    }
+
+    fn common_headers(&self, cors: &Cors) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
+            headers.insert(HeaderName::from_static("x-request-id"), id);
+        }
+        open_to(self.web_origin.as_deref(), cors, &mut headers);
+        headers
+    }
+
+    /// Writes one line per call.
+    fn log(&self, app: &App, route: Option<Route<'_>>, round_trips: RoundTrips, outcome: &Outcome) {
+        let ended = app.clock.now();
+        let duration_ms = (ended - self.now).num_milliseconds();
+        let Outcome { result, caller, claimed, is_verified, allowance: _ } = outcome;
+        let status = match result {
+            Ok(reply) => reply.status,
+            Err(error) => error.status_and_text(self.operation).0,
+        };
+        let replied_key = result.as_ref().ok().and_then(Reply::key_id);
+        let key_id = self.named_key.or(claimed.map(|claimed| claimed.key_id)).or(replied_key);
+        let claimed_user = claimed.map(|claimed| claimed.user_id.get());
+        let verified_user = caller.map(|caller| caller.user_id.get()).or(claimed_user.filter(|_| *is_verified));
+        let facts = CallFacts {
+            route,
+            user_id: verified_user,
+            claimed_user_id: claimed_user.filter(|_| !is_verified),
+            key_id: key_id.map(KeyId::get),
+            ..CallFacts::new(self.operation.name(), &self.request_id, status, duration_ms)
+        };
+        let facts = facts.with_round_trips(round_trips);
+        let facts = match result {
+            Err(error) => CallFacts { cause: Some(Cause(error)), ..facts.with_error(error) },
+            Ok(reply) => match reply.refusal() {
+                Some(refused) => facts.with_error(&Error::KeyRefused(refused.into())),
+                None => facts,
+            },
+        };
+        facts.write(&app.log, ended, if self.operation.waits_for_upstream() { &UPSTREAM_LATENCY } else { &LATENCY });
+    }
+}
+
+fn split(format: Result<Format, Error>) -> (Format, Option<Error>) {
+    match format {
+        Ok(format) => (format, None),
+        Err(error) => (Format::Json, Some(error)),
+    }
+}
+
+fn key_in_body(fields: &Fields) -> Option<KeyId> {
+    let by_id = || KeyId::new(fields.get("id")?.as_u64()?);
+    let by_string = || Some(PlainKey::parse(fields.get("key")?.as_str()?)?.1.key_id);
+    by_id().or_else(by_string)
+}
+
+/// The route by which API Gateway reached the function.
+pub(crate) fn route(request: &Request) -> Option<Route<'_>> {
+    let RequestContext::ApiGatewayV1(context) = request.request_context_ref()? else { return None };
+    Some(Route { method: request.method().as_str(), path: context.resource_path.as_deref()? })
+}

@@ -1,0 +1,103 @@
+//! A call that uses an API key. Until the key is checked, nothing it says is a fact.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+
+use crate::clock::Timestamp;
+use crate::error::{Error, KeyRefused, Refusal};
+use crate::ids::{Locator, UserId};
+use crate::keys::{Caller, Checked, Key, PlainKey};
+use crate::store::Keys;
+
+/// A call with a presented API key, or with a JWT for the caller's default key. There are no rate limits.
+pub struct KeyCall {
+    /// The beginning of the call.
+    pub now: DateTime<Utc>,
+    /// The id that the response carries as `x-request-id`.
+    pub request_id: String,
+    pub(super) form: Form,
+    pub(super) presented: Presented,
+    pub(super) verified: Verified,
+}
+
+/// The body of an operation that takes a form, as it was sent.
+#[derive(Clone, Debug, Default)]
+pub struct Form {
+    /// The header `Content-Type`, which says how the body is to be read.
+    pub content_type: Option<String>,
+    /// The body.
+    pub bytes: Bytes,
+}
+
+/// The credential of a call that uses a key.
+pub(super) enum Presented {
+    /// A well-formed key string, and the place that it claims.
+    Key { key: PlainKey, claimed: Locator },
+    /// The default key of a user whose JWT was verified.
+    Default(Caller),
+}
+
+/// Whether the presented key was found to be one of its user's.
+#[derive(Clone, Default)]
+pub(super) struct Verified(Arc<AtomicBool>);
+
+impl Verified {
+    pub(super) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl KeyCall {
+    /// The user that the credential names. A presented key only claims it, until [`KeyCall::use_key`] confirms it.
+    #[must_use]
+    pub fn claimed_user(&self) -> UserId {
+        match &self.presented {
+            Presented::Key { claimed, .. } => claimed.user_id,
+            Presented::Default(caller) => caller.user_id,
+        }
+    }
+
+    /// The form in the body.
+    ///
+    /// # Errors
+    ///
+    /// If it is larger than `limit` bytes.
+    pub fn form(&self, limit: usize) -> Result<&Form, Error> {
+        if self.form.bytes.len() > limit { Err(Error::TooLarge { limit }) } else { Ok(&self.form) }
+    }
+
+    /// Checks the presented key, or else the caller's default key, and counts the use.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such key or it does not work, or when the table fails; no use is counted then.
+    ///
+    /// # Panics
+    ///
+    /// After the year 9999.
+    pub async fn use_key(&self, keys: &Keys) -> Result<Key, Error> {
+        let now = Timestamp::from_time(self.now).expect("the clock is before the year 10000");
+        let checked = match &self.presented {
+            Presented::Key { key, .. } => keys.check(key.reveal(), now).await?,
+            Presented::Default(caller) => keys.use_default(caller.user_id, now).await?,
+        };
+        match checked {
+            Checked::Accepted(key) => {
+                self.verified.0.store(true, Ordering::Relaxed);
+                Ok(*key)
+            }
+            Checked::Refused(refused) if refused.reason == Refusal::Unknown => Err(match &self.presented {
+                Presented::Key { .. } => Error::KeyRefused(refused),
+                // The default key was deleted while it was looked up: nobody presented a wrong one.
+                Presented::Default(_) => Error::NoDefault,
+            }),
+            Checked::Refused(refused @ KeyRefused { .. }) => {
+                self.verified.0.store(true, Ordering::Relaxed);
+                Err(Error::KeyRefused(refused))
+            }
+        }
+    }
+}

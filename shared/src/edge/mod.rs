@@ -1,0 +1,17 @@
+//! The edge: AWS Lambda, API Gateway and EventBridge. Everything that knows HTTP is here.
+
+pub mod app;
+pub mod auth;
+pub mod authorizer;
+pub mod aws_clients;
+pub mod call;
+mod cors;
+pub mod event_bus;
+mod exchange;
+pub mod gateway;
+pub mod key_call;
+pub mod publish;
+pub mod reply;
+mod request_body;
+pub mod schedule;
+pub mod serve;

@@ -1,0 +1,55 @@
+//! The body of a request in its format.
+
+use bytes::Bytes;
+use lambda_http::Body;
+use lambda_http::http::HeaderMap;
+
+use crate::error::{Error, Reason};
+use crate::format::{self, Fields, Format, Incoming, ReadContext, Sender};
+use crate::operation::RequestBody;
+
+/// The largest body of a management call, in bytes.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// The format that a header names.
+pub(super) fn format_of(headers: &HeaderMap, name: &'static str) -> Result<Format, Error> {
+    let Some(value) = headers.get(name) else { return Ok(Format::Json) };
+    value.to_str().ok().and_then(Format::parse).ok_or_else(|| {
+        Error::invalid(name, Reason::Value, format!("{name} must be one of \"json\", \"hl7\", \"fhir\""))
+    })
+}
+
+pub(super) fn bytes_of(body: Body) -> Bytes {
+    match body {
+        Body::Text(text) => text.into(),
+        Body::Binary(bytes) => bytes.into(),
+        Body::Empty | _ => Bytes::new(),
+    }
+}
+
+/// Reads the sender and the fields of a body.
+pub(super) fn read_body(
+    format: Format,
+    body: &Body,
+    expected: ReadContext<'_>,
+) -> (Option<Sender>, Result<Fields, Error>) {
+    let bytes = match body {
+        Body::Text(text) => text.as_bytes(),
+        Body::Binary(bytes) => bytes,
+        Body::Empty | _ => &[],
+    };
+    match bytes.len() {
+        0 if expected.operation.body() == RequestBody::Required => {
+            (None, Err(Error::invalid("body", Reason::Required, "body is required")))
+        }
+        0 => (None, Ok(Fields::none())),
+        1..=MAX_BODY_BYTES => {
+            let Incoming { sender, fields } = format::read(format, bytes, expected);
+            (sender, fields.map_err(Error::Invalid))
+        }
+        _ => {
+            let sender = format::sender(format, bytes.get(..MAX_BODY_BYTES).unwrap_or_default());
+            (sender, Err(Error::TooLarge { limit: MAX_BODY_BYTES }))
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! HTTP in and out: request → format, caller, limits → endpoint → reply → response.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, LocalBoxFuture, join};
+use lambda_http::http::{HeaderMap, Response, header};
+use lambda_http::{Body, Request, service_fn};
+
+use super::app::App;
+use super::call::{Access, Call};
+use super::exchange::{Head, Input, Outcome, route};
+use super::gateway::Verbatim;
+use super::key_call::{KeyCall, Presented, Verified};
+use super::reply::Reply;
+use crate::admission::Admission;
+use crate::error::{Error, Refusal};
+use crate::format::Fields;
+use crate::keys::{Actor, Author, Caller, PlainKey};
+use crate::operation::{Operation, RequestBody};
+use crate::store;
+use crate::telemetry::round_trips::counted;
+
+const API_KEY: &str = "x-api-key";
+
+/// Runs an endpoint for callers with a JWT as a Lambda function.
+///
+/// # Errors
+///
+/// If the environment's settings cannot be used, or the Lambda runtime fails.
+pub async fn run<F>(operation: Operation, access: Access, handle: fn(App, Call) -> F) -> Result<(), lambda_http::Error>
+where
+    F: Future<Output = Result<Reply, Error>> + Send + 'static,
+{
+    run_boxed(operation, Endpoint::Call(access, Box::new(move |app, call| handle(app, call).boxed()))).await
+}
+
+/// Runs an endpoint that uses an API key as a Lambda function.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_with_key<F>(operation: Operation, handle: fn(App, KeyCall) -> F) -> Result<(), lambda_http::Error>
+where
+    F: Future<Output = Result<Reply, Error>> + Send + 'static,
+{
+    run_boxed(operation, Endpoint::KeyCall(Box::new(move |app, call| handle(app, call).boxed()))).await
+}
+
+type Handler<C> = dyn Fn(App, C) -> BoxFuture<'static, Result<Reply, Error>> + Send + Sync;
+
+/// Boxed, so that the code that all endpoints share is compiled in this crate, and not for each of them again.
+enum Endpoint {
+    Call(Access, Box<Handler<Call>>),
+    KeyCall(Box<Handler<KeyCall>>),
+}
+
+fn run_boxed(operation: Operation, endpoint: Endpoint) -> LocalBoxFuture<'static, Result<(), lambda_http::Error>> {
+    async move {
+        crate::telemetry::log::init();
+        let (app, endpoint) = (App::from_env()?, Arc::new(endpoint));
+        // Without usable JWT settings the function does not start.
+        app.authenticator()?;
+        let service = service_fn(|request| {
+            let (app, endpoint) = (app.clone(), endpoint.clone());
+            async move {
+                let response = match &*endpoint {
+                    Endpoint::Call(access, handle) => serve(&app, operation, *access, handle, request).await,
+                    Endpoint::KeyCall(handle) => serve_with_key(&app, operation, handle, request).await,
+                };
+                Ok::<_, Infallible>(Verbatim(response))
+            }
+        });
+        super::gateway::run(service).await
+    }
+    .boxed_local()
+}
+
+/// Answers one request of a caller with a JWT. Every outcome is a response in the format that the caller asked for.
+pub async fn serve<F>(
+    app: &App,
+    operation: Operation,
+    access: Access,
+    handle: impl FnOnce(App, Call) -> F,
+    mut request: Request,
+) -> Response<Body>
+where
+    F: Future<Output = Result<Reply, Error>>,
+{
+    let (head, input) = Head::read(app, operation, &mut request);
+    let answer = answer(app, &head, input, access, handle, request.headers());
+    let (outcome, round_trips) = counted(bounded(&head, answer)).await;
+    head.respond(app, route(&request), round_trips, outcome)
+}
+
+/// Answers one request with an API key, or with a JWT for the caller's default key.
+pub async fn serve_with_key<F>(
+    app: &App,
+    operation: Operation,
+    handle: impl FnOnce(App, KeyCall) -> F,
+    mut request: Request,
+) -> Response<Body>
+where
+    F: Future<Output = Result<Reply, Error>>,
+{
+    let (head, input) = Head::read(app, operation, &mut request);
+    let answer = answer_with_key(app, &head, input, handle, request.headers());
+    let (outcome, round_trips) = counted(bounded(&head, answer)).await;
+    head.respond(app, route(&request), round_trips, outcome)
+}
+
+/// Refuses a request with a wrong format header, and answers by itself when time is up.
+async fn bounded(head: &Head, answer: impl Future<Output = Outcome>) -> Outcome {
+    if let Some(error) = &head.format_error {
+        return Outcome::refused(error.clone());
+    }
+    let answer = tokio::time::timeout(head.operation.deadline(), answer).await;
+    answer.unwrap_or_else(|_| Outcome::refused(Error::Unavailable(Cow::Borrowed("out of time"))))
+}
+
+/// Authenticates, and runs the endpoint beside the check of the caller's limits.
+async fn answer<F>(
+    app: &App,
+    head: &Head,
+    input: Input,
+    access: Access,
+    handle: impl FnOnce(App, Call) -> F,
+    headers: &HeaderMap,
+) -> Outcome
+where
+    F: Future<Output = Result<Reply, Error>>,
+{
+    let caller = match authenticate(app, head, headers).await {
+        Ok(caller) => caller,
+        Err(error) => return Outcome::refused(error),
+    };
+    let admission = match access {
+        Access::User => store::admission(app.table.clone(), app.config.rate_limits, caller.user_id, head.now),
+        Access::Service if caller.is_service => Admission::unlimited(),
+        Access::Service => return Outcome { caller: Some(caller), ..Outcome::refused(Error::AccessDenied) },
+    };
+    let handled = async {
+        let Input { source_ip, idempotency_key, path, query, fields, form: _ } = input;
+        let mut fields = fields?;
+        if head.operation.body() == RequestBody::None {
+            fields = fields.read(|_| Ok(Fields::none()))?;
+        }
+        let author = Author {
+            actor: Actor { user_id: Some(caller.user_id), role: caller.role },
+            now: head.now,
+            request_id: head.request_id.clone(),
+            source_ip,
+            admission: admission.clone(),
+        };
+        let operation = head.operation;
+        handle(app.clone(), Call { operation, caller, author, idempotency_key, path, query, fields }).await
+    };
+    let (result, admitted) = join(caught(handled), admission.allowance()).await;
+    let (result, allowance) = match admitted {
+        Ok(allowance) => (result, allowance),
+        Err(error) => {
+            let allowance = if let Error::RateLimited(allowance) = &error { Some(*allowance) } else { None };
+            (Err(error), allowance)
+        }
+    };
+    Outcome { result, caller: Some(caller), claimed: None, is_verified: true, allowance }
+}
+
+/// Reads the credential, and runs the endpoint. A presented key is not looked up here: nothing is read, or counted, for a
+/// string that cannot be a key or a request that is wrong.
+async fn answer_with_key<F>(
+    app: &App,
+    head: &Head,
+    input: Input,
+    handle: impl FnOnce(App, KeyCall) -> F,
+    headers: &HeaderMap,
+) -> Outcome
+where
+    F: Future<Output = Result<Reply, Error>>,
+{
+    let presented = match credential(app, head, headers).await {
+        Ok(presented) => presented,
+        Err(error) => return Outcome::refused(error),
+    };
+    let (caller, claimed) = match &presented {
+        Presented::Key { claimed, .. } => (None, Some(*claimed)),
+        Presented::Default(caller) => (Some(*caller), None),
+    };
+    let verified = Verified::default();
+    let handled = async {
+        let call = KeyCall {
+            now: head.now,
+            request_id: head.request_id.clone(),
+            form: input.form,
+            presented,
+            verified: verified.clone(),
+        };
+        handle(app.clone(), call).await
+    };
+    let result = caught(handled).await;
+    Outcome { result, caller, claimed, is_verified: verified.get(), allowance: None }
+}
+
+/// The outcome of an endpoint, also of one that panics.
+async fn caught(handled: impl Future<Output = Result<Reply, Error>>) -> Result<Reply, Error> {
+    let handled = AssertUnwindSafe(handled).catch_unwind().await;
+    handled.unwrap_or(Err(Error::Failed(Cow::Borrowed("the endpoint panicked"))))
+}
+
+async fn authenticate(app: &App, head: &Head, headers: &HeaderMap) -> Result<Caller, Error> {
+    let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer ?"));
+    app.authenticator()?.authenticate(authorization, head.now).await
+}
+
+async fn credential(app: &App, head: &Head, headers: &HeaderMap) -> Result<Presented, Error> {
+    let presented = headers.get(API_KEY).map(|value| value.to_str().unwrap_or("?").trim());
+    let Some(presented) = presented.filter(|presented| !presented.is_empty()) else {
+        return match authenticate(app, head, headers).await {
+            Ok(caller) => Ok(Presented::Default(caller)),
+            Err(Error::TokenRequired) => Err(Error::KeyRequired),
+            Err(error) => Err(error),
+        };
+    };
+    let (key, claimed) = PlainKey::parse(presented).ok_or(Error::KeyRefused(Refusal::Unknown.into()))?;
+    Ok(Presented::Key { key, claimed })
+}

@@ -1,0 +1,50 @@
+//! Names of keys.
+
+use serde::Serialize;
+
+/// A key's name: 1 to 100 characters, trimmed, without control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct KeyName(String);
+
+impl KeyName {
+    /// The longest name, in characters (Unicode scalar values).
+    pub const MAX_CHARS: usize = 100;
+
+    /// Trims and checks a name; the error says what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// If it is empty, too long or has a control character.
+    pub fn new(name: &str) -> Result<Self, &'static str> {
+        let name = name.trim();
+        match name.chars().count() {
+            _ if name.chars().any(char::is_control) => Err("must not contain control characters"),
+            0 => Err("must not be empty"),
+            1..=Self::MAX_CHARS => Ok(Self(name.to_owned())),
+            _ => Err("must be 1 to 100 characters long"),
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_and_bounded() {
+        let name = |text: &str| KeyName::new(text).map(|name| name.0);
+        assert_eq!(name("  Lab gateway\t").as_deref(), Ok("Lab gateway"));
+        assert_eq!(name(&"é".repeat(100)).as_deref(), Ok("é".repeat(100).as_str()));
+        assert!(name(&"é".repeat(101)).is_err());
+        assert!(name(" \u{a0}").is_err());
+        assert!(name("a\u{7}b").is_err());
+        assert!(name("a\u{85}b").is_err(), "C1 controls too");
+    }
+}

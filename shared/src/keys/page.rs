@@ -1,0 +1,72 @@
+//! Pages of lists, and the cursors that lead to the next one.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::error::{Error, Reason};
+use crate::keys::audit::Entry;
+use crate::keys::view::KeyView;
+
+/// The part of a list that is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageRequest {
+    /// At most so many, 1 to 1,000; all without it.
+    pub limit: Option<u32>,
+    /// Only what follows this.
+    pub cursor: Option<Cursor>,
+}
+
+/// A place in a list. Its text is opaque to clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// The place after an element.
+    pub fn after(element: &impl ToString) -> Self {
+        Self(element.to_string())
+    }
+
+    /// The element's name.
+    #[must_use]
+    pub fn element(&self) -> &str {
+        &self.0
+    }
+
+    /// The text for clients.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.0)
+    }
+
+    /// Reads the text that a client sent.
+    #[must_use]
+    pub fn decode(text: &str) -> Option<Self> {
+        String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok().map(Self)
+    }
+
+    /// What a client is told whose cursor is not one of ours.
+    #[must_use]
+    pub fn invalid() -> Error {
+        Error::invalid("cursor", Reason::Value, "cursor must be one that a Link header gave")
+    }
+}
+
+/// A page of a user's keys, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPage {
+    /// The keys.
+    pub keys: Vec<KeyView>,
+    /// The number of keys that the user has in all.
+    pub total: u64,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+}
+
+/// A page of audit entries, newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditPage {
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+}

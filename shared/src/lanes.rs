@@ -1,0 +1,34 @@
+//! Lanes: the usage-plan buckets that API Gateway counts requests in.
+//!
+//! A lane is an API Gateway key in a usage plan with a rate, a burst and a daily quota. Users share lanes by their id;
+//! requests without valid credentials share one of their own. A lane only bounds how much one caller can slow others:
+//! the exact limits per user are in the table.
+
+use std::num::NonZeroU64;
+
+use crate::ids::UserId;
+
+/// The API Gateway keys that the usage plans count by. Their values name lanes and are no secrets: the gateway takes them
+/// from the authorizer alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lanes {
+    /// `LANE_KEY_PREFIX`: what the values of all keys begin with.
+    pub key_prefix: String,
+    /// `LANES`: how many lanes users share.
+    pub count: NonZeroU64,
+}
+
+impl Lanes {
+    /// The value of a user's key; a user keeps it.
+    #[must_use]
+    pub fn of_user(&self, user_id: UserId) -> String {
+        // Ids are given in sequence, so this spreads users evenly.
+        format!("{}lane{}", self.key_prefix, user_id.get() % self.count)
+    }
+
+    /// The value of the key of all who do not say who they are.
+    #[must_use]
+    pub fn unauthenticated(&self) -> String {
+        format!("{}unauthenticated", self.key_prefix)
+    }
+}

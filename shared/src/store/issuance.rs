@@ -1,0 +1,154 @@
+//! Issuance of key strings: new keys and rotations.
+
+use std::borrow::Cow;
+
+use aws_sdk_dynamodb::types::{ReturnValue, TransactWriteItem};
+use futures_util::future::{join, join3};
+
+use super::aws_requests::Request as _;
+use super::item::{count_of, number};
+use super::key_record::to_item;
+use super::keys::Keys;
+use super::primary_key::PrimaryKey;
+use super::table::{Cancelled, Conflict, built, failure};
+use crate::error::Error;
+use crate::ids::{KeyId, Locator, UserId};
+use crate::keys::{
+    Action, Author, GracePeriod, Idempotency, Issued, Key, KeyExpired, KeyView, NewKey, PlainKey, Prefix, ShownKey,
+    Usage, next_due,
+};
+
+impl Keys {
+    /// Issues a key to a user.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LimitReached`] when the user has as many keys as allowed; [`Error::IdempotencyMismatch`].
+    pub async fn create(
+        &self,
+        author: &Author,
+        owner: UserId,
+        idempotency: Option<&Idempotency>,
+        new: NewKey,
+    ) -> Result<Issued, Error> {
+        let (first_round, replayed) = join(
+            join3(self.vault.ready(), self.next_id(), author.admission.granted()),
+            self.replay(owner, idempotency, author.timestamp()),
+        )
+        .await;
+        // An id that is taken but not used, because the call is refused or repeated, is a gap: ids need not be dense.
+        let (ready, id, admitted) = first_round;
+        admitted?;
+        ready?;
+        if let Some(made) = replayed? {
+            return Ok(made);
+        }
+        let locator = Locator { user_id: owner, key_id: id? };
+        let plain = PlainKey::generate(Prefix::of(new.kind), locator, &self.random);
+        let NewKey { name, kind, status, expires_at } = new;
+        let key = Key {
+            id: locator.key_id,
+            user_id: owner,
+            name,
+            kind,
+            stored_status: status,
+            created_at: author.timestamp(),
+            expires_at,
+            due_at: next_due(status, expires_at, author.timestamp()),
+            secret: self.vault.seal(&plain, locator, &self.random, author.now).await?,
+            previous: None,
+            usage: Usage::default(),
+            version: 1,
+        };
+        let put = self.table.put(to_item(&key)).condition_expression("attribute_not_exists(PK)").build();
+        let count = self
+            .table
+            .update(PrimaryKey::meta(owner))
+            .update_expression("ADD key_count :1")
+            .condition_expression("attribute_not_exists(key_count) OR key_count < :max")
+            .expression_attribute_values(":1", count_of(1))
+            .expression_attribute_values(":max", count_of(self.max_keys_per_user.into()))
+            .build();
+        let mut writes = vec![
+            TransactWriteItem::builder().put(built(put)?).build(),
+            TransactWriteItem::builder().update(built(count)?).build(),
+            self.entry(author, locator, Action::Create, key.creation())?,
+        ];
+        writes.extend(self.remember(idempotency, &key, false, author.timestamp())?);
+        let mut attempts = self.attempts();
+        while let Err(cancelled) = self.table.commit(writes.clone()).await {
+            // The conflict may be with the same request, which may have made the last key that the limit allows; and
+            // a transaction that is not answered may be done.
+            if let Some(made) = self.replay(owner, idempotency, author.timestamp()).await? {
+                return Ok(made);
+            }
+            if let Cancelled::Conflict(conflicts) = &cancelled
+                && matches!(conflicts.get(1), Some(Conflict::Condition(_)))
+            {
+                return Err(Error::LimitReached);
+            }
+            attempts.again(cancelled).await?;
+        }
+        Ok(Issued::new(KeyView::new(key, ShownKey::Whole(plain), false, author.timestamp())))
+    }
+
+    /// Gives a key a new string; the old one works until the grace ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; [`Error::ChangeOfExpired`]; [`Error::IdempotencyMismatch`].
+    pub async fn rotate(
+        &self,
+        author: &Author,
+        locator: Locator,
+        idempotency: Option<&Idempotency>,
+        grace: GracePeriod,
+    ) -> Result<Issued, Error> {
+        let now = author.timestamp();
+        let (read, replayed) = join(self.read_one(locator), self.replay(locator.user_id, idempotency, now)).await;
+        if let Some(made) = replayed? {
+            return Ok(made);
+        }
+        let (mut before, mut meta) = read?;
+        let mut attempts = self.attempts();
+        loop {
+            before.ensure_not_expired(now).map_err(|KeyExpired| Error::ChangeOfExpired)?;
+            author.admission.granted().await?;
+            let plain = PlainKey::generate(Prefix::of(before.kind), locator, &self.random);
+            let sealed = self.vault.seal(&plain, locator, &self.random, author.now).await?;
+            let mut key = before.clone();
+            key.rotate(sealed, grace, now).map_err(|KeyExpired| Error::ChangeOfExpired)?;
+            let is_default = meta.default_id == Some(locator.key_id);
+            let mut writes = vec![
+                self.replace(&before, &key)?,
+                self.entry(author, locator, Action::Rotate, key.changes_since(&before))?,
+            ];
+            writes.extend(self.remember(idempotency, &key, is_default, now)?);
+            match self.table.commit(writes).await {
+                Ok(()) => {
+                    return Ok(Issued::new(KeyView::new(key, ShownKey::Whole(plain), is_default, now)));
+                }
+                Err(cancelled) => {
+                    // As when a key is made.
+                    if let Some(made) = self.replay(locator.user_id, idempotency, now).await? {
+                        return Ok(made);
+                    }
+                    attempts.again(cancelled).await?;
+                    (before, meta) = self.read_one(locator).await?;
+                }
+            }
+        }
+    }
+
+    async fn next_id(&self) -> Result<KeyId, Error> {
+        let update = self
+            .table
+            .update_item(PrimaryKey::next_id())
+            .update_expression("ADD last_id :1")
+            .expression_attribute_values(":1", count_of(1))
+            .return_values(ReturnValue::UpdatedNew);
+        let attributes = update.sent().await.map_err(|error| failure(&error))?.attributes.unwrap_or_default();
+        let id = attributes.get("last_id").and_then(number).and_then(KeyId::new);
+        id.ok_or(Error::Failed(Cow::Borrowed("the counter of ids is damaged or used up")))
+    }
+}

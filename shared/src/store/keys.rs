@@ -1,0 +1,247 @@
+//! Reads of keys, and the parts that all changes are made of.
+
+use std::borrow::Cow;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem};
+use futures_util::future::{join, try_join_all};
+
+use super::attempts::{Attempts, back_off};
+use super::aws_requests::Request as _;
+use super::item::{Item, count_of, number};
+use super::key_record::{CHANGEABLE, from_item, to_item};
+use super::primary_key::{KEY_PREFIX, PrimaryKey};
+use super::table::{Table, built, failure};
+use super::vault::Vault;
+use super::{audit_record, pages};
+use crate::clock::{Random, Timestamp};
+use crate::config::{Config, KeyReveal};
+use crate::error::Error;
+use crate::ids::{KeyId, Locator, UserId};
+use crate::keys::{
+    Action, AuditPage, Author, Changes, Cursor, Entry, Key, KeyPage, KeyView, PageRequest, ShownKey, UsageView,
+};
+
+/// The keys of all users: one method per access pattern.
+///
+/// Every change takes the same three steps: read, decide in pure code, commit record and audit entry in one transaction
+/// on the condition that the record is still the one that was read. A conflict starts the steps again.
+pub struct Keys {
+    pub(super) table: Table,
+    pub(super) vault: Vault,
+    pub(super) random: Random,
+    reveal: KeyReveal,
+    pub(super) max_keys_per_user: u32,
+    pub(super) test_key_daily_limit: u32,
+}
+
+/// The item that each user has once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Meta {
+    pub(super) default_id: Option<KeyId>,
+    pub(super) key_count: u64,
+}
+
+impl From<&Item> for Meta {
+    fn from(item: &Item) -> Self {
+        Self {
+            default_id: item.get("default_id").and_then(number).and_then(KeyId::new),
+            key_count: item.get("key_count").and_then(number).unwrap_or(0),
+        }
+    }
+}
+
+impl Keys {
+    pub(crate) fn new(table: Table, vault: Vault, config: &Config, random: Random) -> Self {
+        let Config { key_reveal, max_keys_per_user, test_key_daily_limit, .. } = *config;
+        Self { table, vault, random, reveal: key_reveal, max_keys_per_user, test_key_daily_limit }
+    }
+
+    /// The use of a key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub async fn usage(&self, key: Locator, now: Timestamp) -> Result<UsageView, Error> {
+        let item = self.table.get(PrimaryKey::key(key.user_id, key.key_id)).await?.ok_or(Error::NotFound)?;
+        Ok(UsageView::new(key.key_id, from_item(&item)?.usage, now))
+    }
+
+    /// A key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for an unknown id and for somebody else's.
+    pub async fn get(&self, author: &Author, key: Locator) -> Result<KeyView, Error> {
+        let (key, meta) = self.read_one(key).await?;
+        self.show(author, key, meta).await
+    }
+
+    /// A page of a user's keys, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// If the cursor is not one of ours.
+    pub async fn list(&self, author: &Author, owner: UserId, page: &PageRequest) -> Result<KeyPage, Error> {
+        let after = page.cursor.as_ref().map(|cursor| KeyId::parse(cursor.element()).ok_or_else(Cursor::invalid));
+        let after = after.transpose()?.map(|id| Item::from(PrimaryKey::key(owner, id)));
+        let query = self
+            .table
+            .query()
+            .consistent_read(true)
+            .key_condition_expression("PK = :owner AND begins_with(SK, :key)")
+            .expression_attribute_values(":owner", AttributeValue::S(PrimaryKey::user_partition(owner)))
+            .expression_attribute_values(":key", AttributeValue::S(KEY_PREFIX.to_owned()));
+        let items = pages::all_or_some(page.limit, after, |start, limit| {
+            query.clone().set_exclusive_start_key(start).set_limit(limit).sent()
+        });
+        let (ready, (items, meta)) = join(self.vault.ready(), join(items, self.meta(owner))).await;
+        ready?;
+        let (items, more) = items?;
+        let meta = meta?;
+        let keys: Vec<Key> = items.iter().map(from_item).collect::<Result<_, _>>()?;
+        let next = keys.last().filter(|_| more).map(|key| Cursor::after(&key.id).encode());
+        let keys = try_join_all(keys.into_iter().map(|key| self.show(author, key, meta))).await?;
+        Ok(KeyPage { keys, total: meta.key_count, next })
+    }
+
+    /// A page of a key's audit trail, newest first; still there after the key's deletion.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for a key that never was the caller's.
+    pub async fn audit(&self, key: Locator, page: &PageRequest) -> Result<AuditPage, Error> {
+        let Locator { user_id: owner, key_id: id } = key;
+        let after = page.cursor.as_ref().map(|cursor| cursor.element().parse().map_err(|_| Cursor::invalid()));
+        let after = after.transpose()?.map(|entry| Item::from(PrimaryKey::audit(owner, id, entry)));
+        let from_start = after.is_none();
+        let query = self
+            .table
+            .query()
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .key_condition_expression("PK = :trail")
+            .expression_attribute_values(":trail", AttributeValue::S(PrimaryKey::audit_partition(owner, id)));
+        let query = |start, limit| query.clone().set_exclusive_start_key(start).set_limit(limit).sent();
+        let (items, more) = pages::all_or_some(page.limit, after, query).await?;
+        // A key's trail begins with its creation, so there is one for every key that ever was. After a cursor that no
+        // Link header gave there may be nothing left of it.
+        if items.is_empty() && (from_start || pages::all_or_some(Some(1), None, query).await?.0.is_empty()) {
+            return Err(Error::NotFound);
+        }
+        let entries: Vec<Entry> = items.iter().map(audit_record::from_item).collect::<Result<_, _>>()?;
+        let next = entries.last().filter(|_| more).map(|entry| Cursor::after(&entry.id).encode());
+        Ok(AuditPage { entries, next })
+    }
+
+    /// Reads a key that is to be shown, and its owner's meta item.
+    pub(super) async fn read_one(&self, key: Locator) -> Result<(Key, Meta), Error> {
+        let (ready, read) = join(self.vault.ready(), self.read(key.user_id, &[key.key_id])).await;
+        ready?;
+        let (mut keys, meta) = read?;
+        Ok((keys.pop().flatten().ok_or(Error::NotFound)?, meta))
+    }
+
+    /// Reads keys of a user, in the order of the ids, and the user's meta item, all at once.
+    pub(super) async fn read(&self, owner: UserId, ids: &[KeyId]) -> Result<(Vec<Option<Key>>, Meta), Error> {
+        let wanted = ids.iter().map(|id| PrimaryKey::key(owner, *id)).chain([PrimaryKey::meta(owner)]);
+        let items = self.batch_get(wanted.map(Item::from).collect()).await?;
+        let mut keys = vec![None; ids.len()];
+        let mut meta = Meta::default();
+        for item in &items {
+            if item.contains_key("version") {
+                let key = from_item(item)?;
+                if let Some(index) = ids.iter().position(|id| *id == key.id) {
+                    keys[index] = Some(key);
+                }
+            } else {
+                meta = item.into();
+            }
+        }
+        Ok((keys, meta))
+    }
+
+    /// Reads up to 100 items, in any order; those that are not there are left out.
+    pub(super) async fn batch_get(&self, mut missing: Vec<Item>) -> Result<Vec<Item>, Error> {
+        let mut items: Vec<Item> = Vec::with_capacity(missing.len());
+        for attempt in 1.. {
+            let keys = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(missing)).build();
+            let batch = self.table.client().batch_get_item().request_items(self.table.name(), built(keys)?);
+            let output = batch.sent().await.map_err(|error| failure(&error))?;
+            items.extend(output.responses.unwrap_or_default().remove(self.table.name()).unwrap_or_default());
+            // DynamoDB leaves out what it throttles.
+            let left = output.unprocessed_keys.unwrap_or_default().remove(self.table.name());
+            missing = left.map(|left| left.keys).unwrap_or_default();
+            if missing.is_empty() {
+                break;
+            }
+            if attempt == 4 {
+                return Err(Error::Unavailable(Cow::Borrowed("BatchGetItem left keys unprocessed")));
+            }
+            back_off(&self.random, attempt).await;
+        }
+        Ok(items)
+    }
+
+    pub(super) async fn meta(&self, owner: UserId) -> Result<Meta, Error> {
+        let item = self.table.get(PrimaryKey::meta(owner)).await?;
+        Ok(item.as_ref().map(Meta::from).unwrap_or_default())
+    }
+
+    /// Shows a key to the caller: whole to its owner if the deployment says so, else masked.
+    pub(super) async fn show(&self, author: &Author, key: Key, meta: Meta) -> Result<KeyView, Error> {
+        let locator = Locator { user_id: key.user_id, key_id: key.id };
+        let plain = self.vault.open(&key.secret, locator).await?;
+        let whole = self.reveal == KeyReveal::Always && author.actor.user_id == Some(key.user_id);
+        let shown = if whole { ShownKey::Whole(plain) } else { ShownKey::Masked(plain.masked()) };
+        let is_default = meta.default_id == Some(key.id);
+        Ok(KeyView::new(key, shown, is_default, author.timestamp()))
+    }
+
+    /// Writes the changeable attributes of a record that differ. Its usage is left alone: it is counted beside all changes.
+    pub(super) fn replace(&self, before: &Key, after: &Key) -> Result<TransactWriteItem, Error> {
+        let (old, new) = (to_item(before), to_item(after));
+        let mut update = self
+            .table
+            .update(PrimaryKey::key(after.user_id, after.id))
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", count_of(before.version))
+            .expression_attribute_values(":next", count_of(before.version + 1));
+        let mut sets = vec!["version = :next".to_owned()];
+        let mut removes = Vec::new();
+        for name in CHANGEABLE.iter().filter(|name| old.get(**name) != new.get(**name)) {
+            update = update.expression_attribute_names(format!("#{name}"), *name);
+            match new.get(*name) {
+                Some(value) => {
+                    sets.push(format!("#{name} = :{name}"));
+                    update = update.expression_attribute_values(format!(":{name}"), value.clone());
+                }
+                None => removes.push(format!("#{name}")),
+            }
+        }
+        let mut expression = format!("SET {}", sets.join(", "));
+        if !removes.is_empty() {
+            expression.push_str(" REMOVE ");
+            expression.push_str(&removes.join(", "));
+        }
+        let update = built(update.update_expression(expression).build())?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// The entry of a change in the audit trail.
+    pub(super) fn entry(
+        &self,
+        author: &Author,
+        key: Locator,
+        action: Action,
+        changes: Changes,
+    ) -> Result<TransactWriteItem, Error> {
+        let id = self.random.uuid_v7(author.now);
+        let item = audit_record::to_item(&Entry::new(id, author, key, action, changes));
+        let put = self.table.put(item).condition_expression("attribute_not_exists(PK)").build();
+        Ok(TransactWriteItem::builder().put(built(put)?).build())
+    }
+
+    pub(super) fn attempts(&self) -> Attempts<'_> {
+        Attempts::new(&self.random)
+    }
+}

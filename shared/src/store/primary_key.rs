@@ -1,0 +1,102 @@
+//! Primary keys of the table: `PK` and `SK` are spelled here and nowhere else.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use uuid::Uuid;
+
+use super::item::Item;
+use crate::ids::{KeyId, UserId};
+
+/// The primary key of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrimaryKey {
+    partition: String,
+    sort: String,
+}
+
+/// The sort keys of all of a user's keys begin with this.
+pub const KEY_PREFIX: &str = "KEY#";
+/// The sort keys of all data keys begin with this.
+pub const DATA_KEY_PREFIX: &str = "DATA_KEY#";
+
+impl PrimaryKey {
+    /// A key record.
+    #[must_use]
+    pub fn key(user_id: UserId, id: KeyId) -> Self {
+        // Padded to the sixteen digits of 2^53, so that keys sort by id, which is by age.
+        Self { partition: Self::user_partition(user_id), sort: format!("{KEY_PREFIX}{id:0>16}") }
+    }
+
+    /// Whose key record an item is, and which; nothing if it is none.
+    #[must_use]
+    pub fn parse_key(item: &Item) -> Option<(UserId, KeyId)> {
+        let part = |name: &str, prefix: &str| item.get(name)?.as_s().ok()?.strip_prefix(prefix);
+        let id = part("SK", KEY_PREFIX)?.trim_start_matches('0');
+        Some((UserId::parse(part("PK", "USER#")?)?, KeyId::parse(id)?))
+    }
+
+    /// What is kept once per user: the default's id and the number of keys.
+    #[must_use]
+    pub fn meta(user_id: UserId) -> Self {
+        Self { partition: Self::user_partition(user_id), sort: "META".to_owned() }
+    }
+
+    /// An audit entry.
+    #[must_use]
+    pub fn audit(user_id: UserId, id: KeyId, entry: Uuid) -> Self {
+        Self { partition: Self::audit_partition(user_id, id), sort: entry.to_string() }
+    }
+
+    /// The counters of a user's calls in an hour (hours since 1970).
+    #[must_use]
+    pub fn limit(user_id: UserId, hour: i64) -> Self {
+        Self { partition: format!("LIMIT#{user_id}"), sort: hour.to_string() }
+    }
+
+    /// The outcome of a request that carried an `Idempotency-Key`.
+    #[must_use]
+    pub fn idempotency(user_id: UserId, key: &str) -> Self {
+        Self { partition: format!("IDEMPOTENCY#{user_id}"), sort: key.to_owned() }
+    }
+
+    /// What a run of the sweep is about to do to some keys.
+    #[must_use]
+    pub fn journal(id: Uuid) -> Self {
+        Self { partition: Self::SWEEP.to_owned(), sort: id.to_string() }
+    }
+
+    /// The counter of key ids.
+    #[must_use]
+    pub fn next_id() -> Self {
+        Self { partition: Self::SYSTEM.to_owned(), sort: "NEXT_ID".to_owned() }
+    }
+
+    /// A wrapped data key.
+    #[must_use]
+    pub fn data_key(version: u32) -> Self {
+        Self { partition: Self::SYSTEM.to_owned(), sort: format!("{DATA_KEY_PREFIX}{version:0>10}") }
+    }
+
+    /// The partition of what belongs to no user.
+    pub const SYSTEM: &'static str = "SYSTEM";
+
+    /// The partition of the sweep's journals.
+    pub const SWEEP: &'static str = "SWEEP";
+
+    /// The partition of a user's keys.
+    #[must_use]
+    pub fn user_partition(user_id: UserId) -> String {
+        format!("USER#{user_id}")
+    }
+
+    /// The partition of a key's audit trail.
+    #[must_use]
+    pub fn audit_partition(user_id: UserId, id: KeyId) -> String {
+        format!("AUDIT#{user_id}#{id}")
+    }
+}
+
+impl From<PrimaryKey> for Item {
+    fn from(PrimaryKey { partition, sort }: PrimaryKey) -> Self {
+        Self::from([("PK".to_owned(), AttributeValue::S(partition)), ("SK".to_owned(), AttributeValue::S(sort))])
+    }
+}

@@ -1,0 +1,209 @@
+//! Structured logs: one JSON object per line on standard output, where Lambda picks them up.
+//!
+//! What becomes of a call or a run is told in one line, by [`Log`], which also holds the values of its metrics. All else
+//! worth a line is an event of `tracing`. A function works on one of them at a time, so that lines do not mix.
+
+use std::fmt;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::{Serialize, Serializer};
+pub use tracing::Level;
+
+use super::metrics::{CALLS, FAILURES, LIMIT_HITS, Measured, Metadata, Metric, REFUSALS, Values};
+use super::round_trips::RoundTrips;
+use crate::error::Error;
+
+/// Most lines are shorter, in bytes.
+const LINE_BYTES: usize = 1_024;
+
+/// Starts the log of what is told by `tracing`. Levels from `INFO` up are written.
+pub fn init() {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_target(false)
+        // The runtime's spans say what the lines say already.
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_max_level(Level::INFO)
+        .init();
+}
+
+/// Where a deployment's lines go; tests read them.
+#[derive(Clone)]
+pub struct Log {
+    service: Arc<str>,
+    sink: Arc<Sink>,
+}
+
+type Sink = dyn Fn(&[u8]) + Send + Sync;
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Log")
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a, T> {
+    #[serde(serialize_with = "rfc_3339")]
+    timestamp: DateTime<Utc>,
+    level: &'static str,
+    message: &'static str,
+    service: &'a str,
+    #[serde(flatten)]
+    facts: &'a T,
+    #[serde(flatten)]
+    values: Values<'a>,
+    #[serde(rename = "_aws")]
+    metadata: Metadata<'a>,
+}
+
+impl Log {
+    /// The log of a Lambda function.
+    #[must_use]
+    pub fn stdout(service: &str) -> Self {
+        // Nobody could be told that this fails.
+        Self::new(service, |line| drop(std::io::stdout().write_all(line)))
+    }
+
+    /// A log whose lines, each with its line break, go to `sink`.
+    pub fn new(service: &str, sink: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+        Self { service: service.into(), sink: Arc::new(sink) }
+    }
+
+    /// Writes a line with some facts and the values of some metrics. Every field that is a dimension of one of these must
+    /// be among the facts.
+    ///
+    /// # Panics
+    ///
+    /// If the facts are not what a JSON object can hold.
+    pub fn write(
+        &self,
+        at: DateTime<Utc>,
+        level: Level,
+        message: &'static str,
+        facts: &impl Serialize,
+        measured: &[Option<Measured>],
+    ) {
+        let line = Line {
+            timestamp: at,
+            level: level.as_str(),
+            message,
+            service: &self.service,
+            facts,
+            values: Values(measured),
+            metadata: Metadata::new(at, measured),
+        };
+        let mut bytes = Vec::with_capacity(LINE_BYTES);
+        serde_json::to_writer(&mut bytes, &line).expect("facts are JSON");
+        bytes.push(b'\n');
+        (self.sink)(&bytes);
+    }
+}
+
+/// What is told of a call.
+#[derive(Serialize)]
+pub(crate) struct CallFacts<'a> {
+    pub(crate) operation: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) route: Option<Route<'a>>,
+    pub(crate) request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user_id: Option<u64>,
+    /// The user that a presented key names, where nothing has confirmed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) claimed_user_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key_id: Option<u64>,
+    pub(crate) status: u16,
+    /// Why it was refused or failed, as one of few words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<&'static str>,
+    /// Which limit was reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<&'static str>,
+    /// Why it was refused or failed, in full. This is the only place that tells the cause of an error of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cause: Option<Cause<'a>>,
+    pub(crate) duration_ms: i64,
+    pub(crate) round_trips: u32,
+    pub(crate) aws_calls: u32,
+}
+
+/// Method and path of a route, as in `GET /api/apiKeys/{id}`.
+pub(crate) struct Route<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+}
+
+impl Serialize for Route<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{} {}", self.method, self.path))
+    }
+}
+
+/// The text of an error, for operators.
+pub struct Cause<'a>(pub &'a Error);
+
+impl Serialize for Cause<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}
+
+impl<'a> CallFacts<'a> {
+    /// A call that succeeded by itself, without asking anybody.
+    pub(crate) fn new(operation: &'a str, request_id: &'a str, status: u16, duration_ms: i64) -> Self {
+        Self {
+            operation,
+            route: None,
+            request_id,
+            user_id: None,
+            claimed_user_id: None,
+            key_id: None,
+            status,
+            reason: None,
+            limit: None,
+            cause: None,
+            duration_ms,
+            round_trips: 0,
+            aws_calls: 0,
+        }
+    }
+
+    /// The same, refused or failed for a reason.
+    pub(crate) fn with_error(self, error: &Error) -> Self {
+        Self { reason: Some(error.code()), limit: error.limit(), ..self }
+    }
+
+    /// The same, having asked AWS.
+    pub(crate) fn with_round_trips(self, RoundTrips { aws_calls, round_trips }: RoundTrips) -> Self {
+        Self { round_trips, aws_calls, ..self }
+    }
+
+    /// Writes the call's one line.
+    pub(crate) fn write(&self, log: &Log, at: DateTime<Utc>, latency: &'static Metric) {
+        let failed = self.status >= 500;
+        let (level, message) = match self.reason {
+            Some(_) if failed => (Level::ERROR, "failed"),
+            Some(_) if self.status >= 400 => (Level::INFO, "refused"),
+            Some(_) | None => (Level::INFO, "done"),
+        };
+        let measured = [
+            Some((&CALLS, 1)),
+            Some((latency, self.duration_ms)),
+            failed.then_some((&FAILURES, 1)),
+            self.reason.filter(|_| !failed).map(|_| (&REFUSALS, 1)),
+            self.limit.map(|_| (&LIMIT_HITS, 1)),
+        ];
+        log.write(at, level, message, self, &measured);
+    }
+}
+
+fn rfc_3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    // The quickest way that `chrono` has to this format.
+    serializer.collect_str(&format_args!("{:?}", at.trunc_subsecs(3)))
+}
