@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::ids::{KeyId, UserId};
 use crate::keys::expiry::Step;
-use crate::keys::key::{Key, KeyType};
+use crate::keys::key::Key;
+use crate::keys::key_type::KeyType;
 use crate::keys::name::KeyName;
 
 /// One event. It never holds a key string.

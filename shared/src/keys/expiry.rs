@@ -1,7 +1,7 @@
 //! How a key ends by itself: notices some days before, then its end. Pure, given the time.
 
 use crate::clock::Timestamp;
-use crate::keys::key::{Key, Status};
+use crate::keys::status::Status;
 
 /// How many days before its end a key's owner is told of it.
 pub const NOTICE_DAYS: [u32; 3] = [30, 7, 1];
@@ -20,24 +20,6 @@ pub enum Step {
     Expire,
 }
 
-impl Key {
-    /// Takes the step that is due, if one is, and sets the moment of the next. Of notices that were missed together,
-    /// the latest is given.
-    pub fn fall_due(&mut self, now: Timestamp) -> Option<Step> {
-        self.due_at.filter(|due_at| *due_at <= now)?;
-        let expires_at = self.expires_at?;
-        if expires_at <= now {
-            self.stored_status = Status::Expired;
-            self.due_at = None;
-            return Some(Step::Expire);
-        }
-        let passed = |days: &u32| notice_at(expires_at, *days).is_some_and(|notice_at| notice_at <= now);
-        let days_left = NOTICE_DAYS.into_iter().rev().find(passed)?;
-        self.due_at = next_due(self.stored_status, self.expires_at, now);
-        Some(Step::Notice { days_left })
-    }
-}
-
 /// When something falls due first for a key: the next notice of its end, or its end. Notices whose moment is past are
 /// not made up for: whoever sets an expiry this near knows of it. Nothing for a key that never ends or has ended.
 #[must_use]
@@ -47,7 +29,9 @@ pub fn next_due(status: Status, expires_at: Option<Timestamp>, now: Timestamp) -
     Some(notices.into_iter().find(|notice_at| *notice_at > now).unwrap_or(expires_at))
 }
 
-fn notice_at(expires_at: Timestamp, days: u32) -> Option<Timestamp> {
+/// The moment of the notice so many days before an expiry.
+#[must_use]
+pub fn notice_at(expires_at: Timestamp, days: u32) -> Option<Timestamp> {
     expires_at.plus_seconds(-i64::from(days) * SECONDS_PER_DAY)
 }
 

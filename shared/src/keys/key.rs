@@ -2,84 +2,15 @@
 
 use std::fmt;
 
-use serde::Serialize;
-
 use crate::clock::Timestamp;
 use crate::ids::{KeyId, UserId};
 use crate::keys::audit::{Change, Changes};
-use crate::keys::expiry::next_due;
+use crate::keys::expiry::{NOTICE_DAYS, Step, next_due, notice_at};
+use crate::keys::key_type::KeyType;
 use crate::keys::name::KeyName;
 use crate::keys::secret::Sealed;
+use crate::keys::status::Status;
 use crate::keys::usage::Usage;
-
-/// What a key is for. The prefix of its string is `nux_test_` when it was made as `test`, else `nux_live_`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeyType {
-    /// Production.
-    Live,
-    /// Development and testing, with a daily limit.
-    Test,
-    /// The medical note product.
-    AiMedicalNote,
-    /// The T2YD product.
-    T2yd,
-}
-
-impl KeyType {
-    /// Every type.
-    pub const ALL: [Self; 4] = [Self::Live, Self::Test, Self::AiMedicalNote, Self::T2yd];
-
-    /// The type's name in every format and in the table.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Test => "test",
-            Self::AiMedicalNote => "ai-medical-note",
-            Self::T2yd => "t2yd",
-        }
-    }
-
-    /// The type of a name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-}
-
-/// Whether a key works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// It does.
-    Active,
-    /// Not until it is resumed.
-    Paused,
-    /// Never again.
-    Expired,
-}
-
-impl Status {
-    /// Every status.
-    pub const ALL: [Self; 3] = [Self::Active, Self::Paused, Self::Expired];
-
-    /// The status's name in every format and in the table.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Paused => "paused",
-            Self::Expired => "expired",
-        }
-    }
-
-    /// The status of a name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == name)
-    }
-}
 
 /// Everything the table holds about a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,6 +175,22 @@ impl Key {
         let hash = std::mem::replace(&mut self.secret, secret).hash;
         self.previous = Some(Previous { hash, until });
         Ok(())
+    }
+
+    /// Takes the step that is due, if one is, and sets the moment of the next. Of notices that were missed together,
+    /// the latest is given.
+    pub fn fall_due(&mut self, now: Timestamp) -> Option<Step> {
+        self.due_at.filter(|due_at| *due_at <= now)?;
+        let expires_at = self.expires_at?;
+        if expires_at <= now {
+            self.stored_status = Status::Expired;
+            self.due_at = None;
+            return Some(Step::Expire);
+        }
+        let passed = |days: &u32| notice_at(expires_at, *days).is_some_and(|notice_at| notice_at <= now);
+        let days_left = NOTICE_DAYS.into_iter().rev().find(passed)?;
+        self.due_at = next_due(self.stored_status, self.expires_at, now);
+        Some(Step::Notice { days_left })
     }
 
     /// What changed from `before` to `self`, for the audit trail; empty when nothing did.

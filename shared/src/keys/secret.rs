@@ -12,10 +12,11 @@
 use std::fmt;
 
 use aws_lc_rs::digest;
+use zeroize::Zeroizing;
 
 use crate::clock::Random;
 use crate::ids::{KeyId, Locator, UserId};
-use crate::keys::key::KeyType;
+use crate::keys::key_type::KeyType;
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const ID_DIGITS: usize = 9;
@@ -53,20 +54,20 @@ impl Prefix {
     }
 }
 
-/// A whole key string in the clear. It has no `Display`, its `Debug` is redacted, and it leaves the process only
-/// through [`PlainKey::reveal`].
+/// A whole key string in the clear. It has no `Display`, its `Debug` is redacted, it leaves the process only through
+/// [`PlainKey::reveal`], and its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PlainKey(String);
+pub struct PlainKey(Zeroizing<String>);
 
 impl PlainKey {
     /// Makes a new key string.
     #[must_use]
     pub fn generate(prefix: Prefix, locator: Locator, random: &Random) -> Self {
-        Self::assemble(prefix, locator, &random_digits(random))
+        Self::assemble(prefix, locator, &Zeroizing::new(random_digits(random)))
     }
 
     fn assemble(prefix: Prefix, locator: Locator, secret: &str) -> Self {
-        let mut key = String::with_capacity(KEY_LEN);
+        let mut key = Zeroizing::new(String::with_capacity(KEY_LEN));
         key.push_str(prefix.as_str());
         push_base62(&mut key, locator.user_id.get(), ID_DIGITS);
         push_base62(&mut key, locator.key_id.get(), ID_DIGITS);
@@ -92,7 +93,7 @@ impl PlainKey {
         }
         let locator =
             Locator { user_id: UserId::new(parse_base62(user_id)?)?, key_id: KeyId::new(parse_base62(key_id)?)? };
-        Some((Self(text.to_owned()), locator))
+        Some((Self(Zeroizing::new(text.to_owned())), locator))
     }
 
     /// The key in the clear, for a response to somebody who may see it.
@@ -120,9 +121,9 @@ impl PlainKey {
 
     /// What is encrypted: the prefix's kind and the secret; the rest follows from the record.
     #[must_use]
-    pub(crate) fn secret_part(&self) -> String {
+    pub(crate) fn secret_part(&self) -> Zeroizing<String> {
         let kind = &self.0["nux_".len()..="nux_".len()];
-        format!("{kind}{}", &self.0[PREFIX_LEN + 2 * ID_DIGITS..KEY_LEN - CHECKSUM_DIGITS])
+        Zeroizing::new([kind, &self.0[PREFIX_LEN + 2 * ID_DIGITS..KEY_LEN - CHECKSUM_DIGITS]].concat())
     }
 
     /// The key again, from what was encrypted.

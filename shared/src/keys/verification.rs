@@ -6,7 +6,9 @@ use serde::{Serialize, Serializer};
 use crate::clock::Timestamp;
 use crate::error::{KeyRefused, Refusal};
 use crate::ids::{KeyId, UserId};
-use crate::keys::key::{Key, KeyType, Status};
+use crate::keys::key::Key;
+use crate::keys::key_type::KeyType;
+use crate::keys::status::Status;
 
 /// What came of a check.
 #[derive(Clone, Debug)]

@@ -4,9 +4,11 @@ use serde::{Serialize, Serializer};
 
 use crate::clock::Timestamp;
 use crate::ids::{KeyId, UserId};
-use crate::keys::key::{Key, KeyType, Status};
+use crate::keys::key::Key;
+use crate::keys::key_type::KeyType;
 use crate::keys::name::KeyName;
 use crate::keys::secret::PlainKey;
+use crate::keys::status::Status;
 use crate::keys::usage::Usage;
 
 /// The key object of the documentation, in its order, and what is known of its use.

@@ -16,6 +16,7 @@ use aws_types::SdkConfig;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::try_join_all;
 use tokio::sync::RwLock;
+use zeroize::Zeroizing;
 
 use super::aws_requests::Request as _;
 use super::item::{Item, number};
@@ -103,7 +104,8 @@ impl Vault {
     ) -> Result<Sealed, Error> {
         let (version, data_key) = self.current(now).await?;
         let nonce: [u8; NONCE_LEN] = random.bytes();
-        let mut sealed = key.secret_part().into_bytes();
+        // Encrypted in place, so that no copy of the plain text is left.
+        let mut sealed = std::mem::take(&mut *key.secret_part()).into_bytes();
         let tag = data_key
             .cipher
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), associated_data(locator), &mut sealed)
@@ -121,7 +123,7 @@ impl Vault {
         let damaged = || Error::Failed(Cow::Owned(format!("the sealed string of key {} is damaged", locator.key_id)));
         let data_key = self.version(sealed.data_key).await?;
         let (nonce, ciphertext) = sealed.ciphertext.split_first_chunk::<NONCE_LEN>().ok_or_else(damaged)?;
-        let mut part = ciphertext.to_vec();
+        let mut part = Zeroizing::new(ciphertext.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let part = data_key.cipher.open_in_place(nonce, associated_data(locator), &mut part).map_err(|_| damaged())?;
         std::str::from_utf8(part).ok().and_then(|part| PlainKey::from_secret_part(part, locator)).ok_or_else(damaged)
@@ -184,7 +186,8 @@ impl Vault {
             .set_encryption_context(Some(self.encryption_context()))
             .ciphertext_blob(Blob::new(wrapped.as_ref()));
         let plaintext = decrypt.sent().await.map_err(|error| failure(&error))?.plaintext.ok_or_else(damaged)?;
-        Ok((version, Arc::new(DataKey::new(plaintext.as_ref(), created_at.ok_or_else(damaged)?)?)))
+        let plaintext = Zeroizing::new(plaintext.into_inner());
+        Ok((version, Arc::new(DataKey::new(&plaintext, created_at.ok_or_else(damaged)?)?)))
     }
 
     /// Stores a new version; if another container was faster, its version stays.
