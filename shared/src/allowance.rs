@@ -4,7 +4,7 @@ use chrono::{DateTime, Timelike, Utc};
 
 use crate::config::RateLimits;
 
-/// How much a user has left.
+/// The calls that a user has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     limits: RateLimits,
@@ -24,7 +24,7 @@ impl Allowance {
         format!("\"minute\";q={per_minute};w=60, \"hour\";q={per_hour};w=3600")
     }
 
-    /// The header `RateLimit` (same draft): what is left, and seconds until it is all there again.
+    /// The header `RateLimit` (same draft): the calls left, and the seconds until the window ends.
     #[must_use]
     pub fn header(&self) -> String {
         let minute_left = self.limits.per_minute.saturating_sub(self.used_in_minute);
@@ -38,7 +38,7 @@ impl Allowance {
         if self.hour_is_used_up() { self.hour_reset } else { self.minute_reset }
     }
 
-    /// Which limit a refused call reached, by a name for metrics.
+    /// The limit that a refused call reached, named for metrics.
     #[must_use]
     pub fn limit_reached(&self) -> &'static str {
         if self.hour_is_used_up() { "calls_per_hour" } else { "calls_per_minute" }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-/// Where the time comes from; tests hand in a fixed or a stepped one.
+/// A source of time; tests pass a fixed or a stepped one.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
 
@@ -24,7 +24,7 @@ impl Clock {
         Self(Arc::new(now))
     }
 
-    /// The time now, with whatever precision the source has.
+    /// The current time, in the precision of the source.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         (self.0)()
@@ -37,7 +37,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Where random bytes come from; tests hand in a seeded source.
+/// A source of random bytes; tests pass a seeded one.
 #[derive(Clone)]
 pub struct Random(Arc<Fill>);
 
@@ -85,7 +85,7 @@ impl fmt::Debug for Random {
     }
 }
 
-/// A point in time as the API speaks of it: UTC, whole seconds, years 0 to 9999 (RFC 3339).
+/// A timestamp of the API: UTC, whole seconds, years 0 to 9999 (RFC 3339).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(DateTime<Utc>);
 

@@ -1,4 +1,4 @@
-//! The deployment's settings: every environment variable, read once, typed. Nothing else asks for the environment.
+//! Settings of the deployment: every environment variable, read once, typed. Nothing else reads the environment.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -9,64 +9,64 @@ use aws_sdk_dynamodb::config::{Credentials, Region};
 
 use crate::lanes::Lanes;
 
-/// Where the FHIR definitions are published unless `FHIR_BASE_URL` says otherwise. It is in their text, too.
+/// The default of `FHIR_BASE_URL`, under which the FHIR definitions are published. It also occurs in their text.
 pub const DEFAULT_FHIR_BASE_URL: &str = "https://nuxera.cloud/fhir";
 
-/// What a deployment sets. An empty variable counts as absent.
+/// The settings of a deployment. An empty variable counts as absent.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `SERVICE_NAME`: what log lines and metrics call the deployment, so that several in an account are told apart;
-    /// default `nuxera-api-keys`.
+    /// `SERVICE_NAME`: the name of the deployment in log lines and metrics, which tells several in an account apart; default
+    /// `nuxera-api-keys`.
     pub service_name: String,
     /// `TABLE_NAME`: the DynamoDB table.
     pub table_name: String,
     /// `KMS_KEY_ID`: the KMS key under which the data keys are wrapped.
     pub kms_key_id: String,
-    /// How JWTs are checked.
+    /// The check of JWTs.
     pub jwt: JwtConfig,
-    /// `KEY_REVEAL`: who sees whole keys, and when.
+    /// `KEY_REVEAL`: when the owner sees whole key strings.
     pub key_reveal: KeyReveal,
-    /// `DEFAULT_KEY_LIFETIME_DAYS`: how long a key lives that is created without `expiry_at`; 0 for ever. Default 365.
+    /// `DEFAULT_KEY_LIFETIME_DAYS`: the lifetime of keys created without `expiry_at`, in days; 0 for no expiry. Default 365.
     pub default_key_lifetime_days: u32,
     /// `MAX_KEYS_PER_USER`: default 1,000.
     pub max_keys_per_user: u32,
-    /// `TEST_KEY_DAILY_LIMIT`: how often a key of type `test` may be used in a day (UTC); default 100.
+    /// `TEST_KEY_DAILY_LIMIT`: uses of a key of type `test` per UTC day; default 100.
     pub test_key_daily_limit: u32,
-    /// Where recordings are transcribed; without it, nowhere.
+    /// The transcription service, if there is one.
     pub transcription: Option<TranscriptionConfig>,
     /// Management calls a user may make.
     pub rate_limits: RateLimits,
-    /// Which web origins may read responses.
+    /// The web origins that may read responses.
     pub cors: Cors,
-    /// `EVENT_BUS_NAME`: the EventBridge bus that subscribers listen to; default `default`.
+    /// `EVENT_BUS_NAME`: the EventBridge bus for events; default `default`.
     pub event_bus_name: String,
-    /// The lanes of the gateway's usage plans; only the function that assigns them is told.
+    /// The lanes of the gateway's usage plans; only the authorizer has them.
     pub lanes: Option<Lanes>,
     /// `FHIR_BASE_URL`: where the FHIR definitions are published; default `https://nuxera.cloud/fhir`.
     pub fhir_base_url: String,
 }
 
-/// Where AWS is, and in whose name it is called: what Lambda tells every function.
+/// Region, credentials and endpoints of AWS, as Lambda sets them for every function.
 #[derive(Clone, Debug)]
 pub struct AwsConfig {
     /// `AWS_REGION`.
     pub region: Region,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`. They outlive a container on Lambda.
     pub credentials: Credentials,
-    /// `AWS_ENDPOINT_URL`: where all its services are, if they are not on AWS.
+    /// `AWS_ENDPOINT_URL`: the endpoint of all services, if not AWS itself.
     pub endpoint_url: Option<String>,
-    /// `AWS_ENDPOINT_URL_DYNAMODB` and so on: where a single service is, by its id.
+    /// `AWS_ENDPOINT_URL_DYNAMODB` and so on: the endpoint of a single service, by its id.
     pub service_endpoint_urls: Vec<(&'static str, String)>,
 }
 
-/// How JWTs are checked: by a shared secret, by public keys, or both.
+/// The check of JWTs: by a shared secret, by public keys, or both.
 #[derive(Clone, Default)]
 pub struct JwtConfig {
     /// `JWT_SECRET`: the secret of HS256 tokens, at least 32 bytes (RFC 7518, section 3.2).
     pub secret: Option<String>,
     /// `JWT_JWKS`: a JSON Web Key Set (RFC 7517), inline.
     pub jwks: Option<String>,
-    /// `JWT_JWKS_URL`: where a JSON Web Key Set is fetched.
+    /// `JWT_JWKS_URL`: the URL of a JSON Web Key Set.
     pub jwks_url: Option<String>,
     /// `JWT_ISSUER`: the required `iss`.
     pub issuer: Option<String>,
@@ -83,18 +83,18 @@ impl fmt::Debug for JwtConfig {
 /// The transcription service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TranscriptionConfig {
-    /// `TRANSCRIPTION_URL`: where recordings are posted; http or https.
+    /// `TRANSCRIPTION_URL`: the URL to which recordings are posted; http or https.
     pub url: String,
-    /// `TRANSCRIPTION_TIMEOUT_SECONDS`: how long its answer is waited for; default 26.
+    /// `TRANSCRIPTION_TIMEOUT_SECONDS`: the longest wait for an answer; default 26.
     pub timeout: Duration,
 }
 
-/// Who sees whole keys, and when. Admins never see those of other users.
+/// When the owner sees whole key strings. Admins never see those of other users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyReveal {
-    /// The owner, whenever the key is read.
+    /// Whenever the key is read.
     Always,
-    /// The owner, when the key is made.
+    /// Only when the string is issued.
     Once,
 }
 
@@ -107,7 +107,7 @@ pub struct RateLimits {
     pub per_hour: u32,
 }
 
-/// `CORS_ORIGINS`: which web origins may read responses.
+/// `CORS_ORIGINS`: the web origins that may read responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cors {
     /// `*`, the default: responses depend on a token that no browser sends by itself.

@@ -26,7 +26,7 @@ impl Lanes {
         format!("{}lane{}", self.key_prefix, user_id.get() % self.count)
     }
 
-    /// The value of the key of all who do not say who they are.
+    /// The value of the key for unauthenticated callers.
     #[must_use]
     pub fn unauthenticated(&self) -> String {
         format!("{}unauthenticated", self.key_prefix)

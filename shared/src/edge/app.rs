@@ -1,4 +1,4 @@
-//! What every endpoint works with: built once per container, cheap to clone.
+//! The state of a container: built once, cheap to clone.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -13,11 +13,11 @@ use crate::error::Error;
 use crate::store::{Keys, Table, Vault};
 use crate::telemetry::log::Log;
 
-/// The endpoints' surroundings.
+/// The state that endpoints share.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
 
-/// What an [`App`] is made of.
+/// The parts of an [`App`].
 pub struct Parts {
     /// The deployment's settings.
     pub config: Config,
@@ -30,7 +30,7 @@ pub struct Parts {
     pub clock: Clock,
     /// Randomness.
     pub random: Random,
-    /// Where it is told what became of calls and runs.
+    /// The log of calls and runs.
     pub log: Log,
 }
 
@@ -75,7 +75,7 @@ impl App {
         Self(Arc::new(Parts { config, authenticator: OnceLock::new(), table, keys, clock, random, log }))
     }
 
-    /// What checks JWTs. It is made when it is first asked for: a function without callers needs none.
+    /// The check of JWTs, made on first use: a function without callers needs none.
     ///
     /// # Errors
     ///

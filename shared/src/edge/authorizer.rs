@@ -1,4 +1,4 @@
-//! The authorizer of the gateway, which lets everything through and says in whose name it is counted.
+//! The gateway's authorizer, which admits every request and assigns it to a lane.
 //!
 //! Its events are not requests as endpoints get them, so they have types of their own here (API Gateway developer
 //! guide, "Input to an API Gateway Lambda authorizer" and "Output from an API Gateway Lambda authorizer").
@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::lanes::Lanes;
 
-/// What the authorizer works with.
+/// The state of the authorizer.
 pub struct Gate {
     /// Checks JWTs.
     pub authenticator: Authenticator,
@@ -39,7 +39,7 @@ impl Gate {
     }
 }
 
-/// A request that asks to be let through.
+/// An authorizer's request.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Request {
     headers: Option<HashMap<String, String>>,
@@ -54,7 +54,7 @@ impl Request {
     }
 }
 
-/// The permission to pass, in a lane.
+/// Admission of a request, in a lane.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pass {
@@ -64,7 +64,7 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Lets a request pass for somebody, counted by the key of a lane.
+    /// Admits a request for a principal, counted by the key of a lane.
     #[must_use]
     pub fn new(principal: impl Into<Cow<'static, str>>, lane_key: String) -> Self {
         // The answer is not kept for other requests. The method's own ARN would hold the path, in which a `$` or `*` of the

@@ -14,8 +14,8 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use crate::config::AwsConfig;
 use crate::telemetry::round_trips::Counted;
 
-/// The configuration of the AWS clients. `aws-config` would look for it in many more places, all of them in vain on
-/// Lambda, and at every start.
+/// The configuration of the AWS clients. `aws-config` would look for it in many more places at every start, all in vain on
+/// Lambda.
 ///
 /// # Errors
 ///
@@ -40,7 +40,7 @@ pub fn sdk_config(aws: AwsConfig) -> Result<SdkConfig, lambda_http::Error> {
     Ok(sdk.build())
 }
 
-/// Where single services are, as the SDK asks for it.
+/// Endpoints of single services, in the form that the SDK asks for.
 #[derive(Debug)]
 struct ServiceEndpoints(Vec<(&'static str, String)>);
 

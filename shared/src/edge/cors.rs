@@ -7,7 +7,7 @@ use crate::config::Cors;
 /// The headers that a page may read besides those that are always readable.
 const EXPOSED_HEADERS: &str = "Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, x-amzn-Remapped-WWW-Authenticate, x-request-id";
 
-/// Lets a web page of an allowed origin read the response.
+/// Lets pages of an allowed origin read the response.
 pub(crate) fn open_to(web_origin: Option<&str>, cors: &Cors, headers: &mut HeaderMap) {
     let allowed = match cors {
         Cors::Any => Some(HeaderValue::from_static("*")),

@@ -13,9 +13,9 @@ use crate::store::{Request as _, failure};
 /// The `source` of all events.
 pub const SOURCE: &str = "nuxera.api-keys";
 
-/// The most that one `PutEvents` takes.
+/// The most entries of one `PutEvents`.
 const BATCH: usize = 10;
-/// How often an event is offered that EventBridge did not take for the moment.
+/// The most attempts for an event that EventBridge throttles.
 const MAX_ATTEMPTS: u32 = 4;
 
 /// Puts events on the deployment's bus.
@@ -50,7 +50,7 @@ impl Publisher {
             // A refused entry does not fail the call, so the SDK does not retry it.
             tokio::time::sleep(Duration::from_millis(if attempt == 0 { 0 } else { 50 << attempt })).await;
             let put = self.client.put_events().set_entries(Some(entries.clone()));
-            let results = put.sent().await.map_err(|error| failure(&error))?.entries.unwrap_or_default();
+            let results = put.send_boxed().await.map_err(|error| failure(&error))?.entries.unwrap_or_default();
             let mut results = results.into_iter();
             entries.retain(|_| match results.next().and_then(|result| result.error_code) {
                 None => false,

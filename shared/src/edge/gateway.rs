@@ -27,8 +27,8 @@ where
     lambda_runtime::run(service_fn(answer)).await
 }
 
-/// Leaves out a scheme or host with which there can be no URL: `lambda_http` panics over it, and the call would have no
-/// answer. On AWS the gateway writes both headers; nothing here may depend on that.
+/// Drops a scheme or host that cannot be part of a URL: `lambda_http` would panic, and the call would have no answer. On
+/// AWS the gateway writes both headers, but nothing here may depend on that.
 #[must_use]
 pub fn sanitize(mut request: LambdaRequest) -> LambdaRequest {
     if let LambdaRequest::ApiGatewayV1(event) = &mut request {
@@ -41,7 +41,7 @@ pub fn sanitize(mut request: LambdaRequest) -> LambdaRequest {
     request
 }
 
-/// `lambda_http` reads such a URL as one and writes it as the other.
+/// Both URL libraries must agree: `lambda_http` reads with the one and writes with the other.
 fn is_host(host: &str) -> bool {
     let is_uri = |url: Url| url.as_str().parse::<Uri>().is_ok();
     host.parse::<Authority>().is_ok() && Url::parse(&format!("https://{host}/")).is_ok_and(is_uri)

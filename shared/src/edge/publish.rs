@@ -1,4 +1,4 @@
-//! Documents for everybody: no caller, no limits, no table, and caches may keep them.
+//! Public documents: no caller, no limits, no table, cacheable.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::telemetry::log::{CallFacts, Log};
 use crate::telemetry::metrics::LATENCY;
 
-/// Documents change with a deployment only; for so many seconds caches need not ask again.
+/// Documents change only with a deployment.
 const CACHE_CONTROL: &str = "public, max-age=3600";
 
 /// The parameters in a request's path.
@@ -32,7 +32,7 @@ impl Path {
     }
 }
 
-/// What was found under a path.
+/// The document under a path, or that there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     status: StatusCode,
@@ -47,7 +47,7 @@ impl Found {
         Self { status: StatusCode::OK, content_type, body }
     }
 
-    /// There is none; the body says so.
+    /// No document, with a body that says so.
     #[must_use]
     pub fn nothing(content_type: &'static str, body: &str) -> Self {
         Self { status: StatusCode::NOT_FOUND, content_type, body: body.to_owned() }
@@ -68,7 +68,7 @@ pub async fn run(name: &'static str, find: fn(&Config, &Path) -> Found) -> Resul
     super::gateway::run(service).await
 }
 
-/// The surroundings of such an endpoint.
+/// The state of such an endpoint.
 pub struct DocumentServer {
     /// The deployment's settings.
     pub config: Config,
@@ -76,7 +76,7 @@ pub struct DocumentServer {
     pub clock: Clock,
     /// Randomness.
     pub random: Random,
-    /// Where it is told what became of calls.
+    /// The log of calls.
     pub log: Log,
 }
 
@@ -130,13 +130,13 @@ fn respond(found: Found, request: &Request) -> Response<Body> {
     response
 }
 
-/// An entity tag: the document's length and CRC-32, which take a tenth of the time of a digest. They tell a document from
-/// what it was before, and need not withstand anybody who forges one.
+/// An entity tag: the document's length and CRC-32, which take a tenth of the time of a digest. It tells versions of a
+/// document apart; forging one gains nothing.
 fn entity_tag(body: &str) -> String {
     format!("\"{:x}-{:08x}\"", body.len(), crc32fast::hash(body.as_bytes()))
 }
 
-/// Whether the client says that it has the document: by its tag, also as a weak one, or by `*`.
+/// Whether the client has the document: `If-None-Match` names its tag, be it weak, or `*`.
 fn is_known(tag: &str, request: &Request) -> bool {
     let values = request.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut known = values.flat_map(|value| value.split(',')).map(str::trim);

@@ -1,4 +1,4 @@
-//! Replies: what an endpoint answers when it succeeds.
+//! Replies of endpoints that succeed.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ pub const MAX_CARRIED_BYTES: usize = 6_000_000;
 /// The largest binary body within it: base64 writes four bytes for three.
 pub const MAX_BINARY_BYTES: usize = MAX_CARRIED_BYTES / 4 * 3;
 
-/// What an endpoint answers when it succeeds.
+/// The reply of an endpoint that succeeds.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub(crate) status: u16,
@@ -26,12 +26,12 @@ pub struct Reply {
     pub(crate) replayed: bool,
 }
 
-/// What a reply holds.
+/// The payload of a reply.
 #[derive(Clone, Debug)]
 pub(crate) enum Payload {
-    /// Something of ours, in the format that the client asked for.
+    /// Content of this service, in the format that the client asked for.
     Content(Content),
-    /// The answer of a service behind ours, as it is.
+    /// The answer of a service behind this one, unchanged.
     Upstream {
         /// The key that was used.
         key_id: KeyId,
@@ -47,7 +47,7 @@ impl Reply {
         Self { status, payload: Payload::Content(content), created: None, next: None, replayed: false }
     }
 
-    /// The answer of a service behind ours, unchanged. `status` is from 200 to 599.
+    /// The answer of a service behind this one, unchanged. `status` is from 200 to 599.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Reply {
         Ok(Self { status, payload, created: None, next: None, replayed: false })
     }
 
-    /// The one key it speaks of, if it does.
+    /// The one key in the reply, if there is one.
     pub(crate) fn key_id(&self) -> Option<KeyId> {
         match &self.payload {
             Payload::Content(Content::Key(key)) => Some(key.id),
@@ -77,7 +77,7 @@ impl Reply {
         }
     }
 
-    /// Why the key that was to be verified is not valid, if that is what it says.
+    /// The reason of a verification that found the key invalid.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         if let Payload::Content(Content::Verification(Verification::Invalid(refusal))) = &self.payload {
             Some(*refusal)
@@ -92,7 +92,7 @@ impl Reply {
         Self::new(200, Content::Key(Box::new(key)))
     }
 
-    /// 201 with a new key and its place.
+    /// 201 with a new key and its `Location`.
     #[must_use]
     pub fn created(Issued { key, replayed }: Issued) -> Self {
         Self { created: Some(key.id), replayed, ..Self::new(201, Content::Key(Box::new(key))) }
@@ -104,13 +104,13 @@ impl Reply {
         Self { replayed, ..Self::key(key) }
     }
 
-    /// 200 with the use of a key.
+    /// 200 with the usage of a key.
     #[must_use]
     pub fn usage(usage: UsageView) -> Self {
         Self::new(200, Content::Usage(usage))
     }
 
-    /// 200 with what a check of a key found.
+    /// 200 with the outcome of a check.
     #[must_use]
     pub fn verification(verification: Verification) -> Self {
         Self::new(200, Content::Verification(verification))

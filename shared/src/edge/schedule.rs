@@ -1,4 +1,4 @@
-//! Functions that run by themselves, on a schedule of EventBridge.
+//! Scheduled functions, invoked by EventBridge.
 
 use chrono::{DateTime, Utc};
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -14,7 +14,7 @@ use crate::error::Error;
 pub struct Run {
     /// The id of the invocation, as in Lambda's own log lines.
     pub id: String,
-    /// When Lambda ends the run if it has not ended by itself.
+    /// The time at which Lambda ends the run.
     pub deadline: DateTime<Utc>,
 }
 
@@ -31,7 +31,7 @@ where
     crate::telemetry::log::init();
     let (app, sdk) = App::with_sdk_from_env()?;
     let publisher = Publisher::new(aws_sdk_eventbridge::Client::new(&sdk), &app.config.event_bus_name);
-    // What EventBridge says of the schedule makes no difference.
+    // The content of the schedule's event does not matter.
     lambda_runtime::run(service_fn(|event: LambdaEvent<IgnoredAny>| {
         let deadline = i64::try_from(event.context.deadline).ok().and_then(DateTime::from_timestamp_millis);
         let run = Run { id: event.context.request_id, deadline: deadline.unwrap_or(DateTime::UNIX_EPOCH) };

@@ -10,11 +10,11 @@ use uuid::Uuid;
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::author::{Actor, Author};
 
-/// What was done to a key.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// The key was made.
+    /// The key was created.
     Create,
     /// Name, type or expiry changed.
     Update,
@@ -26,11 +26,11 @@ pub enum Action {
     Resume,
     /// The key became its user's default.
     SetDefault,
-    /// The key ceased to be its user's default.
+    /// The key is no longer its user's default.
     RemoveDefault,
     /// The key got a new string.
     Rotate,
-    /// The key ended by itself.
+    /// The key expired.
     Expire,
 }
 
@@ -71,7 +71,7 @@ impl Action {
     }
 }
 
-/// A field's value before and after; `null` where there was or is none. Never a key.
+/// A field's value before and after; `null` where there is none. Never a key string.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// Before.
@@ -88,22 +88,22 @@ pub type Changes = BTreeMap<&'static str, Change>;
 pub struct Entry {
     /// `UUIDv7`, in order of time.
     pub id: Uuid,
-    /// When, in milliseconds.
+    /// The time of the change, in milliseconds.
     #[serde(serialize_with = "milliseconds")]
     pub at: DateTime<Utc>,
-    /// What was done.
+    /// The kind of change.
     pub action: Action,
-    /// To which key.
+    /// The key.
     pub key_id: KeyId,
-    /// Whose key.
+    /// The key's owner.
     pub user_id: UserId,
-    /// By whom.
+    /// The author of the change.
     pub actor: Actor,
-    /// From which address; `null` for the system.
+    /// The author's address; `null` for the system.
     pub source_ip: Option<String>,
     /// The id that the response carried as `x-request-id`.
     pub request_id: String,
-    /// What changed.
+    /// The changed fields.
     pub changes: BTreeMap<String, Change>,
 }
 

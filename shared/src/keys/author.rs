@@ -7,18 +7,18 @@ use crate::admission::Admission;
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 
-/// Who is calling.
+/// A caller with a verified token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The user.
     pub user_id: UserId,
-    /// The role in which they act: of several, the one that may do most with keys.
+    /// The role in which they act: of several, the one with the most rights over keys.
     pub role: Role,
-    /// Whether the token has the role `service`, be it beside another.
+    /// Whether the token has the role `service`, alone or beside another.
     pub is_service: bool,
 }
 
-/// In which role somebody acts.
+/// The role of a caller or an author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {

@@ -31,11 +31,11 @@ struct Detail<'a> {
 }
 
 impl Event {
-    /// What is told of a step that a key has taken.
+    /// The event of a step that a key has taken.
     ///
     /// # Panics
     ///
-    /// Never: a detail has nothing that JSON cannot hold.
+    /// Never: a detail is always valid JSON.
     #[must_use]
     pub fn new(key: &Key, step: Step) -> Self {
         let (detail_type, days_left) = match step {

@@ -1,27 +1,27 @@
-//! How a key ends by itself: notices some days before, then its end. Pure, given the time.
+//! Expiry of keys: notices 30, 7 and 1 days before it, then the end.
 
 use crate::clock::Timestamp;
 use crate::keys::status::Status;
 
-/// How many days before its end a key's owner is told of it.
+/// The days before the expiry on which the owner is notified.
 pub const NOTICE_DAYS: [u32; 3] = [30, 7, 1];
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// What the passing of time does to a key.
+/// A step that falls due for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Its owner is told that it will end in so many days, one of [`NOTICE_DAYS`].
+    /// A notice to the owner that the key expires in so many days, one of [`NOTICE_DAYS`].
     Notice {
         /// The days.
         days_left: u32,
     },
-    /// It ends.
+    /// The expiry.
     Expire,
 }
 
-/// When something falls due first for a key: the next notice of its end, or its end. Notices whose moment is past are
-/// not made up for: whoever sets an expiry this near knows of it. Nothing for a key that never ends or has ended.
+/// The moment of the next step of a key: the next notice, or else the expiry. Missed notices are skipped. `None` for a key
+/// that never expires or has expired.
 #[must_use]
 pub fn next_due(status: Status, expires_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     let expires_at = expires_at.filter(|_| status != Status::Expired)?;

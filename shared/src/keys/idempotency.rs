@@ -5,7 +5,7 @@ use aws_lc_rs::digest;
 use crate::error::{Error, Reason};
 use crate::keys::view::KeyView;
 
-/// How long an outcome is remembered, in seconds.
+/// The time for which an outcome is replayed, in seconds.
 pub const SECONDS_KEPT: i64 = 24 * 60 * 60;
 /// The longest `Idempotency-Key`, in characters.
 const MAX_CHARS: usize = 255;

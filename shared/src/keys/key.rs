@@ -12,41 +12,41 @@ use crate::keys::secret::Sealed;
 use crate::keys::status::Status;
 use crate::keys::usage::Usage;
 
-/// Everything the table holds about a key.
+/// The record of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Its id.
     pub id: KeyId,
-    /// Whose it is.
+    /// Its owner.
     pub user_id: UserId,
-    /// What people call it.
+    /// Its name.
     pub name: KeyName,
-    /// What it is for.
+    /// Its type.
     pub kind: KeyType,
     /// The status as stored; [`Key::status`] is the one that counts.
     pub stored_status: Status,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// When it ends by itself; nothing for never.
+    /// Its expiry; `None` for never.
     pub expires_at: Option<Timestamp>,
-    /// When time next does something to it: a notice of its end, or its end. Nothing if it never ends or has ended.
+    /// The moment of its next notice, or else of its expiry. `None` if it never expires or has expired.
     pub due_at: Option<Timestamp>,
     /// The key string: hashed for checking, encrypted for showing.
     pub secret: Sealed,
     /// The string before the last rotation; it may not work any more.
     pub previous: Option<Previous>,
-    /// How it was used.
+    /// Its uses.
     pub usage: Usage,
     /// Counts the changes, for optimistic locking (metering a use is not a change).
     pub version: u64,
 }
 
-/// A key string that was replaced, and works until its grace ends.
+/// A replaced key string, which works until its grace period ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Previous {
     /// SHA-256 of the string.
     pub hash: [u8; 32],
-    /// When it ceases to work.
+    /// The end of its grace period.
     pub until: Timestamp,
 }
 
@@ -56,12 +56,12 @@ impl fmt::Debug for Previous {
     }
 }
 
-/// How long the old string of a rotated key still works: 0 seconds to 30 days.
+/// The grace period of a rotation, for which the old string still works: 0 seconds to 30 days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GracePeriod(u32);
 
 impl GracePeriod {
-    /// What a number of seconds must be.
+    /// The rule for a number of seconds, for error messages.
     pub const EXPECTED: &str = "must be a whole number of seconds from 0 to 2592000";
 
     /// A number of seconds.
@@ -75,7 +75,7 @@ impl GracePeriod {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyExpired;
 
-/// What a key is made from.
+/// The input of a new key.
 #[derive(Clone, Debug)]
 pub struct NewKey {
     /// Its name.
@@ -84,11 +84,11 @@ pub struct NewKey {
     pub kind: KeyType,
     /// Its first status.
     pub status: Status,
-    /// When it ends; nothing for never.
+    /// Its expiry; `None` for never.
     pub expires_at: Option<Timestamp>,
 }
 
-/// What an update asks for; what is absent stays.
+/// The input of an update. Absent fields stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Update {
     /// The new name.
@@ -177,8 +177,7 @@ impl Key {
         Ok(())
     }
 
-    /// Takes the step that is due, if one is, and sets the moment of the next. Of notices that were missed together,
-    /// the latest is given.
+    /// Takes the step that is due, if any, and schedules the next one. Of several missed notices, the latest is given.
     pub fn fall_due(&mut self, now: Timestamp) -> Option<Step> {
         self.due_at.filter(|due_at| *due_at <= now)?;
         let expires_at = self.expires_at?;
@@ -193,7 +192,7 @@ impl Key {
         Some(Step::Notice { days_left })
     }
 
-    /// What changed from `before` to `self`, for the audit trail; empty when nothing did.
+    /// The changes from `before` to `self` for the audit trail; empty when there are none.
     #[must_use]
     pub fn changes_since(&self, before: &Self) -> Changes {
         let before = before.audited();
@@ -204,21 +203,21 @@ impl Key {
             .collect()
     }
 
-    /// What the trail says of a new key: each field it has, from nothing.
+    /// The changes of a creation: each field from `null`.
     #[must_use]
     pub fn creation(&self) -> Changes {
         let present = self.audited().into_iter().filter(|(_, value)| !value.is_null());
         present.map(|(field, to)| (field, Change { from: serde_json::Value::Null, to })).collect()
     }
 
-    /// What the trail says of a deleted key: each field it had, to nothing.
+    /// The changes of a deletion: each field to `null`.
     #[must_use]
     pub fn deletion(&self) -> Changes {
         let present = self.audited().into_iter().filter(|(_, value)| !value.is_null());
         present.map(|(field, from)| (field, Change { from, to: serde_json::Value::Null })).collect()
     }
 
-    /// The fields the audit trail speaks of.
+    /// The audited fields.
     fn audited(&self) -> [(&'static str, serde_json::Value); 5] {
         let Self {
             name,

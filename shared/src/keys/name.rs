@@ -11,7 +11,7 @@ impl KeyName {
     /// The longest name, in characters (Unicode scalar values).
     pub const MAX_CHARS: usize = 100;
 
-    /// Trims and checks a name; the error says what is wrong with it.
+    /// Trims and checks a name; the error is the rule that it breaks.
     ///
     /// # Errors
     ///

@@ -7,12 +7,12 @@ use crate::error::{Error, Reason};
 use crate::keys::audit::Entry;
 use crate::keys::view::KeyView;
 
-/// The part of a list that is asked for.
+/// The requested page of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageRequest {
-    /// At most so many, 1 to 1,000; all without it.
+    /// The size of the page, 1 to 1,000; without it, the whole list.
     pub limit: Option<u32>,
-    /// Only what follows this.
+    /// The place after which the page starts.
     pub cursor: Option<Cursor>,
 }
 
@@ -44,7 +44,7 @@ impl Cursor {
         String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok().map(Self)
     }
 
-    /// What a client is told whose cursor is not one of ours.
+    /// The error for a cursor that the service did not issue.
     #[must_use]
     pub fn invalid() -> Error {
         Error::invalid("cursor", Reason::Value, "cursor must be one that a Link header gave")

@@ -60,7 +60,7 @@ impl Prefix {
 pub struct PlainKey(Zeroizing<String>);
 
 impl PlainKey {
-    /// Makes a new key string.
+    /// Generates a new key string.
     #[must_use]
     pub fn generate(prefix: Prefix, locator: Locator, random: &Random) -> Self {
         Self::assemble(prefix, locator, &Zeroizing::new(random_digits(random)))
@@ -77,7 +77,7 @@ impl PlainKey {
         Self(key)
     }
 
-    /// Reads a presented key: nothing if it cannot be one of ours. Needs no database.
+    /// Reads a presented key; `None` if the string cannot be a key. No database is asked.
     #[must_use]
     pub fn parse(text: &str) -> Option<(Self, Locator)> {
         let known_prefix = [Prefix::Live, Prefix::Test].iter().any(|prefix| text.starts_with(prefix.as_str()));
@@ -96,13 +96,13 @@ impl PlainKey {
         Some((Self(Zeroizing::new(text.to_owned())), locator))
     }
 
-    /// The key in the clear, for a response to somebody who may see it.
+    /// The key in the clear, for a response to its owner.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Prefix, `…` and the last four characters, for somebody who may only recognise it.
+    /// Prefix, `…` and the last four characters: enough to recognise the key.
     #[must_use]
     pub fn masked(&self) -> String {
         format!("{}…{}", &self.0[..PREFIX_LEN], &self.0[KEY_LEN - 4..])
@@ -119,7 +119,7 @@ impl PlainKey {
         digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
-    /// What is encrypted: the prefix's kind and the secret; the rest follows from the record.
+    /// The part that is encrypted: the prefix's kind and the secret. The rest follows from the record.
     #[must_use]
     pub(crate) fn secret_part(&self) -> Zeroizing<String> {
         let kind = &self.0["nux_".len()..="nux_".len()];

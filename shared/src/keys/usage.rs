@@ -1,4 +1,4 @@
-//! How a key is used: a total, and counts of the last 31 days, kept inside the key's record.
+//! Usage of a key: a total, and daily counts of the last 31 days, kept in the key's record.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::ids::KeyId;
 
-/// Days of which the counts are shown, the current one included.
+/// The number of days with counts, the current one included.
 pub const DAYS_SHOWN: u32 = 31;
 
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -58,25 +58,25 @@ impl Day {
     }
 }
 
-/// What a record holds of a key's use.
+/// The usage in a key's record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// How often the key was accepted.
+    /// The number of accepted uses.
     pub count: u64,
-    /// When it was last accepted.
+    /// The last accepted use.
     pub last_used_at: Option<Timestamp>,
-    /// How often it was accepted on each day with uses; days that are past may be left in it.
+    /// The accepted uses of each day; days past the window may remain.
     pub days: BTreeMap<Day, u64>,
 }
 
-/// The use of a key as the client sees it.
+/// The usage object of responses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UsageView {
     /// The key's id.
     pub id: KeyId,
-    /// How often it was accepted.
+    /// The number of accepted uses.
     pub usage_count: u64,
-    /// When it was last accepted; `null` for never.
+    /// Its last accepted use; `null` for none.
     pub last_used_at: Option<Timestamp>,
     /// The days with uses among the last 31, oldest first.
     pub daily: Vec<DailyUsage>,
@@ -87,7 +87,7 @@ pub struct UsageView {
 pub struct DailyUsage {
     /// The day in UTC, `2026-11-23`.
     pub date: String,
-    /// How often the key was accepted on it.
+    /// The number of accepted uses on it.
     pub count: u64,
 }
 

@@ -10,35 +10,35 @@ use crate::keys::key::Key;
 use crate::keys::key_type::KeyType;
 use crate::keys::status::Status;
 
-/// What came of a check.
+/// The outcome of a check.
 #[derive(Clone, Debug)]
 pub enum Checked {
     /// The key works; the use is counted in the record.
     Accepted(Box<Key>),
-    /// It does not; nothing is counted.
+    /// The key does not work; nothing is counted.
     Refused(KeyRefused),
 }
 
-/// What a service is told about a key.
+/// The answer to a service about a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verification {
     /// The key works, and the use is counted.
     Valid {
-        /// Whose key it is.
+        /// The owner.
         user_id: UserId,
-        /// Which key it is.
+        /// The key's id.
         id: KeyId,
-        /// What it is for.
+        /// Its type.
         kind: KeyType,
         /// Its status.
         status: Status,
     },
-    /// It does not.
+    /// The key does not work.
     Invalid(Refusal),
 }
 
 impl Verification {
-    /// What is told of a check at a time.
+    /// The answer for the outcome of a check.
     #[must_use]
     pub fn new(checked: &Checked, now: Timestamp) -> Self {
         match checked {

@@ -1,4 +1,4 @@
-//! A key as the client sees it.
+//! The key object of responses.
 
 use serde::{Serialize, Serializer};
 
@@ -11,31 +11,31 @@ use crate::keys::secret::PlainKey;
 use crate::keys::status::Status;
 use crate::keys::usage::Usage;
 
-/// The key object of the documentation, in its order, and what is known of its use.
+/// The documented key object, in the documented order, followed by its usage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyView {
     /// The key's id.
     pub id: KeyId,
     /// The key string, whole or masked.
     pub key: ShownKey,
-    /// What people call it.
+    /// Its name.
     pub name: KeyName,
-    /// What it is for.
+    /// Its type.
     #[serde(rename = "type")]
     pub kind: KeyType,
     /// The effective status.
     pub status: Status,
     /// Whether it is its user's default.
     pub is_default: bool,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// When it ends; `null` for never.
+    /// Its expiry; `null` for never.
     pub expiry_at: Option<Timestamp>,
-    /// Whose it is.
+    /// Its owner.
     pub user_id: UserId,
-    /// When it was last accepted; `null` for never.
+    /// Its last accepted use; `null` for none.
     pub last_used_at: Option<Timestamp>,
-    /// How often it was accepted.
+    /// The number of accepted uses.
     pub usage_count: u64,
 }
 
@@ -77,7 +77,7 @@ impl KeyView {
 /// The key string in a response: whole for its owner, else masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShownKey {
-    /// All of it.
+    /// The whole string.
     Whole(PlainKey),
     /// Prefix, `…` and the last four characters.
     Masked(String),

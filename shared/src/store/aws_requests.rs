@@ -1,7 +1,7 @@
-//! Requests to AWS, on their way.
+//! Sending of requests to AWS, boxed.
 //!
-//! The code of a future is compiled where it is awaited. That of the SDK for sending a request is large; were it not
-//! boxed here, it would be compiled for each function again, and be in its binary several times.
+//! The code of a future is compiled where it is awaited. The SDK's code for sending a request is large: without the box it
+//! would be compiled for every function again, and be in each binary several times.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation as dynamodb;
@@ -10,18 +10,18 @@ use aws_sdk_kms::operation as kms;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-/// An answer that is under way.
+/// A pending answer.
 pub(crate) type Answer<T, E> = BoxFuture<'static, Result<T, SdkError<E>>>;
 
-/// A request that is complete.
+/// A complete request.
 pub(crate) trait Request {
-    /// What is answered.
+    /// The answer.
     type Output;
-    /// What the service may refuse it with.
+    /// The error of the service.
     type Error;
 
     /// Sends it when the answer is first awaited.
-    fn sent(self) -> Answer<Self::Output, Self::Error>;
+    fn send_boxed(self) -> Answer<Self::Output, Self::Error>;
 }
 
 macro_rules! requests {
@@ -31,7 +31,7 @@ macro_rules! requests {
                 type Output = $service::$operation::$output;
                 type Error = $service::$operation::$error;
 
-                fn sent(self) -> Answer<Self::Output, Self::Error> {
+                fn send_boxed(self) -> Answer<Self::Output, Self::Error> {
                     self.send().boxed()
                 }
             }

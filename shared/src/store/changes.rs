@@ -1,4 +1,4 @@
-//! Changes of keys that are there: transitions, deletion, and the default.
+//! Changes of existing keys: transitions, deletion and the default.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use futures_util::future::join;
@@ -110,7 +110,7 @@ impl Keys {
                 return self.show(author, key, meta).await;
             }
             author.admission.granted().await?;
-            // The key must still be there, unexpired, when the pointer to it is set.
+            // The key must still exist and be unexpired when the pointer to it is set.
             let unchanged = self
                 .table
                 .condition_check(PrimaryKey::key(owner, id))
@@ -157,7 +157,7 @@ impl Keys {
         }
     }
 
-    /// Moves a user's default from where it was read to be.
+    /// Moves a user's default, on the condition that it is still where it was read.
     fn point_default(&self, owner: UserId, from: Option<KeyId>, to: Option<KeyId>) -> Result<TransactWriteItem, Error> {
         let update = self.table.update(PrimaryKey::meta(owner));
         let update = match from {

@@ -36,7 +36,7 @@ impl Keys {
             self.replay(owner, idempotency, author.timestamp()),
         )
         .await;
-        // An id that is taken but not used, because the call is refused or repeated, is a gap: ids need not be dense.
+        // A refused or repeated call leaves a gap: ids need not be dense.
         let (ready, id, admitted) = first_round;
         admitted?;
         ready?;
@@ -77,8 +77,8 @@ impl Keys {
         writes.extend(self.remember(idempotency, &key, false, author.timestamp())?);
         let mut attempts = self.attempts();
         while let Err(cancelled) = self.table.commit(writes.clone()).await {
-            // The conflict may be with the same request, which may have made the last key that the limit allows; and
-            // a transaction that is not answered may be done.
+            // The conflict may be with the same request, which may have created the last key that the limit allows; and an
+            // unanswered transaction may have been applied.
             if let Some(made) = self.replay(owner, idempotency, author.timestamp()).await? {
                 return Ok(made);
             }
@@ -129,7 +129,7 @@ impl Keys {
                     return Ok(Issued::new(KeyView::new(key, ShownKey::Whole(plain), is_default, now)));
                 }
                 Err(cancelled) => {
-                    // As when a key is made.
+                    // As in `create`.
                     if let Some(made) = self.replay(locator.user_id, idempotency, now).await? {
                         return Ok(made);
                     }
@@ -147,7 +147,7 @@ impl Keys {
             .update_expression("ADD last_id :1")
             .expression_attribute_values(":1", count_of(1))
             .return_values(ReturnValue::UpdatedNew);
-        let attributes = update.sent().await.map_err(|error| failure(&error))?.attributes.unwrap_or_default();
+        let attributes = update.send_boxed().await.map_err(|error| failure(&error))?.attributes.unwrap_or_default();
         let id = attributes.get("last_id").and_then(number).and_then(KeyId::new);
         id.ok_or(Error::Failed(Cow::Borrowed("the counter of ids is damaged or used up")))
     }

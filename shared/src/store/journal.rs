@@ -27,12 +27,12 @@ const JOURNALS_PER_PAGE: i32 = 10;
 /// The plan of a run.
 pub struct Journal {
     id: Uuid,
-    /// Until then the run may be doing it, in milliseconds since 1970.
+    /// The run's deadline, in milliseconds since 1970. Until then it may still be at work.
     until: i64,
     intents: Vec<Intent>,
 }
 
-/// A planned step, and what to know it by in the record when it was taken.
+/// A planned step, with the values by which the record shows whether it was taken.
 struct Intent {
     user_id: UserId,
     key_id: KeyId,
@@ -42,7 +42,7 @@ struct Intent {
 }
 
 impl Keys {
-    /// Writes down what a run is about to do.
+    /// Stores the plan of a run.
     ///
     /// # Errors
     ///
@@ -63,18 +63,18 @@ impl Keys {
         let journal =
             Journal { id: self.random.uuid_v7(now), until: deadline.timestamp_millis(), intents: intents.collect() };
         let put = self.table.put_item(journal.to_item());
-        put.sent().await.map_err(|error| failure(&error))?;
+        put.send_boxed().await.map_err(|error| failure(&error))?;
         Ok(journal)
     }
 
-    /// Removes a journal, when all that it led to is published.
+    /// Removes a journal whose events are published.
     ///
     /// # Errors
     ///
     /// When the table fails.
     pub async fn close_journal(&self, journal: &Journal) -> Result<(), Error> {
         let delete = self.table.delete_item(PrimaryKey::journal(journal.id));
-        delete.sent().await.map_err(|error| failure(&error))?;
+        delete.send_boxed().await.map_err(|error| failure(&error))?;
         Ok(())
     }
 
@@ -95,13 +95,13 @@ impl Keys {
             .expression_attribute_values(":now", AttributeValue::N(now.timestamp_millis().to_string()))
             .limit(JOURNALS_PER_PAGE)
             .set_exclusive_start_key(from.map(|Position(item)| item));
-        let output = query.sent().await.map_err(|error| failure(&error))?;
+        let output = query.send_boxed().await.map_err(|error| failure(&error))?;
         let journals = output.items.unwrap_or_default();
         let elements = journals.iter().map(|item| Journal::from_item(item).ok_or_else(damaged_journal));
         Ok(Page { elements: elements.collect::<Result<_, _>>()?, next: output.last_evaluated_key.map(Position) })
     }
 
-    /// Makes a journal that was left this run's own. False if another run did so first.
+    /// Takes over the journal of a run that is over. False if another run did so first.
     ///
     /// # Errors
     ///
@@ -115,15 +115,15 @@ impl Keys {
             .expression_attribute_names("#until", "until")
             .expression_attribute_values(":seen", AttributeValue::N(journal.until.to_string()))
             .expression_attribute_values(":until", AttributeValue::N(deadline.timestamp_millis().to_string()));
-        match update.sent().await {
+        match update.send_boxed().await {
             Ok(_) => Ok(true),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
             Err(error) => Err(failure(&error)),
         }
     }
 
-    /// The events of those steps in a journal that were taken. A key that was deleted since, or has another expiry now,
-    /// is no longer spoken of.
+    /// The events of the steps in a journal that were taken. Keys that were deleted or given another expiry since are left
+    /// out.
     ///
     /// # Errors
     ///
@@ -143,9 +143,9 @@ impl Keys {
 impl Intent {
     fn was_taken(&self, key: &Key) -> bool {
         match self.step {
-            // Nothing but the sweep lets a key end that has not ended.
+            // Only the sweep stores the status of a key that expires.
             Step::Expire => key.stored_status == Status::Expired,
-            // Nothing but a step and a new expiry moves the moment that is awaited.
+            // Only a step or a new expiry moves the due moment.
             Step::Notice { .. } => key.due_at != self.due_at && key.expires_at == self.expires_at,
         }
     }

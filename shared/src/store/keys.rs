@@ -34,7 +34,7 @@ pub struct Keys {
     pub(super) test_key_daily_limit: u32,
 }
 
-/// The item that each user has once.
+/// The meta item of a user.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Meta {
     pub(super) default_id: Option<KeyId>,
@@ -56,7 +56,7 @@ impl Keys {
         Self { table, vault, random, reveal: key_reveal, max_keys_per_user, test_key_daily_limit }
     }
 
-    /// The use of a key.
+    /// Reads the usage of a key.
     ///
     /// # Errors
     ///
@@ -66,21 +66,21 @@ impl Keys {
         Ok(UsageView::new(key.key_id, from_item(&item)?.usage, now))
     }
 
-    /// A key.
+    /// Reads a key.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] for an unknown id and for somebody else's.
+    /// [`Error::NotFound`].
     pub async fn get(&self, author: &Author, key: Locator) -> Result<KeyView, Error> {
         let (key, meta) = self.read_one(key).await?;
         self.show(author, key, meta).await
     }
 
-    /// A page of a user's keys, oldest first.
+    /// Reads a page of a user's keys, oldest first.
     ///
     /// # Errors
     ///
-    /// If the cursor is not one of ours.
+    /// If the service did not issue the cursor.
     pub async fn list(&self, author: &Author, owner: UserId, page: &PageRequest) -> Result<KeyPage, Error> {
         let after = page.cursor.as_ref().map(|cursor| KeyId::parse(cursor.element()).ok_or_else(Cursor::invalid));
         let after = after.transpose()?.map(|id| Item::from(PrimaryKey::key(owner, id)));
@@ -92,7 +92,7 @@ impl Keys {
             .expression_attribute_values(":owner", AttributeValue::S(PrimaryKey::user_partition(owner)))
             .expression_attribute_values(":key", AttributeValue::S(KEY_PREFIX.to_owned()));
         let items = pages::all_or_some(page.limit, after, |start, limit| {
-            query.clone().set_exclusive_start_key(start).set_limit(limit).sent()
+            query.clone().set_exclusive_start_key(start).set_limit(limit).send_boxed()
         });
         let (ready, (items, meta)) = join(self.vault.ready(), join(items, self.meta(owner))).await;
         ready?;
@@ -104,11 +104,11 @@ impl Keys {
         Ok(KeyPage { keys, total: meta.key_count, next })
     }
 
-    /// A page of a key's audit trail, newest first; still there after the key's deletion.
+    /// Reads a page of a key's audit trail, newest first; it outlives the key.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] for a key that never was the caller's.
+    /// [`Error::NotFound`] for a key that never existed.
     pub async fn audit(&self, key: Locator, page: &PageRequest) -> Result<AuditPage, Error> {
         let Locator { user_id: owner, key_id: id } = key;
         let after = page.cursor.as_ref().map(|cursor| cursor.element().parse().map_err(|_| Cursor::invalid()));
@@ -121,10 +121,10 @@ impl Keys {
             .scan_index_forward(false)
             .key_condition_expression("PK = :trail")
             .expression_attribute_values(":trail", AttributeValue::S(PrimaryKey::audit_partition(owner, id)));
-        let query = |start, limit| query.clone().set_exclusive_start_key(start).set_limit(limit).sent();
+        let query = |start, limit| query.clone().set_exclusive_start_key(start).set_limit(limit).send_boxed();
         let (items, more) = pages::all_or_some(page.limit, after, query).await?;
-        // A key's trail begins with its creation, so there is one for every key that ever was. After a cursor that no
-        // Link header gave there may be nothing left of it.
+        // A trail begins with the key's creation, so every key that ever existed has one. A made-up cursor may point past
+        // its end.
         if items.is_empty() && (from_start || pages::all_or_some(Some(1), None, query).await?.0.is_empty()) {
             return Err(Error::NotFound);
         }
@@ -160,13 +160,13 @@ impl Keys {
         Ok((keys, meta))
     }
 
-    /// Reads up to 100 items, in any order; those that are not there are left out.
+    /// Reads up to 100 items, in any order; missing ones are left out.
     pub(super) async fn batch_get(&self, mut missing: Vec<Item>) -> Result<Vec<Item>, Error> {
         let mut items: Vec<Item> = Vec::with_capacity(missing.len());
         for attempt in 1.. {
             let keys = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(missing)).build();
             let batch = self.table.client().batch_get_item().request_items(self.table.name(), built(keys)?);
-            let output = batch.sent().await.map_err(|error| failure(&error))?;
+            let output = batch.send_boxed().await.map_err(|error| failure(&error))?;
             items.extend(output.responses.unwrap_or_default().remove(self.table.name()).unwrap_or_default());
             // DynamoDB leaves out what it throttles.
             let left = output.unprocessed_keys.unwrap_or_default().remove(self.table.name());
@@ -187,7 +187,7 @@ impl Keys {
         Ok(item.as_ref().map(Meta::from).unwrap_or_default())
     }
 
-    /// Shows a key to the caller: whole to its owner if the deployment says so, else masked.
+    /// The view of a key for the caller: whole to its owner if the deployment says so, else masked.
     pub(super) async fn show(&self, author: &Author, key: Key, meta: Meta) -> Result<KeyView, Error> {
         let locator = Locator { user_id: key.user_id, key_id: key.id };
         let plain = self.vault.open(&key.secret, locator).await?;
@@ -197,7 +197,7 @@ impl Keys {
         Ok(KeyView::new(key, shown, is_default, author.timestamp()))
     }
 
-    /// Writes the changeable attributes of a record that differ. Its usage is left alone: it is counted beside all changes.
+    /// Writes the changeable attributes that differ. The usage is left alone: uses are counted beside all changes.
     pub(super) fn replace(&self, before: &Key, after: &Key) -> Result<TransactWriteItem, Error> {
         let (old, new) = (to_item(before), to_item(after));
         let mut update = self

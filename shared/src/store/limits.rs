@@ -1,4 +1,4 @@
-//! The rate limits of management calls: exact, per user, by one conditional write.
+//! Rate limits of management calls: exact, per user, by one conditional write.
 
 use std::borrow::Cow;
 
@@ -42,7 +42,7 @@ async fn admit(table: &Table, limits: RateLimits, user_id: UserId, now: DateTime
         .expression_attribute_values(":ttl", AttributeValue::N(((hour + 2) * SECONDS_PER_HOUR).to_string()))
         .return_values(ReturnValue::AllNew)
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-        .sent()
+        .send_boxed()
         .await;
     match result {
         Ok(output) => Ok(allowance(limits, &output.attributes.unwrap_or_default(), now)),

@@ -30,7 +30,7 @@ impl Keys {
         self.count_use(locator, Some(plain.hash()), now).await
     }
 
-    /// Counts a use of a user's default key, for a caller who is known to be that user.
+    /// Counts a use of a user's default key, for a verified caller.
     ///
     /// # Errors
     ///
@@ -43,10 +43,10 @@ impl Keys {
     async fn count_use(&self, key: Locator, hash: Option<[u8; 32]>, now: Timestamp) -> Result<Checked, Error> {
         let mut attempts = self.attempts();
         loop {
-            let error = match self.metering(key, hash, now).sent().await {
+            let error = match self.metering(key, hash, now).send_boxed().await {
                 Ok(output) => {
                     let key = from_item(&output.attributes.unwrap_or_default())?;
-                    self.forget_past_days(&key, Day::of(now)).await;
+                    self.prune_past_days(&key, Day::of(now)).await;
                     return Ok(Checked::Accepted(Box::new(key)));
                 }
                 Err(error) => error,
@@ -96,9 +96,8 @@ impl Keys {
             .expression_attribute_values(":hash", AttributeValue::B(Blob::new(hash)))
     }
 
-    /// Takes days out of a record that are not shown any more, so that it stays small. This happens at most once a
-    /// day, and a failure is made good by the next use.
-    async fn forget_past_days(&self, key: &Key, today: Day) {
+    /// Prunes daily counters older than 31 days, so that the record stays small: at most once a day, best effort.
+    async fn prune_past_days(&self, key: &Key, today: Day) {
         if key.usage.days.len() <= DAYS_SHOWN as usize {
             return;
         }
@@ -113,13 +112,13 @@ impl Keys {
         for (index, day) in past.iter().enumerate() {
             update = update.expression_attribute_names(format!("#{index}"), day.attribute());
         }
-        if let Err(error) = update.sent().await {
-            tracing::warn!(key_id = key.id.get(), cause = %failure(&error), "past days of usage are left");
+        if let Err(error) = update.send_boxed().await {
+            tracing::warn!(key_id = key.id.get(), cause = %failure(&error), "past days of usage are not pruned");
         }
     }
 }
 
-/// Why the update's condition did not hold, by the record it did not hold for.
+/// The reason why the update's condition failed, by the record that it failed for.
 fn refusal(key: Option<&Key>, hash: Option<[u8; 32]>, now: Timestamp) -> KeyRefused {
     let Some(key) = key else { return Refusal::Unknown.into() };
     let known = |hash| {

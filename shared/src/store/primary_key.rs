@@ -26,7 +26,7 @@ impl PrimaryKey {
         Self { partition: Self::user_partition(user_id), sort: format!("{KEY_PREFIX}{id:0>16}") }
     }
 
-    /// Whose key record an item is, and which; nothing if it is none.
+    /// The owner and the id of a key record; `None` for another item.
     #[must_use]
     pub fn parse_key(item: &Item) -> Option<(UserId, KeyId)> {
         let part = |name: &str, prefix: &str| item.get(name)?.as_s().ok()?.strip_prefix(prefix);
@@ -34,7 +34,7 @@ impl PrimaryKey {
         Some((UserId::parse(part("PK", "USER#")?)?, KeyId::parse(id)?))
     }
 
-    /// What is kept once per user: the default's id and the number of keys.
+    /// A user's meta item: the default's id and the number of keys.
     #[must_use]
     pub fn meta(user_id: UserId) -> Self {
         Self { partition: Self::user_partition(user_id), sort: "META".to_owned() }
@@ -58,7 +58,7 @@ impl PrimaryKey {
         Self { partition: format!("IDEMPOTENCY#{user_id}"), sort: key.to_owned() }
     }
 
-    /// What a run of the sweep is about to do to some keys.
+    /// A journal of the sweep.
     #[must_use]
     pub fn journal(id: Uuid) -> Self {
         Self { partition: Self::SWEEP.to_owned(), sort: id.to_string() }
@@ -76,7 +76,7 @@ impl PrimaryKey {
         Self { partition: Self::SYSTEM.to_owned(), sort: format!("{DATA_KEY_PREFIX}{version:0>10}") }
     }
 
-    /// The partition of what belongs to no user.
+    /// The partition of items that belong to no user.
     pub const SYSTEM: &'static str = "SYSTEM";
 
     /// The partition of the sweep's journals.

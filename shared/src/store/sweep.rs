@@ -13,16 +13,16 @@ use crate::error::Error;
 use crate::ids::Locator;
 use crate::keys::{Action, Author, Event, Key, Step};
 
-/// The index of keys for which something will fall due.
+/// The index of keys that will expire.
 const INDEX: &str = "ExpiryIndex";
 /// Keys on a page: as many as one `BatchGetItem` reads.
 const KEYS_PER_PAGE: i32 = 100;
 
-/// A part of a list that is too long to be held.
+/// A page of a list that is too long to hold in memory.
 pub struct Page<T> {
-    /// The part.
+    /// The elements.
     pub elements: Vec<T>,
-    /// Where the next part begins.
+    /// The start of the next page.
     pub next: Option<Position>,
 }
 
@@ -30,26 +30,26 @@ pub struct Page<T> {
 #[derive(Clone)]
 pub struct Position(pub(super) Item);
 
-/// What the index says of a key: where its record is. The record says what is due, if it still is.
+/// A key in the index. Its record says which step is due, if one still is.
 pub struct DueKey {
     place: Item,
     due_at: Option<Timestamp>,
 }
 
 impl DueKey {
-    /// Since when something is due for it.
+    /// The moment at which its step fell due.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         self.due_at
     }
 }
 
-/// Keys for which something is due, and for which nothing was done.
+/// Keys with a step that is due and was not taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Left {
-    /// How many.
+    /// Their number.
     pub count: u64,
-    /// Since when something is due for the first of them.
+    /// The moment at which the first step fell due.
     pub since: Option<Timestamp>,
 }
 
@@ -67,7 +67,7 @@ impl Planned {
         self.step
     }
 
-    /// What subscribers are told when it is taken.
+    /// The event to publish once it is taken.
     #[must_use]
     pub fn event(&self) -> Event {
         Event::new(&self.after, self.step)
@@ -75,14 +75,14 @@ impl Planned {
 }
 
 impl Keys {
-    /// A page of the keys in a shard of the index for which something is due.
+    /// A page of the keys in a shard of the index with a step that is due.
     ///
     /// # Errors
     ///
     /// When the table fails.
     pub async fn due(&self, shard: u8, now: Timestamp, from: Option<Position>) -> Result<Page<DueKey>, Error> {
         let query = self.query_due(shard, now, from).limit(KEYS_PER_PAGE);
-        let output = query.sent().await.map_err(|error| failure(&error))?;
+        let output = query.send_boxed().await.map_err(|error| failure(&error))?;
         let place = |mut item: Item| {
             let due_at = due_at(&item);
             item.retain(|name, _| name == "PK" || name == "SK");
@@ -92,20 +92,21 @@ impl Keys {
         Ok(Page { elements, next: output.last_evaluated_key.map(Position) })
     }
 
-    /// What there is in a shard for which something is due. This reads 64 bytes or so of each key in the index, and keeps
-    /// none.
+    /// Counts the keys in a shard with a step that is due. This reads about 64 bytes of the index for each key, and keeps
+    /// none of them.
     ///
     /// # Errors
     ///
     /// When the table fails.
     pub async fn left_due(&self, shard: u8, now: Timestamp, from: Option<Position>) -> Result<Left, Error> {
-        let first = self.query_due(shard, now, from.clone()).limit(1).sent().await.map_err(|error| failure(&error))?;
+        let first =
+            self.query_due(shard, now, from.clone()).limit(1).send_boxed().await.map_err(|error| failure(&error))?;
         let since = first.items().first().and_then(due_at);
         let mut count = 0;
         let mut from = from;
         loop {
             let query = self.query_due(shard, now, from).select(Select::Count);
-            let output = query.sent().await.map_err(|error| failure(&error))?;
+            let output = query.send_boxed().await.map_err(|error| failure(&error))?;
             count += u64::try_from(output.count).unwrap_or(0);
             from = output.last_evaluated_key.map(Position);
             if from.is_none() {
@@ -124,8 +125,8 @@ impl Keys {
             .set_exclusive_start_key(from.map(|Position(item)| item))
     }
 
-    /// Reads the records of a page, and says what each is to do. The index lags behind the table, so for some nothing
-    /// may be due any more. A record that cannot be read stands in nobody else's way.
+    /// Reads the records of a page and plans the step of each. The index lags behind the table, so some may have no step
+    /// any more. A record that cannot be read does not hold up the others.
     ///
     /// # Errors
     ///

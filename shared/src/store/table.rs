@@ -24,7 +24,7 @@ pub struct Table {
     name: String,
 }
 
-/// Why a transaction was not applied.
+/// The reason why a transaction was not applied.
 #[derive(Debug)]
 pub enum Cancelled {
     /// Conditions failed, or another transaction was under way: one reason for each item, in order.
@@ -33,10 +33,10 @@ pub enum Cancelled {
     Other(Error),
 }
 
-/// What an item had to do with a cancelled transaction.
+/// The part of an item in a cancelled transaction.
 #[derive(Debug, PartialEq)]
 pub enum Conflict {
-    /// Nothing.
+    /// It was no obstacle.
     None,
     /// Its condition did not hold; the item as it is, where it was asked for.
     Condition(Option<Item>),
@@ -107,14 +107,14 @@ impl Table {
         ConditionCheck::builder().table_name(&self.name).set_key(Some(key.into()))
     }
 
-    /// An item as it is now; nothing if it is not there.
+    /// Reads an item, strongly consistent; `None` if it does not exist.
     ///
     /// # Errors
     ///
     /// If the table fails.
     pub async fn get(&self, key: PrimaryKey) -> Result<Option<Item>, Error> {
         let get = self.client.get_item().table_name(&self.name).set_key(Some(key.into())).consistent_read(true);
-        Ok(get.sent().await.map_err(|error| failure(&error))?.item)
+        Ok(get.send_boxed().await.map_err(|error| failure(&error))?.item)
     }
 
     /// Applies all writes or none. The SDK sends one idempotency token with all its tries, so a try that was applied
@@ -124,7 +124,7 @@ impl Table {
     ///
     /// [`Cancelled`] says why nothing was written.
     pub async fn commit(&self, writes: Vec<TransactWriteItem>) -> Result<(), Cancelled> {
-        let result = self.client.transact_write_items().set_transact_items(Some(writes)).sent().await;
+        let result = self.client.transact_write_items().set_transact_items(Some(writes)).send_boxed().await;
         let Err(error) = result else { return Ok(()) };
         if let SdkError::ServiceError(service) = &error
             && let TransactWriteItemsError::TransactionCanceledException(cancelled) = service.err()
@@ -148,8 +148,7 @@ impl Table {
     }
 }
 
-/// Error codes of status 400 after which the same request may succeed all the same (DynamoDB developer guide, "Error
-/// handling").
+/// Error codes of status 400 after which a retry may succeed (DynamoDB developer guide, "Error handling").
 const TRANSIENT: [&str; 7] = [
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
@@ -173,8 +172,8 @@ fn cancellation_failure<'a>(codes: impl Iterator<Item = &'a str>) -> Error {
     }
 }
 
-/// What a failed call to an AWS service means for the client. The cause holds codes and messages of the service, which
-/// never repeat an item's attributes.
+/// The error of a failed call to an AWS service. Its cause holds the service's code and message, which never repeat an
+/// item's attributes.
 pub fn failure<E>(error: &SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

@@ -27,7 +27,7 @@ use crate::error::Error;
 use crate::ids::Locator;
 use crate::keys::{PlainKey, Sealed};
 
-/// How long a data key seals new keys.
+/// The time for which a data key seals new keys.
 const DATA_KEY_LIFETIME: TimeDelta = TimeDelta::days(365);
 
 /// An unwrapped data key.
@@ -57,7 +57,7 @@ pub struct Vault {
     sdk: SdkConfig,
     kms: OnceLock<aws_sdk_kms::Client>,
     kms_key_id: String,
-    /// Nothing until the data keys have been read.
+    /// `None` until the data keys have been read.
     ring: RwLock<Option<Ring>>,
 }
 
@@ -68,13 +68,13 @@ impl Vault {
         Self { table, sdk, kms: OnceLock::new(), kms_key_id, ring: RwLock::new(None) }
     }
 
-    /// The same, holding a data key already: it is not looked for in the table.
+    /// The same, already holding a data key, so that the table is not asked for it.
     #[must_use]
     pub fn holding(self, version: u32, key: DataKey) -> Self {
         Self { ring: RwLock::new(Some(Ring::from([(version, Arc::new(key))]))), ..self }
     }
 
-    /// Reads and unwraps the data keys, unless it has been done. Endpoints do this beside their first read.
+    /// Reads and unwraps the data keys once. Endpoints do this in parallel with their first read.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl Vault {
     ///
     /// # Errors
     ///
-    /// If a data key is needed and cannot be had.
+    /// If no data key can be read or made.
     pub async fn seal(
         &self,
         key: &PlainKey,
@@ -118,7 +118,7 @@ impl Vault {
     ///
     /// # Errors
     ///
-    /// If it was not sealed for this key, or the data key cannot be had.
+    /// If it was not sealed for this key, or the data key cannot be read.
     pub async fn open(&self, sealed: &Sealed, locator: Locator) -> Result<PlainKey, Error> {
         let damaged = || Error::Failed(Cow::Owned(format!("the sealed string of key {} is damaged", locator.key_id)));
         let data_key = self.version(sealed.data_key).await?;
@@ -155,7 +155,7 @@ impl Vault {
         }
         let version = known.map_or(1, |(version, _)| version + 1);
         self.generate(version, now).await?;
-        // Read back rather than kept: of two containers that make a version at once, one stores it and both use that.
+        // Read back rather than kept: of two containers that make a version at once, one stores its own, and both use it.
         let ring = ring.insert(self.load().await?);
         newest(ring).ok_or(Error::Failed(Cow::Borrowed("no data key after one was made")))
     }
@@ -168,7 +168,7 @@ impl Vault {
             .key_condition_expression("PK = :system AND begins_with(SK, :prefix)")
             .expression_attribute_values(":system", AttributeValue::S(PrimaryKey::SYSTEM.to_owned()))
             .expression_attribute_values(":prefix", AttributeValue::S(DATA_KEY_PREFIX.to_owned()));
-        let items = query.sent().await.map_err(|error| failure(&error))?.items.unwrap_or_default();
+        let items = query.send_boxed().await.map_err(|error| failure(&error))?.items.unwrap_or_default();
         let keys = try_join_all(items.iter().map(|item| self.unwrap(item))).await?;
         Ok(keys.into_iter().collect())
     }
@@ -185,7 +185,7 @@ impl Vault {
             .key_id(&self.kms_key_id)
             .set_encryption_context(Some(self.encryption_context()))
             .ciphertext_blob(Blob::new(wrapped.as_ref()));
-        let plaintext = decrypt.sent().await.map_err(|error| failure(&error))?.plaintext.ok_or_else(damaged)?;
+        let plaintext = decrypt.send_boxed().await.map_err(|error| failure(&error))?.plaintext.ok_or_else(damaged)?;
         let plaintext = Zeroizing::new(plaintext.into_inner());
         Ok((version, Arc::new(DataKey::new(&plaintext, created_at.ok_or_else(damaged)?)?)))
     }
@@ -198,14 +198,14 @@ impl Vault {
             .key_id(&self.kms_key_id)
             .key_spec(DataKeySpec::Aes256)
             .set_encryption_context(Some(self.encryption_context()));
-        let wrapped = generate.sent().await.map_err(|error| failure(&error))?.ciphertext_blob;
+        let wrapped = generate.send_boxed().await.map_err(|error| failure(&error))?.ciphertext_blob;
         let wrapped = wrapped.ok_or(Error::Failed(Cow::Borrowed("KMS made no data key")))?;
         let mut item = Item::from(PrimaryKey::data_key(version));
         item.insert("version".to_owned(), AttributeValue::N(version.to_string()));
         item.insert("created_at".to_owned(), AttributeValue::N(now.timestamp().to_string()));
         item.insert("wrapped".to_owned(), AttributeValue::B(Blob::new(wrapped)));
         let put = self.table.put_item(item);
-        match put.condition_expression("attribute_not_exists(PK)").sent().await {
+        match put.condition_expression("attribute_not_exists(PK)").send_boxed().await {
             Ok(_) => Ok(()),
             Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
                 Ok(())

@@ -1,7 +1,7 @@
 //! Structured logs: one JSON object per line on standard output, where Lambda picks them up.
 //!
-//! What becomes of a call or a run is told in one line, by [`Log`], which also holds the values of its metrics. All else
-//! worth a line is an event of `tracing`. A function works on one of them at a time, so that lines do not mix.
+//! Each call or run has one line, written by [`Log`], which also holds the values of its metrics. Everything else is an
+//! event of `tracing`. A function handles one call at a time, so lines do not mix.
 
 use std::fmt;
 use std::io::Write as _;
@@ -18,20 +18,20 @@ use crate::error::Error;
 /// Most lines are shorter, in bytes.
 const LINE_BYTES: usize = 1_024;
 
-/// Starts the log of what is told by `tracing`. Levels from `INFO` up are written.
+/// Starts the log of `tracing` events. Levels from `INFO` up are written.
 pub fn init() {
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_target(false)
-        // The runtime's spans say what the lines say already.
+        // The runtime's spans repeat what the lines say.
         .with_current_span(false)
         .with_span_list(false)
         .with_max_level(Level::INFO)
         .init();
 }
 
-/// Where a deployment's lines go; tests read them.
+/// The sink of a deployment's lines; tests read them.
 #[derive(Clone)]
 pub struct Log {
     service: Arc<str>,
@@ -65,7 +65,7 @@ impl Log {
     /// The log of a Lambda function.
     #[must_use]
     pub fn stdout(service: &str) -> Self {
-        // Nobody could be told that this fails.
+        // A failure could not be reported anywhere.
         Self::new(service, |line| drop(std::io::stdout().write_all(line)))
     }
 
@@ -104,7 +104,7 @@ impl Log {
     }
 }
 
-/// What is told of a call.
+/// The fields of a call's line.
 #[derive(Serialize)]
 pub(crate) struct CallFacts<'a> {
     pub(crate) operation: &'a str,
@@ -119,13 +119,13 @@ pub(crate) struct CallFacts<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key_id: Option<u64>,
     pub(crate) status: u16,
-    /// Why it was refused or failed, as one of few words.
+    /// The stable code of the refusal or failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<&'static str>,
-    /// Which limit was reached.
+    /// The limit that was reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit: Option<&'static str>,
-    /// Why it was refused or failed, in full. This is the only place that tells the cause of an error of ours.
+    /// The full cause of the refusal or failure. It is logged here and nowhere else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cause: Option<Cause<'a>>,
     pub(crate) duration_ms: i64,
@@ -155,7 +155,7 @@ impl Serialize for Cause<'_> {
 }
 
 impl<'a> CallFacts<'a> {
-    /// A call that succeeded by itself, without asking anybody.
+    /// A call that succeeded without calling AWS.
     pub(crate) fn new(operation: &'a str, request_id: &'a str, status: u16, duration_ms: i64) -> Self {
         Self {
             operation,
@@ -174,12 +174,12 @@ impl<'a> CallFacts<'a> {
         }
     }
 
-    /// The same, refused or failed for a reason.
+    /// The same, refused or failed with an error.
     pub(crate) fn with_error(self, error: &Error) -> Self {
         Self { reason: Some(error.code()), limit: error.limit(), ..self }
     }
 
-    /// The same, having asked AWS.
+    /// The same, with its calls to AWS.
     pub(crate) fn with_round_trips(self, RoundTrips { aws_calls, round_trips }: RoundTrips) -> Self {
         Self { round_trips, aws_calls, ..self }
     }
@@ -204,6 +204,6 @@ impl<'a> CallFacts<'a> {
 }
 
 fn rfc_3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    // The quickest way that `chrono` has to this format.
+    // The fastest way that `chrono` has to this format.
     serializer.collect_str(&format_args!("{:?}", at.trunc_subsecs(3)))
 }

@@ -1,7 +1,7 @@
-//! What CloudWatch counts. Its values are in the lines of the log, in the embedded metric format: CloudWatch Logs reads
-//! them there, and no call waits for it (CloudWatch user guide, "Specification: Embedded metric format").
+//! CloudWatch metrics. Their values are in the log lines, in the embedded metric format: CloudWatch Logs extracts them, and
+//! no call waits for it (CloudWatch user guide, "Specification: Embedded metric format").
 //!
-//! Each value of a dimension makes a metric that is paid for. So ids are none; they are in the lines to be searched.
+//! Each value of a dimension is a metric that costs money. So ids are no dimensions; they are in the lines, to be searched.
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
@@ -9,14 +9,14 @@ use serde::{Serialize, Serializer};
 /// The namespace of all of them.
 pub const NAMESPACE: &str = "Nuxera/ApiKeys";
 
-/// Something that is measured.
+/// A metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric {
     /// Its name.
     pub name: &'static str,
-    /// What its values are.
+    /// The unit of its values.
     pub unit: Unit,
-    /// The fields of a line by which the values are told apart, each set by itself.
+    /// The sets of dimensions, by the names of a line's fields.
     pub dimensions: &'static [&'static [&'static str]],
 }
 
@@ -39,16 +39,16 @@ const BY_OPERATION: &[&str] = &["service", "operation"];
 
 /// Calls that were answered, whatever the answer.
 pub const CALLS: Metric = Metric { name: "Calls", unit: Unit::Count, dimensions: &[BY_OPERATION] };
-/// How long a call took.
+/// Latency of calls.
 pub const LATENCY: Metric =
     Metric { name: "Latency", unit: Unit::Milliseconds, dimensions: &[BY_OPERATION, BY_SERVICE] };
-/// How long a call took that waits for somebody else's service, and so says nothing of this one.
+/// Latency of calls that wait for a service behind this one, which says nothing about this one.
 pub const UPSTREAM_LATENCY: Metric = Metric { dimensions: &[BY_OPERATION], ..LATENCY };
 /// Calls that failed: status 500 and above.
 pub const FAILURES: Metric = Metric { name: "Failures", unit: Unit::Count, dimensions: &[BY_OPERATION] };
 /// Calls that were refused, and keys that were not valid when they were verified.
 pub const REFUSALS: Metric = Metric { name: "Refusals", unit: Unit::Count, dimensions: &[&["service", "reason"]] };
-/// Those of them where a limit was reached.
+/// Refusals by a limit.
 pub const LIMIT_HITS: Metric = Metric { name: "LimitHits", unit: Unit::Count, dimensions: &[&["service", "limit"]] };
 /// Keys that a sweep made `expired`.
 pub const EXPIRIES: Metric = Metric { name: "Expiries", unit: Unit::Count, dimensions: &[BY_SERVICE] };

@@ -1,7 +1,7 @@
-//! How often a call asks AWS, and how much of that one after the other: what the time of a call mostly depends on.
+//! Counts of a call's requests to AWS and of its round trips, on which its latency mostly depends.
 //!
-//! Counted are HTTP requests to AWS, so retries as well. Several that are under way together are one round trip; what is
-//! sent after an answer begins another. The count belongs to the task that handles a call, for calls may share an app.
+//! HTTP requests are counted, so retries as well. Parallel requests are one round trip; a request sent after an answer
+//! begins another. The count belongs to the task that handles the call, for calls may share an app.
 
 use std::cell::Cell;
 
@@ -13,12 +13,12 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
-/// What was sent to AWS.
+/// Requests sent to AWS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RoundTrips {
     /// The requests.
     pub aws_calls: u32,
-    /// How many times there was something to wait for.
+    /// The number of round trips, one after the other.
     pub round_trips: u32,
 }
 
@@ -33,9 +33,9 @@ tokio::task_local! {
     static COUNTER: Counter;
 }
 
-/// Counts what a future sends to AWS. What it spawns is not counted.
+/// Counts the requests of a future to AWS, but not those of tasks that it spawns.
 pub async fn counted<F: Future>(future: F) -> (F::Output, RoundTrips) {
-    // Boxed: it is most of a function's work, and would be copied through all that is wrapped around it.
+    // Boxed: this large future would be copied through every wrapper around it.
     let future = Box::pin(future);
     let counted = async {
         let output = future.await;
