@@ -6,6 +6,7 @@ mod bad_input;
 mod cost_of_use;
 mod create_key;
 mod delete_key;
+mod documentation;
 mod expire_keys;
 mod expired_keys;
 mod faults;

@@ -130,7 +130,7 @@ fn what_must_not_go_on_unnoticed_has_an_alarm() {
 #[test]
 fn every_alarm_says_what_to_do_and_tells_the_topic_both_ways() {
     let template = repository::yaml("template.yaml");
-    let readme = repository::read("README.md");
+    let operations = repository::read("docs/operate.md");
     let alarms = of_type(&template, "AWS::CloudWatch::Alarm");
     for (name, alarm) in &alarms {
         assert!(text(&alarm["AlarmDescription"]).contains("${AWS::StackName}"), "{name} says which stack it is of");
@@ -141,10 +141,10 @@ fn every_alarm_says_what_to_do_and_tells_the_topic_both_ways() {
         assert!(!alarm["TreatMissingData"].is_null(), "{name}");
     }
     let explained =
-        readme.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("Alarm` |").map(|(name, _)| name));
+        operations.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("Alarm` |").map(|(name, _)| name));
     let explained: BTreeSet<String> = explained.map(|name| format!("{name}Alarm")).collect();
     let names = alarms.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(explained, names, "the README says what to do about each");
+    assert_eq!(explained, names, "docs/operate.md says what to do about each");
     let dashboard = dashboard(&template);
     let status = widgets(&dashboard, "alarm").flat_map(|widget| widget["alarms"].as_array().expect("alarms"));
     let status: BTreeSet<String> = status.map(|arn| arn.as_str().expect("a string").to_owned()).collect();
@@ -191,10 +191,10 @@ fn no_widget_covers_another() {
 }
 
 #[test]
-fn the_readme_explains_every_metric() {
-    let readme = repository::read("README.md");
+fn the_documentation_explains_every_metric() {
+    let operations = repository::read("docs/operate.md");
     for metric in metrics::ALL {
-        assert!(readme.contains(&format!("| `{}` |", metric.name)), "{}", metric.name);
+        assert!(operations.contains(&format!("| `{}` |", metric.name)), "{}", metric.name);
     }
 }
 

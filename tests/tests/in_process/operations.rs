@@ -83,9 +83,9 @@ async fn a_call_is_told_of_in_one_line() {
     });
     assert_eq!(line, expected);
 
-    // As is the one in the README, but for what differs from call to call.
-    let readme = repository::read("README.md");
-    let section = readme.split("\n### Logs\n").nth(1).expect("a section");
+    // As is the one in the documentation, but for what differs from call to call.
+    let operations = repository::read("docs/operate.md");
+    let section = operations.split("\n## Logs\n").nth(1).expect("a section");
     let shown = section.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
     let mut shown: Value = serde_json::from_str(shown).expect("JSON");
     for field in ["timestamp", "service", "request_id", "user_id", "key_id", "duration_ms", "Latency"] {

@@ -1,58 +1,63 @@
-//! Walks the README: runs the examples of "Use it" in one shell, as a reader would, and compares what they print.
+//! Runs the examples of README.md and docs/api-tour.md in one shell each, as a reader would, and compares what they print
+//! with what the pages show.
 //!
-//! `UPDATE_README=1 make test-deployed` writes what they print into the README instead.
+//! `UPDATE_DOCS=1 make test-deployed` writes what they print into the pages instead.
 
+use std::ops::Range;
 use std::process::Command;
 
 use regex::Regex;
 use tests::repository;
 
-const SECTION: &str = "## Use it\n";
+/// The pages, and how many examples each has at least. They use the same user's keys, so they run one after the other.
+const PAGES: [(&str, usize); 2] = [("README.md", 6), ("docs/api-tour.md", 26)];
 const MARK: &str = "@@@ end of example";
 
-/// A `bash` block, and the block after it that shows what it prints.
+/// A `bash` block, and the block after it that shows its output.
 struct Example {
     script: String,
-    /// Where in the README the shown output is.
-    shown: Option<std::ops::Range<usize>>,
+    /// Where in the page the output is.
+    shown: Option<Range<usize>>,
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "tests learn from the environment what to do")]
-fn the_readme_shows_what_its_examples_print() {
-    let mut readme = repository::read("README.md");
-    let examples = examples(&readme);
-    assert!(examples.len() > 15, "{} examples", examples.len());
-    let outputs = run(&examples);
-    if std::env::var_os("UPDATE_README").is_some() {
-        for (example, output) in examples.iter().zip(&outputs).rev() {
-            if let Some(shown) = &example.shown {
-                readme.replace_range(shown.clone(), &format!("{}\n", output.trim_end()));
+#[expect(clippy::disallowed_methods, reason = "the environment says whether to compare or to update")]
+fn pages_show_what_their_examples_print() {
+    let updates = std::env::var_os("UPDATE_DOCS").is_some();
+    for (page, least) in PAGES {
+        let mut text = repository::read(page);
+        let examples = examples(&text);
+        assert!(examples.len() >= least, "{page}: {} examples", examples.len());
+        let outputs = run(&examples);
+        assert_eq!(outputs.len(), examples.len(), "{page}: an output for each example");
+        if updates {
+            for (example, output) in examples.iter().zip(&outputs).rev() {
+                if let Some(shown) = &example.shown {
+                    text.replace_range(shown.clone(), &format!("{}\n", output.trim_end()));
+                }
             }
+            std::fs::write(repository::root().join(page), text).expect("the page can be written");
+            continue;
         }
-        std::fs::write(repository::root().join("README.md"), readme).expect("the README can be written");
-        return;
-    }
-    for (example, output) in examples.iter().zip(&outputs) {
-        let shown = example.shown.as_ref().map_or("", |shown| &readme[shown.clone()]);
-        assert_eq!(normalized(output), normalized(shown), "printed, and shown, by:\n{}", example.script);
+        for (example, output) in examples.iter().zip(&outputs) {
+            let shown = example.shown.as_ref().map_or("", |shown| &text[shown.clone()]);
+            assert_eq!(normalized(output), normalized(shown), "{page}: printed and shown by\n{}", example.script);
+        }
     }
 }
 
-/// The examples of the section, in their order.
-fn examples(readme: &str) -> Vec<Example> {
-    let start = readme.find(SECTION).expect("the section") + SECTION.len();
-    let end = readme[start..].find("\n## ").map_or(readme.len(), |end| start + end);
+/// The examples of a page, in their order.
+fn examples(page: &str) -> Vec<Example> {
     let fence = Regex::new(r"(?m)^```(\w*)\n").expect("a pattern");
     let mut examples: Vec<Example> = Vec::new();
-    let mut at = start;
-    while let Some(block) = fence.captures_at(readme, at).filter(|block| block.get(0).is_some_and(|m| m.end() < end)) {
+    let mut at = 0;
+    while let Some(block) = fence.captures_at(page, at) {
         let opening = block.get(0).expect("the whole");
-        let close = opening.end() + readme[opening.end()..].find("```\n").expect("the block ends");
+        let close = opening.end() + page[opening.end()..].find("```\n").expect("the block ends");
         let content = opening.end()..close;
         if &block[1] == "bash" {
-            examples.push(Example { script: readme[content].to_owned(), shown: None });
-        } else if readme[at..opening.start()].trim().is_empty()
+            examples.push(Example { script: page[content].to_owned(), shown: None });
+        } else if page[at..opening.start()].trim().is_empty()
             && let Some(example) = examples.last_mut().filter(|example| example.shown.is_none())
         {
             example.shown = Some(content);
@@ -62,7 +67,7 @@ fn examples(readme: &str) -> Vec<Example> {
     examples
 }
 
-/// What each of them prints.
+/// The output of each example.
 fn run(examples: &[Example]) -> Vec<String> {
     let mut script = "set -euo pipefail\n".to_owned();
     for example in examples {
