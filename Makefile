@@ -66,10 +66,10 @@ check-dependencies: $(CHECKERS)
 check-advisories: $(CHECKERS)
 	@local/check_advisories.sh
 
-# .cfnlintrc.yaml says where; what is skipped, and why, is said in the template.
+# Configured in .cfnlintrc.yaml and .checkov.yaml.
 check-template: $(VENV) $(CHECKERS)
 	cfn-lint
-	.local/checks/bin/checkov --file template.yaml --framework cloudformation --compact --quiet
+	.local/checks/bin/checkov
 
 # --workspace everywhere, so that cargo compiles the dependencies with one set of features, once.
 test-in-process: $(VENV) validators

@@ -36,14 +36,17 @@ pub fn event(name: &str) -> Value {
     serde_json::from_str(&read(&format!("events/{name}.json"))).expect("events are JSON")
 }
 
-/// A YAML file. Tags (`!Ref`) are kept.
+/// A YAML file. Tags (`!Ref`) are kept; aliases and merges (`<<`) are replaced by what they stand for.
 ///
 /// # Panics
 ///
 /// If it cannot be read.
 #[must_use]
 pub fn yaml(path: &str) -> serde_yaml_ng::Value {
-    serde_yaml_ng::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    let mut value: serde_yaml_ng::Value =
+        serde_yaml_ng::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    value.apply_merge().unwrap_or_else(|error| panic!("{path}: {error}"));
+    value
 }
 
 /// The names of the folders under `functions/`, sorted.

@@ -152,7 +152,7 @@ fn every_alarm_says_what_to_do_and_tells_the_topic_both_ways() {
 }
 
 #[test]
-fn the_dashboard_shows_every_function_and_every_log() {
+fn the_dashboard_shows_every_function_and_their_log() {
     let template = repository::yaml("template.yaml");
     let functions = of_type(&template, "AWS::Serverless::Function");
     let functions: BTreeSet<&str> = functions.into_iter().map(|(name, _)| name).collect();
@@ -165,17 +165,20 @@ fn the_dashboard_shows_every_function_and_every_log() {
         let named = lines.map(|line| line.as_array().and_then(|line| line.last()?.as_str()).expect("a name")).collect();
         assert_eq!(functions, named, "{}", graph["title"]);
     }
-    let logs = of_type(&template, "AWS::Logs::LogGroup").into_iter().map(|(_, log)| text(&log["LogGroupName"]));
-    let logs: Vec<String> = logs.filter(|name| name.starts_with("/aws/lambda/")).map(str::to_owned).collect();
-    assert_eq!(logs.len(), functions.len());
-    for query in widgets(&dashboard, "log").map(|widget| widget["query"].as_str().expect("a query")) {
-        for log in &logs {
-            assert!(
-                query.contains(&format!("'{}'", log.replace("${AWS::StackName}", "AWS::StackName"))),
-                "{log}: {query}"
-            );
-        }
+    let logging = &template["Globals"]["Function"]["LoggingConfig"];
+    assert_eq!((text(&logging["LogFormat"]), text(&logging["LogGroup"])), ("JSON", "FunctionLogs"));
+    for (name, function) in of_type(&template, "AWS::Serverless::Function") {
+        assert!(function["LoggingConfig"].is_null(), "{name} logs elsewhere");
     }
+    let queries = widgets(&dashboard, "log").map(|widget| widget["query"].as_str().expect("a query"));
+    let sources = queries.map(|query| query.split_once(" | ").expect("a source and a filter").0);
+    assert_eq!(sources.collect::<Vec<_>>(), ["SOURCE 'FunctionLogs'"; 2]);
+    let readme = repository::read("README.md");
+    let group = text(&resources(&template)["FunctionLogs"]["Properties"]["LogGroupName"]);
+    assert!(
+        readme.contains(&format!("`{}`", group.replace("${AWS::StackName}", "<stack>"))),
+        "the README names {group}"
+    );
 }
 
 #[test]

@@ -90,11 +90,38 @@ fn events_are_published_and_subscribed_under_the_same_name() {
     assert_eq!(list(&pattern["source"]).iter().map(text).collect::<Vec<_>>(), [SOURCE]);
     let kinds: BTreeSet<&str> = list(&pattern["detail-type"]).iter().map(text).collect();
     assert_eq!(kinds, BTreeSet::from(["API Key Expired", "API Key Expiring"]));
-    let policies = list(&resources["ExpireKeysFunction"]["Properties"]["Policies"]).iter();
-    let mut statements = policies.filter_map(|policy| policy["Statement"].as_sequence()).flatten();
+    let policies = list(&resources["ExpireKeysRole"]["Properties"]["Policies"]).iter();
+    let mut statements = policies.flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
     let may_publish = statements.find(|statement| statement["Action"] == "events:PutEvents");
     let condition = &may_publish.expect("a statement")["Condition"]["StringEquals"]["events:source"];
     assert_eq!(text(condition), SOURCE);
+}
+
+/// A role shared by two functions, or made by SAM with policies of AWS, would grant more than a function uses.
+#[test]
+fn each_function_has_a_role_of_its_own_without_policies_of_aws() {
+    let template = repository::yaml("template.yaml");
+    let resources = &template["Resources"];
+    let names = resources.as_mapping().expect("resources").iter().filter_map(|(name, resource)| {
+        let name = text(name).strip_suffix("Function")?;
+        (resource["Type"] == "AWS::Serverless::Function").then_some(name)
+    });
+    let names: Vec<&str> = names.collect();
+    assert_eq!(names.len(), repository::functions().len());
+    for name in names {
+        let function = &resources[format!("{name}Function").as_str()]["Properties"];
+        assert_eq!(text(untagged(&function["Role"])), format!("{name}Role.Arn"));
+        assert!(function["Policies"].is_null(), "{name}: with a role, SAM ignores policies");
+        let role = &resources[format!("{name}Role").as_str()]["Properties"];
+        let [trusted] = list(&role["AssumeRolePolicyDocument"]["Statement"]) else { panic!("{name}: one statement") };
+        assert_eq!(text(&trusted["Principal"]["Service"]), "lambda.amazonaws.com");
+        let policies: Vec<&str> =
+            list(&role["ManagedPolicyArns"]).iter().map(|policy| text(untagged(policy))).collect();
+        assert!(policies.contains(&"LogAndTracePolicy"), "{name}: {policies:?}");
+        for policy in policies {
+            assert_eq!(resources[policy]["Type"], "AWS::IAM::ManagedPolicy", "{name}: {policy}");
+        }
+    }
 }
 
 /// The form of a key's value, which all take the end of the stack's id into.
