@@ -4,6 +4,13 @@
 # make bench    measures what our code costs, by what it cannot do without
 # make deploy   deploys to AWS: make deploy ENV=staging
 
+# Before anything is installed or compiled, what the machine lacks is named, all at once.
+ifeq ($(MAKELEVEL),0)
+ifneq ($(shell local/preflight.sh $(or $(MAKECMDGOALS),local) >&2; echo $$?),0)
+$(error Install what is missing, and repeat the command)
+endif
+endif
+
 export PATH := $(CURDIR)/.local/venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
@@ -31,11 +38,14 @@ token: $(VENV)
 CHECKS := check-format check-lints check-dependencies check-template test-in-process test-torture test-deployed test-contract
 
 test: $(VENV)
-	@for check in $(CHECKS); do \
+	@times=; \
+	for check in $(CHECKS); do \
 		echo "== $$check"; start=$$(date +%s); \
 		$(MAKE) --no-print-directory $$check || { echo "== $$check FAILED. Repeat it alone with: make $$check" >&2; exit 1; }; \
-		echo "== $$check passed in $$(( $$(date +%s) - start )) s"; \
-	done
+		seconds=$$(( $$(date +%s) - start )); times="$$times $$check $$seconds"; \
+		echo "== $$check passed in $$seconds s"; \
+	done; \
+	echo; echo "All checks passed:"; printf '%-20s %5d s\n' $$times
 
 # SEED=… repeats a run; OPERATIONS=… and USERS=… make another of it.
 torture:
@@ -112,7 +122,6 @@ deploy: $(VENV)
 $(VENV): local/requirements.txt
 	@echo "Installing the tools (SAM CLI, cargo-lambda, MiniStack) into .local/venv ..."
 	@rm -rf .local/venv
-	@python3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed.")'
 	@python3 -m venv .local/venv
 	@pip install --quiet --disable-pip-version-check -r local/requirements.txt
 	@touch $@

