@@ -127,7 +127,6 @@ class TheComparison(unittest.TestCase):
         ]:
             self.assertEqual(len(list(forbidden({"F": [self.STATEMENT]}, [call]))), 1, call)
 
-
     def test_asks_for_one_of_the_keys_where_the_statement_does(self):
         condition = {"dynamodb:LeadingKeys": ["USER#*", "AUDIT#*"]}
         own = {"dynamodb:LeadingKeys": "USER#*"}
@@ -204,12 +203,9 @@ def calls_by_lambda(function, configuration):
     if configuration["TracingConfig"]["Mode"] == "Active":
         yield Call(function, "xray:PutTraceSegments", "*")
         yield Call(function, "xray:PutTelemetryRecords", "*")
-    functions = boto3.client("lambda")
-    try:
-        invocations = functions.get_function_event_invoke_config(FunctionName=configuration["FunctionName"])
-    except functions.exceptions.ResourceNotFoundException:
-        return
-    yield Call(function, "sqs:SendMessage", invocations["DestinationConfig"]["OnFailure"]["Destination"])
+    invocations = boto3.client("lambda").list_function_event_invoke_configs(FunctionName=configuration["FunctionName"])
+    for invocation in invocations["FunctionEventInvokeConfigs"]:
+        yield Call(function, "sqs:SendMessage", invocation["DestinationConfig"]["OnFailure"]["Destination"])
 
 
 def statements_of(role):
