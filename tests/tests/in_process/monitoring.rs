@@ -173,11 +173,11 @@ fn the_dashboard_shows_every_function_and_their_log() {
     let queries = widgets(&dashboard, "log").map(|widget| widget["query"].as_str().expect("a query"));
     let sources = queries.map(|query| query.split_once(" | ").expect("a source and a filter").0);
     assert_eq!(sources.collect::<Vec<_>>(), ["SOURCE 'FunctionLogs'"; 2]);
-    let readme = repository::read("README.md");
+    let page = repository::read("docs/operate.md");
     let group = text(&resources(&template)["FunctionLogs"]["Properties"]["LogGroupName"]);
     assert!(
-        readme.contains(&format!("`{}`", group.replace("${AWS::StackName}", "<stack>"))),
-        "the README names {group}"
+        page.contains(&format!("`{}`", group.replace("${AWS::StackName}", "<stack>"))),
+        "docs/operate.md names {group}"
     );
 }
 
