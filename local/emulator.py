@@ -4,6 +4,7 @@ Started by local_aws.py, which also sets its environment. It ends when its stand
 cannot outlive whoever started it.
 """
 
+import hmac
 import json
 import os
 import re
@@ -11,11 +12,12 @@ import signal
 import socketserver
 import sys
 import threading
-from urllib.parse import quote
+from http.server import BaseHTTPRequestHandler
 
+import guard
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
-from ministack.services import apigateway_v1
+from ministack.services import apigateway_v1, lambda_svc, sts
 
 
 class Tee:
@@ -129,20 +131,43 @@ def partition_keys(request):
                 yield from partition_keys(part)
 
 
-def serve_stages():
-    """Serves the API below /<stage>/ as AWS does below its own host name, so that `Location` and `Link` lead back here."""
-    serve = app.app
+def api_path(path):
+    """MiniStack's path for one below /<stage>/, where the API is served as AWS serves it below the API's own host name."""
+    root, _, below = path.partition("/")
+    stage, _, resource = below.partition("/")
+    for (_account, _region, api_id), stages in apigateway_v1._stages_v1.all_items():
+        if not root and stage in stages:
+            return f"/restapis/{api_id}/{stage}/_user_request_/{resource}"
+    return None
 
-    async def serve_stage(scope, receive, send):
-        if scope["type"] == "http":
-            stage = scope["path"].split("/")[1]
-            for (_account, _region, api_id), stages in apigateway_v1._stages_v1.all_items():
-                if stage in stages:
-                    path = f"/restapis/{api_id}/{stage}/_user_request_" + scope["path"].removeprefix(f"/{stage}")
-                    scope = scope | {"path": path, "raw_path": quote(path).encode()}
-        await serve(scope, receive, send)
 
-    app.app = serve_stage
+def is_known_key(access_key_id):
+    """Ours, or that of a role. MiniStack itself would also take `test`, any twelve digits, and none at all for ours."""
+    return access_key_id == os.environ["AWS_ACCESS_KEY_ID"] or access_key_id in sts._sessions
+
+
+def verify_our_signatures():
+    """MiniStack verifies what roles sign, but not what is signed with its own access key."""
+    iam_evaluator._is_root_key = lambda _access_key_id: False
+
+
+def draw_credentials_of_functions():
+    """MiniStack derives a function's credentials from its name, which others could do too. Here they depend on our secret."""
+    derive = lambda_runtime.execution_credentials
+    secret = os.environ["AWS_SECRET_ACCESS_KEY"].encode()
+    lock = threading.Lock()
+
+    def draw(config):
+        with lock:
+            derived = derive(config)
+            session = sts._sessions.pop(derived["AWS_ACCESS_KEY_ID"])
+        drawn = {name: hmac.digest(secret, value.encode(), "sha256").hex() for name, value in derived.items()}
+        drawn["AWS_ACCESS_KEY_ID"] = "ASIA" + drawn["AWS_ACCESS_KEY_ID"][:16].upper()
+        session["SecretAccessKey"], session["SessionToken"] = drawn["AWS_SECRET_ACCESS_KEY"], drawn["AWS_SESSION_TOKEN"]
+        sts.register_session(drawn["AWS_ACCESS_KEY_ID"], session)
+        return drawn
+
+    lambda_runtime.execution_credentials = lambda_svc.execution_credentials = draw
 
 
 def stop_with_parent():
@@ -156,7 +181,11 @@ if __name__ == "__main__":
     import_whole_apis()
     supply_condition_keys()
     record_calls_to(os.environ["CALL_LOG"])
-    serve_stages()
+    verify_our_signatures()
+    draw_credentials_of_functions()
+    # The runtime APIs of the functions, each of them on a port of its own.
+    guard.guard_handler(BaseHTTPRequestHandler)
+    app.app = guard.Guard(app.app, os.environ["GATEWAY_PORT"], is_known_key, api_path)
     threading.Thread(target=stop_with_parent, daemon=True).start()
     try:
         app.main()

@@ -4,8 +4,8 @@
     local_aws.py run COMMAND...    while COMMAND runs, which finds the stack's variables in its environment
     local_aws.py reset             forgets all state
 
-PORT is where it listens, on the loopback interface only; 0 takes any free one. LOCAL_DIR holds stack.env, logs and
-state: another PORT and LOCAL_DIR make another, independent local AWS. PARAMETERS sets parameters of the template, as in
+PORT is where it listens, on the loopback interface only; 0 takes any free one. LOCAL_DIR holds credentials, stack.env, logs
+and state: another PORT and LOCAL_DIR make another, independent local AWS. PARAMETERS sets parameters of the template, as in
 PARAMETERS="KeyReveal=once MaxKeysPerUser=5". Beside it runs a transcription service for development, on the next port
 if that is free.
 """
@@ -18,11 +18,11 @@ import secrets
 import shutil
 import signal
 import socket
+import string
 import subprocess
 import sys
 import time
 import tomllib
-import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -97,7 +97,9 @@ def emulator():
     # A run ends with logs of its own.
     (DIR / "functions.log").write_bytes(b"")
     (DIR / "calls.log").write_bytes(b"")
-    (STATE / "tmp").mkdir(parents=True, exist_ok=True)
+    # It holds the JWT secret, among others.
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    (STATE / "tmp").mkdir(exist_ok=True)
     environment = os.environ | {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
@@ -122,7 +124,7 @@ def emulator():
             # Ctrl-C reaches this process alone, which then stops the other in its turn.
             start_new_session=True,
         )
-        wait_until_ready(process)
+        wait_until_ready(process, port)
     try:
         yield process
     finally:
@@ -152,15 +154,31 @@ def use_local_aws(endpoint):
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": CONFIG["region"],
         "AWS_DEFAULT_REGION": CONFIG["region"],
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }
+    } | credentials()
 
 
-def wait_until_ready(process):
+def credentials():
+    """The access key of this local AWS, without which it does nothing: made on the first start, and kept."""
+    kept = DIR / "credentials.env"
+    if not kept.exists():
+        letters = string.ascii_uppercase + "234567"
+        access_key_id = "AKIA" + "".join(secrets.choice(letters) for _ in range(16))
+        write_private(kept, {"AWS_ACCESS_KEY_ID": access_key_id, "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(30)})
+    return tokens.read_env(kept)
+
+
+def write_private(path, variables):
+    """Writes assignments to a file that only its owner can read, all of them or none."""
+    new = path.with_suffix(".new")
+    new.touch(mode=0o600)
+    new.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+    new.replace(path)
+
+
+def wait_until_ready(process, port):
     for _ in range(300):
         try:
-            urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_ministack/health", timeout=5).close()
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
             return
         except OSError:
             if process.poll() is not None:
@@ -207,9 +225,7 @@ def deploy(transcription_url):
         "STACK_NAME": STACK,
         "TRANSCRIPTION_URL": transcription_url,
     } | {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    stack_env = DIR / "stack.env"
-    stack_env.touch(mode=0o600)
-    stack_env.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+    write_private(DIR / "stack.env", variables)
     return variables
 
 

@@ -2,8 +2,8 @@
 
     transcription_service.py PORT
 
-It takes what POST /api/transcribe passes on, listens on the loopback interface only, and ends when its standard input
-closes, so that it cannot outlive whoever started it. Recognition takes about a quarter of the recording's length.
+It takes what POST /api/transcribe passes on, listens on the loopback interface only, refuses what web pages send, and
+ends when its standard input closes, so that it cannot outlive whoever started it. Recognition takes about a quarter of the recording's length.
 """
 
 import io
@@ -17,6 +17,7 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import guard
 from pocketsphinx import Decoder
 
 # What the model was trained on: samples a second, 16 bits each, one channel.
@@ -116,6 +117,7 @@ def stop_with_parent():
 
 if __name__ == "__main__":
     threading.Thread(target=stop_with_parent, daemon=True).start()
+    guard.guard_handler(Handler)
     # It listens before the model is loaded, which takes a second: whoever comes early waits.
     with ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler) as server:
         Handler.decoder = Decoder(samprate=RATE, loglevel="ERROR")

@@ -12,6 +12,7 @@ mod http_message;
 pub mod issuer;
 pub mod kms;
 pub mod log_lines;
+pub mod raw_http;
 pub mod repository;
 pub mod runtime_api;
 pub mod signer;

@@ -10,3 +10,4 @@ mod isolation;
 mod lifecycle;
 mod storage;
 mod transcribe;
+mod web_pages;
