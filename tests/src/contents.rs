@@ -150,7 +150,7 @@ impl Contents {
         if let Some(record) = record {
             assert_eq!(
                 integer(record, "version"),
-                Some(1 + count(&["update", "pause", "resume", "rotate"]) as u64),
+                Some(1 + count(&["update", "pause", "resume", "rotate", "set_default", "remove_default"]) as u64),
                 "version by trail {trail}"
             );
             for (field, attribute) in [("expiry_at", "expires_at"), ("previous_key_until", "old_until")] {

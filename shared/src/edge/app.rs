@@ -71,7 +71,7 @@ impl App {
     /// An app of given parts.
     #[must_use]
     pub fn with_log(config: Config, table: Table, vault: Vault, clock: Clock, random: Random, log: Log) -> Self {
-        let keys = Keys::new(table.clone(), vault, &config, random.clone());
+        let keys = Keys::new(table.clone(), vault, &config, clock.clone(), random.clone());
         Self(Arc::new(Parts { config, authenticator: OnceLock::new(), table, keys, clock, random, log }))
     }
 

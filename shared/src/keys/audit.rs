@@ -110,10 +110,10 @@ pub struct Entry {
 impl Entry {
     /// The entry of a change by an author to a key.
     #[must_use]
-    pub fn new(id: Uuid, author: &Author, key: Locator, action: Action, changes: Changes) -> Self {
+    pub fn new(id: Uuid, at: DateTime<Utc>, author: &Author, key: Locator, action: Action, changes: Changes) -> Self {
         Self {
             id,
-            at: author.now,
+            at,
             action,
             key_id: key.key_id,
             user_id: key.user_id,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
 use crate::clock::Timestamp;
 use crate::ids::{KeyId, UserId};
 use crate::keys::audit::{Change, Changes};
@@ -37,6 +39,8 @@ pub struct Key {
     pub previous: Option<Previous>,
     /// Its uses.
     pub usage: Usage,
+    /// The time of its last audit entry, in milliseconds: the next entry is later, whatever the clocks of containers say.
+    pub entry_at: DateTime<Utc>,
     /// Counts the changes, for optimistic locking (metering a use is not a change).
     pub version: u64,
 }
@@ -192,6 +196,13 @@ impl Key {
         Some(Step::Notice { days_left })
     }
 
+    /// The time of the next audit entry: now, but later than the last entry by at least a millisecond.
+    #[must_use]
+    pub fn next_entry_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let after_last = self.entry_at.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(self.entry_at);
+        now.trunc_subsecs(3).max(after_last)
+    }
+
     /// The changes from `before` to `self` for the audit trail; empty when there are none.
     #[must_use]
     pub fn changes_since(&self, before: &Self) -> Changes {
@@ -231,6 +242,7 @@ impl Key {
             secret: _,
             previous,
             usage: _,
+            entry_at: _,
             version: _,
         } = self;
         [
@@ -264,6 +276,7 @@ mod tests {
             secret: Sealed { hash: [0; 32], data_key: 1, ciphertext: Vec::new() },
             previous: None,
             usage: Usage::default(),
+            entry_at: at("2026-03-01T12:00:00Z").time(),
             version: 1,
         }
     }

@@ -56,6 +56,7 @@ impl KeyView {
             secret: _,
             previous: _,
             usage: Usage { count, last_used_at, days: _ },
+            entry_at: _,
             version: _,
         } = key;
         Self {

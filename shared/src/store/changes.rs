@@ -1,16 +1,21 @@
 //! Changes of existing keys: transitions, deletion and the default.
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use chrono::{DateTime, Utc};
 use futures_util::future::join;
 
 use super::item::count_of;
+use super::key_record::from_item;
 use super::keys::{Keys, Meta};
 use super::primary_key::PrimaryKey;
-use super::table::built;
+use super::table::{Cancelled, Conflict, built};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::{Action, Author, Change, Changes, Key, KeyExpired, KeyView};
+
+/// The place of a displaced default's record in the transaction that sets another one.
+const DISPLACED: usize = 3;
 
 impl Keys {
     /// Changes a key as `transition` says. A transition that changes nothing writes nothing.
@@ -35,7 +40,9 @@ impl Keys {
                 return self.show(author, key, meta).await;
             }
             author.admission.granted().await?;
-            let writes = vec![self.replace(&before, &key)?, self.entry(author, locator, action, changes)?];
+            key.entry_at = before.next_entry_at(self.clock.now());
+            let entry = self.entry(author, locator, key.entry_at, action, changes)?;
+            let writes = vec![self.replace(&before, &key)?, entry];
             match self.table.commit(writes).await {
                 Ok(()) => return self.show(author, key, meta).await,
                 Err(cancelled) => attempts.again(cancelled).await?,
@@ -76,7 +83,7 @@ impl Keys {
             let writes = vec![
                 TransactWriteItem::builder().delete(built(delete)?).build(),
                 TransactWriteItem::builder().update(built(count.build())?).build(),
-                self.entry(author, locator, Action::Delete, key.deletion())?,
+                self.entry(author, locator, key.next_entry_at(self.clock.now()), Action::Delete, key.deletion())?,
             ];
             match self.table.commit(writes).await {
                 Ok(()) => return Ok(()),
@@ -99,36 +106,43 @@ impl Keys {
         let Locator { user_id: owner, key_id: id } = locator;
         let ids: Vec<KeyId> = [id].into_iter().chain(old_id.filter(|old_id| *old_id != id)).collect();
         let mut attempts = self.attempts();
+        // Later than the last entry of a displaced default, which is not read.
+        let mut after = DateTime::UNIX_EPOCH;
         loop {
             let (ready, read) = join(self.vault.ready(), self.read(owner, &ids)).await;
             ready?;
             let (keys, meta) = read?;
             let keys: Vec<Key> = keys.into_iter().collect::<Option<_>>().ok_or(Error::NotFound)?;
-            let key = keys.into_iter().next().ok_or(Error::NotFound)?;
-            key.ensure_not_expired(author.timestamp()).map_err(|KeyExpired| Error::ChangeOfExpired)?;
+            let before = keys.into_iter().next().ok_or(Error::NotFound)?;
+            before.ensure_not_expired(author.timestamp()).map_err(|KeyExpired| Error::ChangeOfExpired)?;
             if meta.default_id == Some(id) {
-                return self.show(author, key, meta).await;
+                return self.show(author, before, meta).await;
             }
             author.admission.granted().await?;
-            // The key must still exist and be unexpired when the pointer to it is set.
-            let unchanged = self
-                .table
-                .condition_check(PrimaryKey::key(owner, id))
-                .condition_expression("version = :version")
-                .expression_attribute_values(":version", count_of(key.version))
-                .build();
+            let at = before.next_entry_at(self.clock.now()).max(after);
+            let key = Key { entry_at: at, ..before.clone() };
+            // The first write also makes sure that the key still exists and is unexpired when the pointer to it is set.
             let mut writes = vec![
-                TransactWriteItem::builder().condition_check(built(unchanged)?).build(),
+                self.replace(&before, &key)?,
                 self.point_default(owner, meta.default_id, Some(id))?,
-                self.entry(author, locator, Action::SetDefault, default_change(true))?,
+                self.entry(author, locator, at, Action::SetDefault, default_change(true))?,
             ];
             if let Some(displaced) = meta.default_id {
                 let displaced = Locator { user_id: owner, key_id: displaced };
-                writes.push(self.entry(author, displaced, Action::RemoveDefault, default_change(false))?);
+                writes.push(self.note_entry(displaced, at)?);
+                writes.push(self.entry(author, displaced, at, Action::RemoveDefault, default_change(false))?);
             }
             match self.table.commit(writes).await {
                 Ok(()) => return self.show(author, key, Meta { default_id: Some(id), ..meta }).await,
-                Err(cancelled) => attempts.again(cancelled).await?,
+                Err(cancelled) => {
+                    if let Cancelled::Conflict(conflicts) = &cancelled
+                        && let Some(Conflict::Condition(Some(displaced))) = conflicts.get(DISPLACED)
+                        && let Ok(displaced) = from_item(displaced)
+                    {
+                        after = displaced.next_entry_at(at);
+                    }
+                    attempts.again(cancelled).await?;
+                }
             }
         }
     }
@@ -141,20 +155,36 @@ impl Keys {
     pub async fn remove_default(&self, author: &Author, locator: Locator) -> Result<KeyView, Error> {
         let mut attempts = self.attempts();
         loop {
-            let (key, meta) = self.read_one(locator).await?;
+            let (before, meta) = self.read_one(locator).await?;
             if meta.default_id != Some(locator.key_id) {
-                return self.show(author, key, meta).await;
+                return self.show(author, before, meta).await;
             }
             author.admission.granted().await?;
+            let key = Key { entry_at: before.next_entry_at(self.clock.now()), ..before.clone() };
             let writes = vec![
+                self.replace(&before, &key)?,
                 self.point_default(locator.user_id, Some(locator.key_id), None)?,
-                self.entry(author, locator, Action::RemoveDefault, default_change(false))?,
+                self.entry(author, locator, key.entry_at, Action::RemoveDefault, default_change(false))?,
             ];
             match self.table.commit(writes).await {
                 Ok(()) => return self.show(author, key, Meta { default_id: None, ..meta }).await,
                 Err(cancelled) => attempts.again(cancelled).await?,
             }
         }
+    }
+
+    /// Makes an entry the last one of a key that was not read, unless it has a later one.
+    fn note_entry(&self, key: Locator, at: DateTime<Utc>) -> Result<TransactWriteItem, Error> {
+        let update = self
+            .table
+            .update(PrimaryKey::key(key.user_id, key.key_id))
+            .update_expression("SET version = version + :1, entry_at = :at")
+            .condition_expression("attribute_exists(PK) AND NOT entry_at >= :at")
+            .expression_attribute_values(":1", count_of(1))
+            .expression_attribute_values(":at", AttributeValue::N(at.timestamp_millis().to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        Ok(TransactWriteItem::builder().update(built(update)?).build())
     }
 
     /// Moves a user's default, on the condition that it is still where it was read.

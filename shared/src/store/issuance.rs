@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use aws_sdk_dynamodb::types::{ReturnValue, TransactWriteItem};
+use chrono::SubsecRound;
 use futures_util::future::{join, join3};
 
 use super::aws_requests::Request as _;
@@ -58,6 +59,7 @@ impl Keys {
             secret: self.vault.seal(&plain, locator, &self.random, author.now).await?,
             previous: None,
             usage: Usage::default(),
+            entry_at: self.clock.now().trunc_subsecs(3),
             version: 1,
         };
         let put = self.table.put(to_item(&key)).condition_expression("attribute_not_exists(PK)").build();
@@ -72,7 +74,7 @@ impl Keys {
         let mut writes = vec![
             TransactWriteItem::builder().put(built(put)?).build(),
             TransactWriteItem::builder().update(built(count)?).build(),
-            self.entry(author, locator, Action::Create, key.creation())?,
+            self.entry(author, locator, key.entry_at, Action::Create, key.creation())?,
         ];
         writes.extend(self.remember(idempotency, &key, false, author.timestamp())?);
         let mut attempts = self.attempts();
@@ -118,10 +120,11 @@ impl Keys {
             let sealed = self.vault.seal(&plain, locator, &self.random, author.now).await?;
             let mut key = before.clone();
             key.rotate(sealed, grace, now).map_err(|KeyExpired| Error::ChangeOfExpired)?;
+            key.entry_at = before.next_entry_at(self.clock.now());
             let is_default = meta.default_id == Some(locator.key_id);
             let mut writes = vec![
                 self.replace(&before, &key)?,
-                self.entry(author, locator, Action::Rotate, key.changes_since(&before))?,
+                self.entry(author, locator, key.entry_at, Action::Rotate, key.changes_since(&before))?,
             ];
             writes.extend(self.remember(idempotency, &key, is_default, now)?);
             match self.table.commit(writes).await {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::DateTime;
 
 use super::item::{Item, number};
 use super::primary_key::PrimaryKey;
@@ -28,6 +29,7 @@ pub const CHANGEABLE: &[&str] = &[
     "ciphertext",
     "old_hash",
     "old_until",
+    "entry_at",
 ];
 
 /// An item that is not a key record.
@@ -55,6 +57,7 @@ pub fn to_item(key: &Key) -> Item {
         secret: Sealed { hash, data_key, ciphertext },
         previous,
         usage: Usage { count, last_used_at, days },
+        entry_at,
         version,
     } = key;
     let number = |number: u64| AttributeValue::N(number.to_string());
@@ -78,6 +81,7 @@ pub fn to_item(key: &Key) -> Item {
         ("uses", Some(number(*count))),
         // Also when it is empty: a use adds to a map that must be there.
         ("days", Some(AttributeValue::M(days.iter().map(|(day, count)| (day.attribute(), number(*count))).collect()))),
+        ("entry_at", Some(AttributeValue::N(entry_at.timestamp_millis().to_string()))),
         ("version", Some(number(*version))),
     ];
     item.extend(attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
@@ -104,13 +108,19 @@ pub fn from_item(item: &Item) -> Result<Key, Damaged> {
     let (user_id, id) = PrimaryKey::parse_key(item).ok_or(Damaged("SK"))?;
     let day = |(name, count): (&String, &AttributeValue)| Some((Day::from_attribute(name)?, number(count)?));
     let days = item.get("days").and_then(|days| days.as_m().ok()).ok_or(Damaged("days"))?;
+    let created_at = time("created_at")?.ok_or(Damaged("created_at"))?;
+    let entry_at = match item.get("entry_at") {
+        Some(at) => number(at).and_then(DateTime::from_timestamp_millis).ok_or(Damaged("entry_at"))?,
+        // As before the attribute was introduced.
+        None => created_at.time(),
+    };
     Ok(Key {
         id,
         user_id,
         name: KeyName::new(text("name")?).map_err(|_| Damaged("name"))?,
         kind: KeyType::parse(text("type")?).ok_or(Damaged("type"))?,
         stored_status: Status::parse(text("status")?).ok_or(Damaged("status"))?,
-        created_at: time("created_at")?.ok_or(Damaged("created_at"))?,
+        created_at,
         expires_at: time("expires_at")?,
         due_at: time("due_at")?,
         secret: Sealed {
@@ -127,6 +137,7 @@ pub fn from_item(item: &Item) -> Result<Key, Damaged> {
             last_used_at: time("used_at")?,
             days: days.iter().map(|entry| day(entry).ok_or(Damaged("days"))).collect::<Result<_, _>>()?,
         },
+        entry_at,
         version: integer("version")?,
     })
 }

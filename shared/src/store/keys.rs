@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem};
+use chrono::{DateTime, Utc};
 use futures_util::future::{join, try_join_all};
 
 use super::attempts::{Attempts, back_off};
@@ -13,7 +14,7 @@ use super::primary_key::{KEY_PREFIX, PrimaryKey};
 use super::table::{Table, built, failure};
 use super::vault::Vault;
 use super::{audit_record, pages};
-use crate::clock::{Random, Timestamp};
+use crate::clock::{Clock, Random, Timestamp};
 use crate::config::{Config, KeyReveal};
 use crate::error::Error;
 use crate::ids::{KeyId, Locator, UserId};
@@ -28,6 +29,7 @@ use crate::keys::{
 pub struct Keys {
     pub(super) table: Table,
     pub(super) vault: Vault,
+    pub(super) clock: Clock,
     pub(super) random: Random,
     reveal: KeyReveal,
     pub(super) max_keys_per_user: u32,
@@ -51,9 +53,9 @@ impl From<&Item> for Meta {
 }
 
 impl Keys {
-    pub(crate) fn new(table: Table, vault: Vault, config: &Config, random: Random) -> Self {
+    pub(crate) fn new(table: Table, vault: Vault, config: &Config, clock: Clock, random: Random) -> Self {
         let Config { key_reveal, max_keys_per_user, test_key_daily_limit, .. } = *config;
-        Self { table, vault, random, reveal: key_reveal, max_keys_per_user, test_key_daily_limit }
+        Self { table, vault, clock, random, reveal: key_reveal, max_keys_per_user, test_key_daily_limit }
     }
 
     /// Reads the usage of a key.
@@ -232,11 +234,12 @@ impl Keys {
         &self,
         author: &Author,
         key: Locator,
+        at: DateTime<Utc>,
         action: Action,
         changes: Changes,
     ) -> Result<TransactWriteItem, Error> {
-        let id = self.random.uuid_v7(author.now);
-        let item = audit_record::to_item(&Entry::new(id, author, key, action, changes));
+        let id = self.random.uuid_v7(at);
+        let item = audit_record::to_item(&Entry::new(id, at, author, key, action, changes));
         let put = self.table.put(item).condition_expression("attribute_not_exists(PK)").build();
         Ok(TransactWriteItem::builder().put(built(put)?).build())
     }

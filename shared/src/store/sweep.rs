@@ -151,11 +151,14 @@ impl Keys {
     /// When the table fails; the step may have been taken all the same.
     pub async fn take(&self, planned: &Planned, author: &Author) -> Result<bool, Error> {
         let Planned { before, after, step } = planned;
-        let mut writes = vec![self.replace(before, after)?];
+        let mut after = after.clone();
+        let mut entry = None;
         if *step == Step::Expire {
             let key = Locator { user_id: after.user_id, key_id: after.id };
-            writes.push(self.entry(author, key, Action::Expire, after.changes_since(before))?);
+            after.entry_at = before.next_entry_at(author.now);
+            entry = Some(self.entry(author, key, after.entry_at, Action::Expire, after.changes_since(before))?);
         }
+        let writes: Vec<_> = [self.replace(before, &after)?].into_iter().chain(entry).collect();
         let mut attempts = self.attempts();
         loop {
             match self.table.commit(writes.clone()).await {

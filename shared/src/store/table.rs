@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, PutBuilder, UpdateBuilder};
-use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder, UpdateBuilder};
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 
 use super::aws_requests::Request as _;
 use super::item::Item;
@@ -100,11 +100,6 @@ impl Table {
     /// A deletion of an item, in a transaction.
     pub(super) fn delete(&self, key: PrimaryKey) -> DeleteBuilder {
         Delete::builder().table_name(&self.name).set_key(Some(key.into()))
-    }
-
-    /// A condition on an item that a transaction does not write.
-    pub(super) fn condition_check(&self, key: PrimaryKey) -> ConditionCheckBuilder {
-        ConditionCheck::builder().table_name(&self.name).set_key(Some(key.into()))
     }
 
     /// Reads an item, strongly consistent; `None` if it does not exist.
