@@ -1,7 +1,7 @@
 //! Changes of existing keys: transitions, deletion and the default.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join;
 
 use super::item::count_of;
@@ -107,7 +107,7 @@ impl Keys {
         let ids: Vec<KeyId> = [id].into_iter().chain(old_id.filter(|old_id| *old_id != id)).collect();
         let mut attempts = self.attempts();
         // Later than the last entry of a displaced default, which is not read.
-        let mut after = DateTime::UNIX_EPOCH;
+        let mut after: Option<DateTime<Utc>> = None;
         loop {
             let (ready, read) = join(self.vault.ready(), self.read(owner, &ids)).await;
             ready?;
@@ -119,12 +119,14 @@ impl Keys {
                 return self.show(author, before, meta).await;
             }
             author.admission.granted().await?;
-            let at = before.next_entry_at(self.clock.now()).max(after);
+            let now = before.next_entry_at(self.clock.now());
+            let since = after.max(meta.default_at.map(|last| last + TimeDelta::milliseconds(1)));
+            let at = since.map_or(now, |since| since.max(now));
             let key = Key { entry_at: at, ..before.clone() };
             // The first write also makes sure that the key still exists and is unexpired when the pointer to it is set.
             let mut writes = vec![
                 self.replace(&before, &key)?,
-                self.point_default(owner, meta.default_id, Some(id))?,
+                self.point_default(owner, meta.default_id, Some(id), at)?,
                 self.entry(author, locator, at, Action::SetDefault, default_change(true))?,
             ];
             if let Some(displaced) = meta.default_id {
@@ -139,7 +141,7 @@ impl Keys {
                         && let Some(Conflict::Condition(Some(displaced))) = conflicts.get(DISPLACED)
                         && let Ok(displaced) = from_item(displaced)
                     {
-                        after = displaced.next_entry_at(at);
+                        after = Some(displaced.next_entry_at(at));
                     }
                     attempts.again(cancelled).await?;
                 }
@@ -163,7 +165,7 @@ impl Keys {
             let key = Key { entry_at: before.next_entry_at(self.clock.now()), ..before.clone() };
             let writes = vec![
                 self.replace(&before, &key)?,
-                self.point_default(locator.user_id, Some(locator.key_id), None)?,
+                self.point_default(locator.user_id, Some(locator.key_id), None, key.entry_at)?,
                 self.entry(author, locator, key.entry_at, Action::RemoveDefault, default_change(false))?,
             ];
             match self.table.commit(writes).await {
@@ -188,8 +190,17 @@ impl Keys {
     }
 
     /// Moves a user's default, on the condition that it is still where it was read.
-    fn point_default(&self, owner: UserId, from: Option<KeyId>, to: Option<KeyId>) -> Result<TransactWriteItem, Error> {
-        let update = self.table.update(PrimaryKey::meta(owner));
+    fn point_default(
+        &self,
+        owner: UserId,
+        from: Option<KeyId>,
+        to: Option<KeyId>,
+        at: DateTime<Utc>,
+    ) -> Result<TransactWriteItem, Error> {
+        let update = self
+            .table
+            .update(PrimaryKey::meta(owner))
+            .expression_attribute_values(":at", AttributeValue::N(at.timestamp_millis().to_string()));
         let update = match from {
             Some(from) => update
                 .condition_expression("default_id = :from")
@@ -197,10 +208,10 @@ impl Keys {
             None => update.condition_expression("attribute_not_exists(default_id)"),
         };
         let update = match to {
-            Some(to) => {
-                update.update_expression("SET default_id = :to").expression_attribute_values(":to", count_of(to.get()))
-            }
-            None => update.update_expression("REMOVE default_id"),
+            Some(to) => update
+                .update_expression("SET default_id = :to, default_at = :at")
+                .expression_attribute_values(":to", count_of(to.get())),
+            None => update.update_expression("SET default_at = :at REMOVE default_id"),
         };
         Ok(TransactWriteItem::builder().update(built(update.build())?).build())
     }

@@ -41,6 +41,8 @@ pub struct Keys {
 pub(super) struct Meta {
     pub(super) default_id: Option<KeyId>,
     pub(super) key_count: u64,
+    /// The time of the last entries about the default.
+    pub(super) default_at: Option<DateTime<Utc>>,
 }
 
 impl From<&Item> for Meta {
@@ -48,6 +50,7 @@ impl From<&Item> for Meta {
         Self {
             default_id: item.get("default_id").and_then(number).and_then(KeyId::new),
             key_count: item.get("key_count").and_then(number).unwrap_or(0),
+            default_at: item.get("default_at").and_then(number).and_then(DateTime::from_timestamp_millis),
         }
     }
 }
