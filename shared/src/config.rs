@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{Credentials, Region};
 
+use crate::checksum::Checksums;
 use crate::lanes::Lanes;
 
 /// The default of `FHIR_BASE_URL`, under which the FHIR definitions are published. It also occurs in their text.
@@ -24,6 +25,9 @@ pub struct Config {
     pub kms_key_id: String,
     /// The check of JWTs.
     pub jwt: JwtConfig,
+    /// `KEY_CHECKSUM_SECRETS`: the secrets of the checksum of key strings, newest first, separated by commas; only the
+    /// functions that issue or check strings have them.
+    pub checksums: Option<Checksums>,
     /// `KEY_REVEAL`: when the owner sees whole key strings.
     pub key_reveal: KeyReveal,
     /// `DEFAULT_KEY_LIFETIME_DAYS`: the lifetime of keys created without `expiry_at`, in days; 0 for no expiry. Default 365.
@@ -156,6 +160,13 @@ impl Config {
             table_name: required("TABLE_NAME")?,
             kms_key_id: required("KMS_KEY_ID")?,
             jwt,
+            checksums: match text("KEY_CHECKSUM_SECRETS") {
+                None => None,
+                Some(secrets) => Some(Checksums::parse(&secrets).map_err(|problem| ConfigError {
+                    variable: "KEY_CHECKSUM_SECRETS",
+                    problem: problem.to_owned(),
+                })?),
+            },
             key_reveal: match text("KEY_REVEAL").as_deref() {
                 None | Some("always") => KeyReveal::Always,
                 Some("once") => KeyReveal::Once,

@@ -5,7 +5,7 @@
 //!
 //! | room | contents | may use |
 //! |---|---|---|
-//! | ground | [`ids`], [`clock`], [`config`], [`lanes`], [`operation`], [`allowance`], [`error`], [`admission`] | nothing else |
+//! | ground | [`ids`], [`clock`], [`config`], [`lanes`], [`operation`], [`allowance`], [`checksum`], [`error`], [`admission`] | nothing else |
 //! | [`keys`] | the rules of keys: pure, given the time | ground |
 //! | [`format`] | JSON, HL7 v2 and FHIR | ground, keys |
 //! | [`store`] | DynamoDB and KMS | ground, keys |
@@ -14,6 +14,7 @@
 
 pub mod admission;
 pub mod allowance;
+pub mod checksum;
 pub mod clock;
 pub mod config;
 pub mod edge;

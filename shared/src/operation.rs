@@ -67,6 +67,8 @@ struct Row {
     /// The time after which the service answers by itself, in seconds. Each step of a call is bounded more narrowly; this
     /// bounds many slow steps in a row. `template.yaml` lets Lambda give up a little later.
     deadline_seconds: u64,
+    /// Whether the function issues or checks key strings, and so has the secrets of their checksum.
+    handles_key_strings: bool,
     /// Whether the call waits for a service behind this one, so that its latency says nothing about this one.
     waits_for_upstream: bool,
 }
@@ -82,6 +84,7 @@ const DEFAULTS: Row = Row {
     needs_zak: true,
     takes_basic: false,
     deadline_seconds: 12,
+    handles_key_strings: false,
     waits_for_upstream: false,
 };
 
@@ -94,6 +97,7 @@ const ROWS: [Row; 15] = [
         inputs: &["name", "type", "status", "expiry_at"],
         trigger_event: "Z01",
         takes_basic: true,
+        handles_key_strings: true,
         ..DEFAULTS
     },
     Row {
@@ -182,6 +186,7 @@ const ROWS: [Row; 15] = [
         body: RequestBody::Optional,
         inputs: &["grace_period_seconds"],
         trigger_event: "Z11",
+        handles_key_strings: true,
         ..DEFAULTS
     },
     Row {
@@ -198,6 +203,7 @@ const ROWS: [Row; 15] = [
         body: RequestBody::Required,
         inputs: &["key"],
         trigger_event: "Z14",
+        handles_key_strings: true,
         ..DEFAULTS
     },
     Row {
@@ -211,6 +217,7 @@ const ROWS: [Row; 15] = [
         // The transcription service is waited for until 27 s are over.
         deadline_seconds: 28,
         waits_for_upstream: true,
+        handles_key_strings: true,
         ..DEFAULTS
     },
 ];
@@ -288,6 +295,12 @@ impl Operation {
     #[must_use]
     pub const fn deadline(self) -> std::time::Duration {
         std::time::Duration::from_secs(self.row().deadline_seconds)
+    }
+
+    /// Whether the function issues or checks key strings, and so has the secrets of their checksum.
+    #[must_use]
+    pub const fn handles_key_strings(self) -> bool {
+        self.row().handles_key_strings
     }
 
     /// Whether the call waits for a service behind this one, so that its latency says nothing about this one.

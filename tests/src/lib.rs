@@ -10,6 +10,7 @@ pub mod event_bus;
 pub mod fault_proxy;
 mod http_message;
 pub mod issuer;
+pub mod key_strings;
 pub mod kms;
 pub mod log_lines;
 pub mod raw_http;

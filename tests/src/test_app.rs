@@ -18,6 +18,7 @@ use shared::{App, Operation, serve, serve_with_key};
 use crate::calls::CallLog;
 use crate::contents::Contents;
 use crate::engine::{self, Engine};
+use crate::key_strings::CHECKSUM_SECRETS;
 use crate::log_lines::LogLines;
 use crate::{repository, tokens, validators};
 
@@ -56,7 +57,12 @@ impl TestApp {
         let client = engine::client(&engine::sdk_config(engine_url), &CallLog::default());
         let name = engine::unique_name("keys");
         engine::create_table(&client, &name).await;
-        let fixed = [("TABLE_NAME", &*name), ("KMS_KEY_ID", "alias/keys"), ("JWT_SECRET", tokens::SECRET)];
+        let fixed = [
+            ("TABLE_NAME", &*name),
+            ("KMS_KEY_ID", "alias/keys"),
+            ("JWT_SECRET", tokens::SECRET),
+            ("KEY_CHECKSUM_SECRETS", CHECKSUM_SECRETS),
+        ];
         let config = Config::from_variables(|name| {
             let setting = settings.iter().chain(&fixed).find(|(known, _)| *known == name);
             setting.map(|(_, value)| (*value).to_owned())

@@ -7,6 +7,7 @@ use aws_types::SdkConfig;
 
 use super::auth::Authenticator;
 use super::aws_clients::sdk_config;
+use crate::checksum::Checksums;
 use crate::clock::{Clock, Random};
 use crate::config::{AwsConfig, Config};
 use crate::error::Error;
@@ -73,6 +74,15 @@ impl App {
     pub fn with_log(config: Config, table: Table, vault: Vault, clock: Clock, random: Random, log: Log) -> Self {
         let keys = Keys::new(table.clone(), vault, &config, clock.clone(), random.clone());
         Self(Arc::new(Parts { config, authenticator: OnceLock::new(), table, keys, clock, random, log }))
+    }
+
+    /// The secrets of the checksum of key strings.
+    ///
+    /// # Errors
+    ///
+    /// If the function has none.
+    pub fn checksums(&self) -> Result<&Checksums, Error> {
+        self.config.checksums.as_ref().ok_or(Error::Failed("KEY_CHECKSUM_SECRETS is not set".into()))
     }
 
     /// The check of JWTs, made on first use: a function without callers needs none.

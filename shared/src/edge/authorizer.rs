@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::auth::Authenticator;
+use crate::checksum::Checksums;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::lanes::Lanes;
@@ -21,6 +22,8 @@ use crate::lanes::Lanes;
 pub struct Gate {
     /// Checks JWTs.
     pub authenticator: Authenticator,
+    /// The secrets of the checksum of key strings.
+    pub checksums: Checksums,
     /// The lanes there are.
     pub lanes: Lanes,
     /// The time.
@@ -35,7 +38,8 @@ impl Gate {
     /// If the settings of the JWTs or of the lanes cannot be used.
     pub fn new(config: &Config, clock: Clock) -> Result<Self, &'static str> {
         let lanes = config.lanes.clone().ok_or("LANE_KEY_PREFIX must be set")?;
-        Ok(Self { authenticator: Authenticator::new(&config.jwt)?, lanes, clock })
+        let checksums = config.checksums.clone().ok_or("KEY_CHECKSUM_SECRETS must be set")?;
+        Ok(Self { authenticator: Authenticator::new(&config.jwt)?, checksums, lanes, clock })
     }
 }
 

@@ -124,7 +124,7 @@ impl Head {
             origin: text("host").map(|host| format!("{scheme}://{host}")),
             web_origin: text("origin"),
             sender,
-            named_key: path_id.or_else(|| fields.as_ref().ok().and_then(key_in_body)),
+            named_key: path_id.or_else(|| fields.as_ref().ok().and_then(|fields| key_in_body(fields, app))),
         };
         let input = Input {
             source_ip: gateway.and_then(|context| context.identity.source_ip.clone()),
@@ -276,9 +276,9 @@ fn split(format: Result<Format, Error>) -> (Format, Option<Error>) {
     }
 }
 
-fn key_in_body(fields: &Fields) -> Option<KeyId> {
+fn key_in_body(fields: &Fields, app: &App) -> Option<KeyId> {
     let by_id = || KeyId::new(fields.get("id")?.as_u64()?);
-    let by_string = || Some(PlainKey::parse(fields.get("key")?.as_str()?)?.1.key_id);
+    let by_string = || Some(PlainKey::parse(fields.get("key")?.as_str()?, app.config.checksums.as_ref()?)?.1.key_id);
     by_id().or_else(by_string)
 }
 

@@ -62,8 +62,11 @@ fn run_boxed(operation: Operation, endpoint: Endpoint) -> LocalBoxFuture<'static
     async move {
         crate::telemetry::log::init();
         let (app, endpoint) = (App::from_env()?, Arc::new(endpoint));
-        // Without usable JWT settings the function does not start.
+        // Without the settings that it needs the function does not start.
         app.authenticator()?;
+        if operation.handles_key_strings() {
+            app.checksums()?;
+        }
         let service = service_fn(|request| {
             let (app, endpoint) = (app.clone(), endpoint.clone());
             async move {
@@ -224,6 +227,7 @@ async fn credential(app: &App, head: &Head, headers: &HeaderMap) -> Result<Prese
             Err(error) => Err(error),
         };
     };
-    let (key, claimed) = PlainKey::parse(presented).ok_or(Error::KeyRefused(Refusal::Unknown.into()))?;
+    let (key, claimed) =
+        PlainKey::parse(presented, app.checksums()?).ok_or(Error::KeyRefused(Refusal::Unknown.into()))?;
     Ok(Presented::Key { key, claimed })
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Violation};
 use crate::ids::KeyId;
-use crate::keys::{GracePeriod, KeyName, KeyType, PlainKey, Status};
+use crate::keys::{GracePeriod, KeyName, KeyType, Status};
 
 /// No client needs to hear of more mistakes at once; a body of thousands of unknown fields must not have an answer many
 /// times its size.
@@ -181,13 +181,7 @@ impl FromField for GracePeriod {
 
 impl FromField for KeyName {
     fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
-        let text = string(value)?;
-        // By mistake: names are in the trail and in events, where no key may be.
-        let mut words = text.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
-        if words.any(|word| PlainKey::parse(word).is_some()) {
-            return Err((Reason::Value, "must not hold an API key".to_owned()));
-        }
-        Self::new(text).map_err(|message| (Reason::Value, message.to_owned()))
+        Self::new(string(value)?).map_err(|message| (Reason::Value, message.to_owned()))
     }
 }
 

@@ -7,6 +7,7 @@ use proptest::sample::select;
 use serde_json::{Value, json};
 
 use super::{Format, FromField, Incoming, WriteContext};
+use crate::checksum::Checksums;
 use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Reason};
 use crate::ids::{KeyId, Locator, MAX_ID, UserId};
@@ -103,13 +104,18 @@ pub(super) fn key_view() -> impl Strategy<Value = KeyView> {
         let (name, kind, status, is_default, is_whole) = words;
         let (created_at, expiry_at, last_used_at) = times;
         let random = Random::new(move |bytes| bytes.fill(random));
-        let plain = PlainKey::generate(Prefix::of(kind), Locator { user_id, key_id: id }, &random);
+        let plain = PlainKey::generate(Prefix::of(kind), Locator { user_id, key_id: id }, &random, &checksums());
         let key = if is_whole { ShownKey::Whole(plain) } else { ShownKey::Masked(plain.masked()) };
         KeyView { id, key, name, kind, status, is_default, created_at, expiry_at, user_id, last_used_at, usage_count }
     })
 }
 
+fn checksums() -> Checksums {
+    Checksums::parse(&"s".repeat(32)).expect("a secret")
+}
+
 /// The key string as its view has it.
 pub(super) fn shown(text: &str) -> ShownKey {
-    PlainKey::parse(text).map_or_else(|| ShownKey::Masked(text.to_owned()), |(key, _)| ShownKey::Whole(key))
+    PlainKey::parse(text, &checksums())
+        .map_or_else(|| ShownKey::Masked(text.to_owned()), |(key, _)| ShownKey::Whole(key))
 }

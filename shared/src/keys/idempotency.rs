@@ -3,6 +3,7 @@
 use aws_lc_rs::digest;
 
 use crate::error::{Error, Reason};
+use crate::keys::free_text::holds_key_string;
 use crate::keys::view::KeyView;
 
 /// The time for which an outcome is replayed, in seconds.
@@ -45,6 +46,10 @@ impl Idempotency {
     pub fn new(key: &str, canonical: &str) -> Result<Self, Error> {
         if key.is_empty() || key.len() > MAX_CHARS || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             let message = "Idempotency-Key must be 1 to 255 visible ASCII characters";
+            return Err(Error::invalid("Idempotency-Key", Reason::Value, message));
+        }
+        if holds_key_string(key) {
+            let message = "Idempotency-Key must not contain an API key";
             return Err(Error::invalid("Idempotency-Key", Reason::Value, message));
         }
         let fingerprint = digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref().to_vec();

@@ -4,6 +4,7 @@ mod audit;
 mod author;
 mod event;
 mod expiry;
+pub(crate) mod free_text;
 mod idempotency;
 mod key;
 mod key_type;

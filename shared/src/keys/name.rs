@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-/// A key's name: 1 to 100 characters, trimmed, without control characters.
+use crate::keys::free_text;
+
+/// A key's name: 1 to 100 characters, trimmed, without control characters, key strings, or anything that misleads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct KeyName(String);
@@ -15,15 +17,21 @@ impl KeyName {
     ///
     /// # Errors
     ///
-    /// If it is empty, too long or has a control character.
+    /// If it is empty or too long, or breaks a rule of free texts.
     pub fn new(name: &str) -> Result<Self, &'static str> {
         let name = name.trim();
-        match name.chars().count() {
-            _ if name.chars().any(char::is_control) => Err("must not contain control characters"),
-            0 => Err("must not be empty"),
-            1..=Self::MAX_CHARS => Ok(Self(name.to_owned())),
-            _ => Err("must be 1 to 100 characters long"),
+        match (free_text::broken_rule(name), name.chars().count()) {
+            (Some(rule), _) => Err(rule),
+            (None, 0) => Err("must not be empty"),
+            (None, 1..=Self::MAX_CHARS) => Ok(Self(name.to_owned())),
+            (None, _) => Err("must be 1 to 100 characters long"),
         }
+    }
+
+    /// A name as it was stored, by whatever rules there were; `None` for one that never was a name.
+    #[must_use]
+    pub fn stored(name: &str) -> Option<Self> {
+        (1..=Self::MAX_CHARS).contains(&name.chars().count()).then(|| Self(name.to_owned()))
     }
 
     /// The name.

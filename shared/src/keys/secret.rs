@@ -6,14 +6,15 @@
 //! ```
 //!
 //! The ids are base62, nine digits each (62^9 > 2^53), and say where the record is. The secret is 32 random base62
-//! digits (190 bits). The checksum is the CRC-32 of all before it, six base62 digits: typos and noise are refused
-//! without a read, and secret scanners get few false alarms. A key matches `^nux_(live|test)_[0-9A-Za-z]{56}$`.
+//! digits (190 bits). The checksum is an HMAC of all before it, cut to six base62 digits (`checksum.rs`): typos, noise and
+//! forgeries are refused without a read, and nobody without the secret can name another user. A key matches `^nux_(live|test)_[0-9A-Za-z]{56}$`.
 
 use std::fmt;
 
 use aws_lc_rs::digest;
 use zeroize::Zeroizing;
 
+use crate::checksum::Checksums;
 use crate::clock::Random;
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::key_type::KeyType;
@@ -23,7 +24,9 @@ const ID_DIGITS: usize = 9;
 const SECRET_DIGITS: usize = 32;
 const CHECKSUM_DIGITS: usize = 6;
 const PREFIX_LEN: usize = Prefix::Live.as_str().len();
-const KEY_LEN: usize = PREFIX_LEN + 2 * ID_DIGITS + SECRET_DIGITS + CHECKSUM_DIGITS;
+/// The characters behind the prefix.
+pub(super) const ENDING_LEN: usize = 2 * ID_DIGITS + SECRET_DIGITS + CHECKSUM_DIGITS;
+const KEY_LEN: usize = PREFIX_LEN + ENDING_LEN;
 
 /// The first characters of a key: they say whether it was made for production or for tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,24 +65,26 @@ pub struct PlainKey(Zeroizing<String>);
 impl PlainKey {
     /// Generates a new key string.
     #[must_use]
-    pub fn generate(prefix: Prefix, locator: Locator, random: &Random) -> Self {
-        Self::assemble(prefix, locator, &Zeroizing::new(random_digits(random)))
+    pub fn generate(prefix: Prefix, locator: Locator, random: &Random, checksums: &Checksums) -> Self {
+        let Self(mut key) = Self::assemble(prefix, locator, &Zeroizing::new(random_digits(random)));
+        let checksum = checksums.issue(&key);
+        push_base62(&mut key, checksum, CHECKSUM_DIGITS);
+        Self(key)
     }
 
-    fn assemble(prefix: Prefix, locator: Locator, secret: &str) -> Self {
+    /// A string of an ending that holds its secret, or its secret and its checksum.
+    fn assemble(prefix: Prefix, locator: Locator, ending: &str) -> Self {
         let mut key = Zeroizing::new(String::with_capacity(KEY_LEN));
         key.push_str(prefix.as_str());
         push_base62(&mut key, locator.user_id.get(), ID_DIGITS);
         push_base62(&mut key, locator.key_id.get(), ID_DIGITS);
-        key.push_str(secret);
-        let checksum = crc32fast::hash(key.as_bytes());
-        push_base62(&mut key, checksum.into(), CHECKSUM_DIGITS);
+        key.push_str(ending);
         Self(key)
     }
 
     /// Reads a presented key; `None` if the string cannot be a key. No database is asked.
     #[must_use]
-    pub fn parse(text: &str) -> Option<(Self, Locator)> {
+    pub fn parse(text: &str, checksums: &Checksums) -> Option<(Self, Locator)> {
         let known_prefix = [Prefix::Live, Prefix::Test].iter().any(|prefix| text.starts_with(prefix.as_str()));
         if text.len() != KEY_LEN || !known_prefix || !text.is_ascii() {
             return None;
@@ -88,7 +93,7 @@ impl PlainKey {
         let (user_id, rest) = checked[PREFIX_LEN..].split_at(ID_DIGITS);
         let (key_id, secret) = rest.split_at(ID_DIGITS);
         let secret_is_base62 = secret.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !secret_is_base62 || parse_base62(checksum)? != u64::from(crc32fast::hash(checked.as_bytes())) {
+        if !secret_is_base62 || !checksums.accepts(checked, parse_base62(checksum)?) {
             return None;
         }
         let locator =
@@ -119,18 +124,19 @@ impl PlainKey {
         digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
-    /// The part that is encrypted: the prefix's kind and the secret. The rest follows from the record.
+    /// The part that is encrypted: the prefix's kind, the secret, and the checksum, which stays as it was issued when its
+    /// secret is rotated. The rest follows from the record.
     #[must_use]
     pub(crate) fn secret_part(&self) -> Zeroizing<String> {
         let kind = &self.0["nux_".len()..="nux_".len()];
-        Zeroizing::new([kind, &self.0[PREFIX_LEN + 2 * ID_DIGITS..KEY_LEN - CHECKSUM_DIGITS]].concat())
+        Zeroizing::new([kind, &self.0[PREFIX_LEN + 2 * ID_DIGITS..]].concat())
     }
 
     /// The key again, from what was encrypted.
     #[must_use]
     pub(crate) fn from_secret_part(part: &str, locator: Locator) -> Option<Self> {
         let prefix = [Prefix::Live, Prefix::Test].into_iter().find(|prefix| prefix.as_str()[4..5] == part[..1])?;
-        (part.len() == 1 + SECRET_DIGITS).then(|| Self::assemble(prefix, locator, &part[1..]))
+        (part.len() == 1 + SECRET_DIGITS + CHECKSUM_DIGITS).then(|| Self::assemble(prefix, locator, &part[1..]))
     }
 }
 
@@ -198,6 +204,10 @@ mod tests {
     use super::*;
     use crate::ids::MAX_ID;
 
+    fn checksums() -> Checksums {
+        Checksums::parse(&"s".repeat(32)).expect("a secret")
+    }
+
     fn locator() -> impl Strategy<Value = Locator> {
         let id = || prop_oneof![4 => 1..=MAX_ID, 1 => 1..100_u64, 1 => Just(1), 1 => Just(MAX_ID)];
         (id(), id()).prop_map(|(user_id, key_id)| Locator {
@@ -211,8 +221,10 @@ mod tests {
     }
 
     fn key() -> impl Strategy<Value = PlainKey> {
-        (prefix(), locator(), "[0-9A-Za-z]{32}")
-            .prop_map(|(prefix, locator, secret)| PlainKey::assemble(prefix, locator, &secret))
+        (prefix(), locator(), "[0-9A-Za-z]{32}").prop_map(|(prefix, locator, secret)| {
+            let checked = PlainKey::assemble(prefix, locator, &secret);
+            PlainKey(Zeroizing::new(with_checksum(checked.reveal())))
+        })
     }
 
     /// Random bytes that are the same in every run.
@@ -224,15 +236,15 @@ mod tests {
     /// A string with the right checksum, whatever is in front of it.
     fn with_checksum(checked: &str) -> String {
         let mut text = checked.to_owned();
-        push_base62(&mut text, crc32fast::hash(checked.as_bytes()).into(), CHECKSUM_DIGITS);
+        push_base62(&mut text, checksums().issue(checked), CHECKSUM_DIGITS);
         text
     }
 
     proptest! {
         #[test]
         fn a_key_is_read_back_with_its_place(prefix in prefix(), locator in locator(), seed in any::<u8>()) {
-            let key = PlainKey::generate(prefix, locator, &seeded(seed));
-            prop_assert_eq!(PlainKey::parse(key.reveal()), Some((key.clone(), locator)));
+            let key = PlainKey::generate(prefix, locator, &seeded(seed), &checksums());
+            prop_assert_eq!(PlainKey::parse(key.reveal(), &checksums()), Some((key.clone(), locator)));
             let digits = key.reveal().strip_prefix(prefix.as_str()).expect("the prefix");
             prop_assert_eq!(digits.len(), 56);
             prop_assert!(digits.bytes().all(|byte| byte.is_ascii_alphanumeric()));
@@ -252,23 +264,23 @@ mod tests {
         #[test]
         fn nothing_makes_reading_panic(text in any::<String>(), digits in "\\PC{0,60}", bytes in "[ -~]{56}") {
             for text in [text, format!("nux_live_{digits}"), format!("nux_test_{bytes}"), with_checksum(&digits)] {
-                prop_assert_eq!(PlainKey::parse(&text), None);
+                prop_assert_eq!(PlainKey::parse(&text, &checksums()), None);
             }
         }
 
         #[test]
         fn a_right_checksum_is_not_enough(secret in "[0-9A-Za-z]{32}", junk in "[^0-9A-Za-z]") {
             let right = format!("nux_live_000000007000000001{secret}");
-            prop_assert!(PlainKey::parse(&with_checksum(&right)).is_some());
+            prop_assert!(PlainKey::parse(&with_checksum(&right), &checksums()).is_some());
             for (place, wrong) in [
                 ("nux_live_", "nux_prod_"), ("nux_live_", "NUX_LIVE_"), ("nux_live_", "nux-live-"),
                 ("000000007", "000000000"), ("000000007", "zzzzzzzzz"), ("000000007", "00000000_"),
                 ("000000001", "000000000"), ("000000001", "zzzzzzzzz"), ("000000001", "-00000001"),
             ] {
-                prop_assert_eq!(PlainKey::parse(&with_checksum(&right.replacen(place, wrong, 1))), None);
+                prop_assert_eq!(PlainKey::parse(&with_checksum(&right.replacen(place, wrong, 1)), &checksums()), None);
             }
             let junk = format!("nux_live_000000007000000001{}{junk}", &secret[1..]);
-            prop_assert_eq!(PlainKey::parse(&with_checksum(&junk)), None);
+            prop_assert_eq!(PlainKey::parse(&with_checksum(&junk), &checksums()), None);
         }
     }
 
@@ -283,7 +295,7 @@ mod tests {
                 let (original, after) = rest.split_at(1);
                 for other in (' '..='~').chain(['\0', '\n', 'é', '０']) {
                     let text = format!("{before}{other}{after}");
-                    let read = PlainKey::parse(&text).is_some();
+                    let read = PlainKey::parse(&text, &checksums()).is_some();
                     prop_assert_eq!(read, original.starts_with(other), "{:?} in place {}", other, place);
                 }
             }
@@ -292,16 +304,16 @@ mod tests {
         #[test]
         fn every_shorter_and_every_longer_string_is_refused(key in key(), other in key()) {
             for length in 0..KEY_LEN {
-                prop_assert_eq!(PlainKey::parse(&key.reveal()[..length]), None);
-                prop_assert_eq!(PlainKey::parse(&key.reveal()[KEY_LEN - length..]), None);
+                prop_assert_eq!(PlainKey::parse(&key.reveal()[..length], &checksums()), None);
+                prop_assert_eq!(PlainKey::parse(&key.reveal()[KEY_LEN - length..], &checksums()), None);
                 let (start, end) = (&key.reveal()[..length], &key.reveal()[length + 1..]);
-                prop_assert_eq!(PlainKey::parse(&format!("{start}{end}")), None, "without place {}", length);
+                prop_assert_eq!(PlainKey::parse(&format!("{start}{end}"), &checksums()), None, "without place {}", length);
             }
             for more in (' '..='~').chain(['\0', '\n', '\u{feff}', 'é']) {
-                prop_assert_eq!(PlainKey::parse(&format!("{}{more}", key.reveal())), None);
-                prop_assert_eq!(PlainKey::parse(&format!("{more}{}", key.reveal())), None);
+                prop_assert_eq!(PlainKey::parse(&format!("{}{more}", key.reveal()), &checksums()), None);
+                prop_assert_eq!(PlainKey::parse(&format!("{more}{}", key.reveal()), &checksums()), None);
             }
-            prop_assert_eq!(PlainKey::parse(&format!("{}{}", key.reveal(), other.reveal())), None);
+            prop_assert_eq!(PlainKey::parse(&format!("{}{}", key.reveal(), other.reveal()), &checksums()), None);
         }
 
         #[test]
@@ -310,7 +322,7 @@ mod tests {
                 let mut bytes = key.reveal().as_bytes().to_vec();
                 bytes.swap(place, place + 1);
                 let swapped = String::from_utf8(bytes).expect("ASCII");
-                prop_assert_eq!(PlainKey::parse(&swapped).is_some(), swapped == key.reveal(), "place {}", place);
+                prop_assert_eq!(PlainKey::parse(&swapped, &checksums()).is_some(), swapped == key.reveal(), "place {}", place);
             }
         }
 
@@ -320,7 +332,7 @@ mod tests {
             for place in PREFIX_LEN..KEY_LEN {
                 let mixed = format!("{}{}", &key.reveal()[..place], &other.reveal()[place..]);
                 let one_of_both = mixed == key.reveal() || mixed == other.reveal();
-                prop_assert_eq!(PlainKey::parse(&mixed).is_some(), one_of_both, "from place {}", place);
+                prop_assert_eq!(PlainKey::parse(&mixed, &checksums()).is_some(), one_of_both, "from place {}", place);
             }
         }
     }
@@ -328,8 +340,8 @@ mod tests {
     #[test]
     fn a_live_key_is_no_test_key() {
         let locator = Locator { user_id: UserId::new(7).expect("an id"), key_id: KeyId::new(1).expect("an id") };
-        let live = PlainKey::generate(Prefix::Live, locator, &seeded(42));
-        assert_eq!(PlainKey::parse(&live.reveal().replacen("live", "test", 1)), None);
+        let live = PlainKey::generate(Prefix::Live, locator, &seeded(42), &checksums());
+        assert_eq!(PlainKey::parse(&live.reveal().replacen("live", "test", 1), &checksums()), None);
     }
 
     #[test]

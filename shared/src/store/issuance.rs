@@ -45,7 +45,7 @@ impl Keys {
             return Ok(made);
         }
         let locator = Locator { user_id: owner, key_id: id? };
-        let plain = PlainKey::generate(Prefix::of(new.kind), locator, &self.random);
+        let plain = PlainKey::generate(Prefix::of(new.kind), locator, &self.random, self.checksums()?);
         let NewKey { name, kind, status, expires_at } = new;
         let key = Key {
             id: locator.key_id,
@@ -116,7 +116,7 @@ impl Keys {
         loop {
             before.ensure_not_expired(now).map_err(|KeyExpired| Error::ChangeOfExpired)?;
             author.admission.granted().await?;
-            let plain = PlainKey::generate(Prefix::of(before.kind), locator, &self.random);
+            let plain = PlainKey::generate(Prefix::of(before.kind), locator, &self.random, self.checksums()?);
             let sealed = self.vault.seal(&plain, locator, &self.random, author.now).await?;
             let mut key = before.clone();
             key.rotate(sealed, grace, now).map_err(|KeyExpired| Error::ChangeOfExpired)?;

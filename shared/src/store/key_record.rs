@@ -117,7 +117,7 @@ pub fn from_item(item: &Item) -> Result<Key, Damaged> {
     Ok(Key {
         id,
         user_id,
-        name: KeyName::new(text("name")?).map_err(|_| Damaged("name"))?,
+        name: KeyName::stored(text("name")?).ok_or(Damaged("name"))?,
         kind: KeyType::parse(text("type")?).ok_or(Damaged("type"))?,
         stored_status: Status::parse(text("status")?).ok_or(Damaged("status"))?,
         created_at,

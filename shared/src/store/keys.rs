@@ -14,6 +14,7 @@ use super::primary_key::{KEY_PREFIX, PrimaryKey};
 use super::table::{Table, built, failure};
 use super::vault::Vault;
 use super::{audit_record, pages};
+use crate::checksum::Checksums;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::config::{Config, KeyReveal};
 use crate::error::Error;
@@ -31,6 +32,7 @@ pub struct Keys {
     pub(super) vault: Vault,
     pub(super) clock: Clock,
     pub(super) random: Random,
+    checksums: Option<Checksums>,
     reveal: KeyReveal,
     pub(super) max_keys_per_user: u32,
     pub(super) test_key_daily_limit: u32,
@@ -58,7 +60,8 @@ impl From<&Item> for Meta {
 impl Keys {
     pub(crate) fn new(table: Table, vault: Vault, config: &Config, clock: Clock, random: Random) -> Self {
         let Config { key_reveal, max_keys_per_user, test_key_daily_limit, .. } = *config;
-        Self { table, vault, clock, random, reveal: key_reveal, max_keys_per_user, test_key_daily_limit }
+        let checksums = config.checksums.clone();
+        Self { table, vault, clock, random, checksums, reveal: key_reveal, max_keys_per_user, test_key_daily_limit }
     }
 
     /// Reads the usage of a key.
@@ -245,6 +248,11 @@ impl Keys {
         let item = audit_record::to_item(&Entry::new(id, at, author, key, action, changes));
         let put = self.table.put(item).condition_expression("attribute_not_exists(PK)").build();
         Ok(TransactWriteItem::builder().put(built(put)?).build())
+    }
+
+    /// The checksum's secrets.
+    pub(super) fn checksums(&self) -> Result<&Checksums, Error> {
+        self.checksums.as_ref().ok_or(Error::Failed(Cow::Borrowed("KEY_CHECKSUM_SECRETS is not set")))
     }
 
     pub(super) fn attempts(&self) -> Attempts<'_> {

@@ -24,7 +24,7 @@ impl Keys {
     ///
     /// When the table fails.
     pub async fn check(&self, presented: &str, now: Timestamp) -> Result<Checked, Error> {
-        let Some((plain, locator)) = PlainKey::parse(presented) else {
+        let Some((plain, locator)) = PlainKey::parse(presented, self.checksums()?) else {
             return Ok(Checked::Refused(Refusal::Unknown.into()));
         };
         self.count_use(locator, Some(plain.hash()), now).await

@@ -238,6 +238,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::checksum::Checksums;
     use crate::ids::{KeyId, UserId};
     use crate::keys::Prefix;
 
@@ -255,7 +256,8 @@ mod tests {
     }
 
     fn plain(prefix: Prefix, locator: Locator) -> PlainKey {
-        PlainKey::generate(prefix, locator, &Random::system())
+        let checksums = Checksums::parse(&"s".repeat(32)).expect("a secret");
+        PlainKey::generate(prefix, locator, &Random::system(), &checksums)
     }
 
     fn seal(vault: &Vault, key: &PlainKey, locator: Locator) -> Sealed {

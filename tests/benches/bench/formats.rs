@@ -12,6 +12,7 @@ use shared::keys::{KeyName, KeyPage, KeyType, KeyView, PlainKey, Prefix, ShownKe
 
 use crate::report::{Comparison, Report, table};
 use crate::stopwatch::{median, milliseconds, start};
+use tests::key_strings::checksums;
 
 /// A list of 1,000 keys by the same in JSON, and a single key by 20 µs.
 pub fn measure(report: &mut Report) {
@@ -61,7 +62,7 @@ fn time_of(format: Format, content: &Content, rounds: usize) -> Duration {
 fn key(number: u64) -> KeyView {
     let id = KeyId::new(number).expect("an id");
     let user_id = UserId::new(123).expect("an id");
-    let string = PlainKey::generate(Prefix::Live, Locator { user_id, key_id: id }, &Random::system());
+    let string = PlainKey::generate(Prefix::Live, Locator { user_id, key_id: id }, &Random::system(), &checksums());
     KeyView {
         id,
         key: ShownKey::Whole(string),

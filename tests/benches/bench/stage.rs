@@ -9,6 +9,7 @@ use shared::Operation;
 use shared::clock::Clock;
 use tests::engine::{self, Database};
 use tests::fault_proxy::FaultProxy;
+use tests::key_strings::CHECKSUM_SECRETS;
 use tests::stub::{Script, Stub};
 use tests::{TestApp, tokens};
 
@@ -82,6 +83,7 @@ impl Stage {
             ("TABLE_NAME", table),
             ("KMS_KEY_ID", "alias/keys"),
             ("JWT_SECRET", tokens::SECRET),
+            ("KEY_CHECKSUM_SECRETS", CHECKSUM_SECRETS),
             ("LANE_KEY_PREFIX", "nuxera"),
             ("LANES", "8"),
             ("AWS_REGION", "eu-central-1"),

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use shared::clock::Clock;
+use shared::checksum::Checksums;
+use shared::clock::{Clock, Random};
 use shared::config::Config;
 use shared::edge::authorizer::Gate;
+use shared::ids::{KeyId, Locator, UserId};
+use shared::keys::{PlainKey, Prefix};
+use tests::key_strings::{CHECKSUM_SECRETS, checksums};
 use tests::{repository, tokens};
 
 const UNAUTHENTICATED: &str = "nuxera8b7d4a4d2eaaunauthenticated";
@@ -17,8 +21,9 @@ async fn a_user_keeps_a_lane_by_token_and_by_key() {
     assert_eq!(lane(&headers).await, lane_of_7);
     let headers = json!({"authorization": format!("bearer {}", tokens::with_role(7, "admin")), "x-api-key": "?"});
     assert_eq!(lane(&headers).await, lane_of_7, "whatever the case of a header's name");
-    let headers = json!({"X-API-Key": "nux_live_000000007000000001LQmESUkbJPY8zBDMDSlnfTXGIpwbWfPl0Ho3SQ"});
-    assert_eq!(lane(&headers).await, lane_of_7);
+    let locator = Locator { user_id: UserId::new(7).expect("an id"), key_id: KeyId::new(1).expect("an id") };
+    let key = PlainKey::generate(Prefix::Live, locator, &Random::system(), &checksums());
+    assert_eq!(lane(&json!({"X-API-Key": key.reveal()})).await, lane_of_7);
     let headers = json!({"Authorization": format!("Bearer {}", tokens::user(23))});
     assert_eq!(lane(&headers).await, lane_of_7, "there are 8");
     let headers = json!({"Authorization": format!("Bearer {}", tokens::user(8))});
@@ -28,6 +33,9 @@ async fn a_user_keeps_a_lane_by_token_and_by_key() {
 #[tokio::test]
 async fn nobody_is_refused() {
     let expired = tokens::sign(&json!({"user_id": 7, "exp": 1_000_000_000}));
+    let locator = Locator { user_id: UserId::new(7).expect("an id"), key_id: KeyId::new(1).expect("an id") };
+    let secret_of_others = Checksums::parse("the-checksum-secret-of-another-deployment").expect("a secret");
+    let foreign = PlainKey::generate(Prefix::Live, locator, &Random::system(), &secret_of_others);
     for headers in [
         Value::Null,
         json!({}),
@@ -36,6 +44,9 @@ async fn nobody_is_refused() {
         json!({"Authorization": "Bearer ?"}),
         json!({"Authorization": format!("Bearer {expired}")}),
         json!({"x-api-key": "nux_live_000000007000000001LQmESUkbJPY8zBDMDSlnfTXGIpwbWfPl000000"}),
+        // A plain CRC-32 at its end, which anyone can compute.
+        json!({"x-api-key": "nux_live_000000007000000001LQmESUkbJPY8zBDMDSlnfTXGIpwbWfPl0Ho3SQ"}),
+        json!({"x-api-key": foreign.reveal()}),
     ] {
         assert_eq!(lane(&headers).await, UNAUTHENTICATED, "{headers}");
     }
@@ -70,6 +81,7 @@ async fn answer(headers: &Value) -> Value {
         let value = match name {
             "TABLE_NAME" | "KMS_KEY_ID" => "not used",
             "JWT_SECRET" => tokens::SECRET,
+            "KEY_CHECKSUM_SECRETS" => CHECKSUM_SECRETS,
             "LANE_KEY_PREFIX" => "nuxera8b7d4a4d2eaa",
             "LANES" => "8",
             _ => return None,

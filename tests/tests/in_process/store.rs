@@ -17,6 +17,7 @@ use shared::store::{DataKey, Vault};
 use tests::contents::{integer, text};
 use tests::engine::Engine;
 use tests::fault_proxy::{Fault, FaultProxy, Gate};
+use tests::key_strings::checksums;
 use tests::test_app::START;
 use tests::{Answer, Contents, TestApp, engine};
 
@@ -66,7 +67,7 @@ async fn contents(test: &TestApp) -> Contents {
 async fn a_new_key_is_a_record_a_count_and_an_entry(engine: Engine) {
     let test = start(engine, &[]).await;
     let key = test.key("Lab gateway").await;
-    let (plain, _) = PlainKey::parse(key["key"].as_str().expect("a key")).expect("one of ours");
+    let (plain, _) = PlainKey::parse(key["key"].as_str().expect("a key"), &checksums()).expect("one of ours");
 
     let contents = contents(&test).await.records();
     assert_eq!((contents.items().count(), contents.key_count(7), contents.default_id(7)), (3, 1, None));
@@ -147,7 +148,7 @@ async fn copy_key(test: &TestApp, count: usize) {
     for id in 2..=count as u64 {
         let (user_id, key_id) = (UserId::new(7).expect("an id"), KeyId::new(id).expect("an id"));
         let locator = Locator { user_id, key_id };
-        let plain = PlainKey::generate(Prefix::Live, locator, &Random::system());
+        let plain = PlainKey::generate(Prefix::Live, locator, &Random::system(), &checksums());
         let now = START.parse().expect("a time");
         let sealed = vault.seal(&plain, locator, &Random::system(), now).await.expect("a data key");
         let mut item = first.clone();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shared::Operation;
 use shared::edge::reply::MAX_BINARY_BYTES;
 use shared::keys::PlainKey;
+use tests::key_strings::checksums;
 use tests::stub::{Script, Stub};
 use tests::test_app::TestCall;
 use tests::{Answer, TestApp, repository, tokens};
@@ -243,8 +244,8 @@ async fn a_key_that_does_not_work_is_refused_on_the_next_call() {
     assert_error(&works(brief.clone()).await, 403, "API key is expired");
 
     // What nobody was given has the right form, and no record of such a hash.
-    let (_, locator) = PlainKey::parse(string(&paused)).expect("a key");
-    let forged = PlainKey::generate(shared::keys::Prefix::Live, locator, &test.app.random);
+    let (_, locator) = PlainKey::parse(string(&paused), &checksums()).expect("a key");
+    let forged = PlainKey::generate(shared::keys::Prefix::Live, locator, &test.app.random, &checksums());
     assert_error(&works(json!({"key": forged.reveal()})).await, 401, "Invalid API key");
 
     assert_eq!(stub.received().len(), 5);

@@ -7,6 +7,7 @@ use shared::ids::{KeyId, Locator, UserId};
 use shared::keys::{PlainKey, Prefix};
 use tests::engine::Engine;
 use tests::fault_proxy::{Fault, FaultProxy};
+use tests::key_strings::checksums;
 use tests::{TestApp, TestCall, tokens};
 
 fn verification<'a>(test: &'a TestApp, key: &str) -> TestCall<'a> {
@@ -47,7 +48,7 @@ async fn rotate(test: &TestApp, grace: u32) -> String {
 fn invented(user_id: u64, key_id: u64) -> String {
     let user_id = UserId::new(user_id).expect("an id");
     let locator = Locator { user_id, key_id: KeyId::new(key_id).expect("an id") };
-    PlainKey::generate(Prefix::Live, locator, &Random::system()).reveal().to_owned()
+    PlainKey::generate(Prefix::Live, locator, &Random::system(), &checksums()).reveal().to_owned()
 }
 
 #[tokio::test]

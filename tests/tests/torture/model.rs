@@ -8,6 +8,7 @@ use crate::history::{Attempt, Change, End, Request, View, shown};
 use crate::linearize::Step;
 use crate::stored::{Changes, Entry, Meta, Record};
 use shared::keys::PlainKey;
+use tests::key_strings::checksums;
 
 /// How long a key lives whose request does not say.
 pub const DEFAULT_LIFETIME: i64 = 365 * 86_400;
@@ -48,7 +49,7 @@ impl Secret {
 
     fn has_hash(&self, hash: &[u8]) -> bool {
         match self {
-            Self::Known(string) => PlainKey::parse(string).is_some_and(|(key, _)| key.hash() == hash),
+            Self::Known(string) => PlainKey::parse(string, &checksums()).is_some_and(|(key, _)| key.hash() == hash),
             Self::Unseen(_) => true,
         }
     }

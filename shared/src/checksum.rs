@@ -1,0 +1,92 @@
+//! The keyed checksum of key strings: a function that holds the secret tells issued strings from forged ones without a read.
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+
+/// The fewest bytes of a secret: those of the hash (RFC 2104, section 3).
+const MIN_SECRET_BYTES: usize = 32;
+/// Six digits of base62.
+const RANGE: u64 = 62_u64.pow(6);
+
+/// The secrets of the checksum, newest first: the newest issues, all of them check.
+#[derive(Clone)]
+pub struct Checksums(Vec<hmac::Key>);
+
+impl Checksums {
+    /// Reads a list of secrets, newest first, separated by commas.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or one is too short.
+    pub fn parse(secrets: &str) -> Result<Self, &'static str> {
+        let key = |secret: &str| {
+            let long_enough = secret.len() >= MIN_SECRET_BYTES;
+            long_enough.then(|| hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()))
+        };
+        let keys: Option<Vec<hmac::Key>> = secrets.split(',').map(str::trim).map(key).collect();
+        keys.map(Self).ok_or("must be a list of secrets, each of at least 32 bytes, separated by commas")
+    }
+
+    /// The checksum of a new string, below 62^6.
+    ///
+    /// # Panics
+    ///
+    /// Never: there is at least one secret.
+    #[must_use]
+    pub fn issue(&self, text: &str) -> u64 {
+        checksum(self.0.first().expect("at least one secret"), text)
+    }
+
+    /// Whether one of the secrets gives a string this checksum.
+    #[must_use]
+    pub fn accepts(&self, text: &str, claimed: u64) -> bool {
+        self.0.iter().any(|key| checksum(key, text) == claimed)
+    }
+}
+
+impl fmt::Debug for Checksums {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Checksums(redacted)")
+    }
+}
+
+/// HMAC-SHA-256 (RFC 2104), reduced to 35.7 bits: a forger needs that many tries, each of them a call.
+fn checksum(key: &hmac::Key, text: &str) -> u64 {
+    let tag = hmac::sign(key, text.as_bytes());
+    let first = tag.as_ref().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    first % RANGE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rotated_secret_still_checks_what_it_issued() {
+        let (old, new) = ("o".repeat(32), "n".repeat(32));
+        let before = Checksums::parse(&old).expect("a secret");
+        let during = Checksums::parse(&format!("{new}, {old}")).expect("two secrets");
+        let after = Checksums::parse(&new).expect("a secret");
+        let text = "nux_live_000000007000000001";
+        let issued = before.issue(text);
+        assert!(before.accepts(text, issued) && during.accepts(text, issued) && !after.accepts(text, issued));
+        assert_eq!(during.issue(text), after.issue(text), "the newest secret issues");
+        assert!(!before.accepts("nux_live_000000007000000002", issued));
+    }
+
+    #[test]
+    fn the_checksum_is_the_beginning_of_the_hmac() {
+        let checksums = Checksums::parse("0123456789abcdef0123456789abcdef").expect("a secret");
+        // printf nux | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef, its first 8 bytes modulo 62^6.
+        assert_eq!(checksums.issue("nux"), 50_465_653_522);
+    }
+
+    #[test]
+    fn short_and_missing_secrets_are_refused() {
+        for secrets in ["", "short", &format!("{},", "a".repeat(32)), &format!("{},short", "a".repeat(32))] {
+            assert!(Checksums::parse(secrets).is_err(), "{secrets}");
+        }
+        assert_eq!(format!("{:?}", Checksums::parse(&"a".repeat(32))), "Ok(Checksums(redacted))");
+    }
+}
