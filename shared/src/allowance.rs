@@ -17,6 +17,18 @@ pub struct Allowance {
 }
 
 impl Allowance {
+    /// The same allowance at a later time, while its windows last.
+    #[must_use]
+    pub fn at(&self, now: DateTime<Utc>) -> Self {
+        Self::new(self.limits, self.used_in_minute, self.used_in_hour, now)
+    }
+
+    /// The seconds in the window of the limit that a refused call reached.
+    #[must_use]
+    pub fn window_seconds(&self) -> i64 {
+        if self.hour_is_used_up() { 3_600 } else { 60 }
+    }
+
     /// The header `RateLimit-Policy` (IETF draft "`RateLimit` header fields for HTTP").
     #[must_use]
     pub fn policy_header(&self) -> String {

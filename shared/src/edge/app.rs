@@ -11,7 +11,7 @@ use crate::checksum::Checksums;
 use crate::clock::{Clock, Random};
 use crate::config::{AwsConfig, Config};
 use crate::error::Error;
-use crate::store::{Keys, Table, Vault};
+use crate::store::{Keys, RateLimiter, Table, Vault};
 use crate::telemetry::log::Log;
 
 /// The state that endpoints share.
@@ -27,6 +27,8 @@ pub struct Parts {
     pub table: Table,
     /// The keys in it.
     pub keys: Keys,
+    /// The rate limits of management calls.
+    pub limiter: RateLimiter,
     /// The time.
     pub clock: Clock,
     /// Randomness.
@@ -73,7 +75,8 @@ impl App {
     #[must_use]
     pub fn with_log(config: Config, table: Table, vault: Vault, clock: Clock, random: Random, log: Log) -> Self {
         let keys = Keys::new(table.clone(), vault, &config, clock.clone(), random.clone());
-        Self(Arc::new(Parts { config, authenticator: OnceLock::new(), table, keys, clock, random, log }))
+        let limiter = RateLimiter::new(table.clone(), config.rate_limits);
+        Self(Arc::new(Parts { config, authenticator: OnceLock::new(), table, keys, limiter, clock, random, log }))
     }
 
     /// The secrets of the checksum of key strings.

@@ -21,7 +21,6 @@ use crate::error::{Error, Refusal};
 use crate::format::Fields;
 use crate::keys::{Actor, Author, Caller, PlainKey};
 use crate::operation::{Operation, RequestBody};
-use crate::store;
 use crate::telemetry::round_trips::counted;
 
 const API_KEY: &str = "x-api-key";
@@ -141,7 +140,13 @@ where
         Err(error) => return Outcome::refused(error),
     };
     let admission = match access {
-        Access::User => store::admission(app.table.clone(), app.config.rate_limits, caller.user_id, head.now),
+        Access::User => match app.limiter.known_refusal(caller.user_id, head.now) {
+            None => app.limiter.admission(caller.user_id, head.now),
+            Some(allowance) => {
+                let refused = Outcome::refused(Error::RateLimited(allowance));
+                return Outcome { caller: Some(caller), allowance: Some(allowance), ..refused };
+            }
+        },
         Access::Service if caller.is_service => Admission::unlimited(),
         Access::Service => return Outcome { caller: Some(caller), ..Outcome::refused(Error::AccessDenied) },
     };

@@ -1,6 +1,8 @@
 //! Rate limits of management calls: exact, per user, by one conditional write.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -19,10 +21,67 @@ use crate::ids::UserId;
 
 const SECONDS_PER_HOUR: i64 = 3_600;
 
-/// Counts a call of a user against the limits; the request is sent when the admission is first awaited.
-#[must_use]
-pub fn admission(table: Table, limits: RateLimits, user_id: UserId, now: DateTime<Utc>) -> Admission {
-    Admission::by(async move { admit(&table, limits, user_id, now).await })
+/// The most users whose refusal a container remembers.
+const REFUSED_USERS: usize = 10_000;
+
+/// The rate limits of a deployment.
+#[derive(Clone)]
+pub struct RateLimiter {
+    table: Table,
+    limits: RateLimits,
+    refused: Arc<Mutex<HashMap<UserId, Refused>>>,
+}
+
+/// The last refusal of a user.
+#[derive(Clone, Copy)]
+struct Refused {
+    allowance: Allowance,
+    /// The number of the window that was used up, counted from 1970.
+    window: i64,
+}
+
+impl RateLimiter {
+    /// A limiter that counts in a table.
+    #[must_use]
+    pub fn new(table: Table, limits: RateLimits) -> Self {
+        Self { table, limits, refused: Arc::default() }
+    }
+
+    /// What is left of a user's limits, if this container knows that they are used up until the window ends. Nothing needs
+    /// to be asked then: counts do not fall within a window.
+    #[must_use]
+    pub fn known_refusal(&self, user_id: UserId, now: DateTime<Utc>) -> Option<Allowance> {
+        let refused = self.refused().get(&user_id).copied()?;
+        let Refused { allowance, window } = refused;
+        (now.timestamp().div_euclid(allowance.window_seconds()) == window).then(|| allowance.at(now))
+    }
+
+    /// Counts a call of a user against the limits; the request is sent when the admission is first awaited.
+    #[must_use]
+    pub fn admission(&self, user_id: UserId, now: DateTime<Utc>) -> Admission {
+        let limiter = self.clone();
+        Admission::by(async move {
+            let admitted = admit(&limiter.table, limiter.limits, user_id, now).await;
+            if let Err(Error::RateLimited(allowance)) = &admitted {
+                limiter.remember(user_id, *allowance, now);
+            }
+            admitted
+        })
+    }
+
+    fn remember(&self, user_id: UserId, allowance: Allowance, now: DateTime<Utc>) {
+        let window = now.timestamp().div_euclid(allowance.window_seconds());
+        let mut refused = self.refused();
+        if refused.len() >= REFUSED_USERS {
+            refused.clear();
+        }
+        refused.insert(user_id, Refused { allowance, window });
+    }
+
+    fn refused(&self) -> MutexGuard<'_, HashMap<UserId, Refused>> {
+        // A panic elsewhere leaves the map whole.
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 async fn admit(table: &Table, limits: RateLimits, user_id: UserId, now: DateTime<Utc>) -> Result<Allowance, Error> {

@@ -23,7 +23,7 @@ pub use self::item::{Item, number};
 pub use self::journal::Journal;
 pub use self::key_record::EXPIRY_SHARDS;
 pub use self::keys::Keys;
-pub use self::limits::admission;
+pub use self::limits::RateLimiter;
 pub use self::primary_key::PrimaryKey;
 pub use self::sweep::{DueKey, Left, Page, Planned, Position};
 pub use self::table::{Cancelled, Conflict, Table, failure};

@@ -1,6 +1,7 @@
 //! Rate limits: 100 management calls a minute and 1,000 an hour, per user
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::TimeDelta;
 use serde_json::json;
 use shared::Operation;
 use shared::ids::UserId;
@@ -120,6 +121,23 @@ async fn a_refused_call_does_not_do_what_it_asked_for() {
         call.send().await.assert_refused(429, "Rate limit exceeded");
         assert_eq!(contents().await, before);
     }
+}
+
+#[tokio::test]
+async fn a_container_that_knows_of_a_refusal_asks_nothing_until_the_window_ends() {
+    let test = two_keys().await;
+    used(&test, 7, 100, 100).await;
+    list(&test).await.assert_refused(429, "Rate limit exceeded");
+    test.calls.clear();
+    for call in calls(&test) {
+        let refused = call.send().await;
+        refused.assert_refused(429, "Rate limit exceeded");
+        assert_eq!(refused.header("ratelimit"), Some("\"minute\";r=0;t=60, \"hour\";r=900;t=3600"));
+    }
+    assert!(test.calls.rounds().is_empty(), "{:?}", test.calls.rounds());
+    test.call(Operation::ListKeys).user(8).send().await.ok();
+    test.advance(TimeDelta::seconds(60));
+    list(&test).await.ok();
 }
 
 #[tokio::test]
