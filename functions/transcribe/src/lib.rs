@@ -1,5 +1,7 @@
 //! `POST /api/transcribe`
 
+mod multipart;
+mod parameters;
 mod recording;
 mod service;
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use chrono::TimeDelta;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response, redirect};
 use shared::clock::Clock;
 use shared::config::TranscriptionConfig;
@@ -17,15 +16,16 @@ use shared::error::Error;
 use shared::ids::KeyId;
 use shared::{KeyCall, Reply};
 
-use crate::recording::{Audio, Recording};
+use crate::recording::Recording;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// When the caller must have an answer, after the call began: 2 s before API Gateway gives up.
 const ANSWER_WITHIN: Duration = Duration::from_secs(27);
 
-/// Has a recording transcribed. The answer comes back as it is, whatever its status says, save for redirects: they are
-/// not followed, for they would take the recording elsewhere.
+/// Has a recording transcribed. An answer of success, redirection or client error comes back as it is. Redirects are not
+/// followed, nor is their `Location` passed on, for either would take the recording elsewhere. A failure of the service
+/// becomes one of ours: what it says of itself is not for clients, and not in the format they asked for.
 ///
 /// # Errors
 ///
@@ -44,7 +44,8 @@ pub(crate) async fn transcribe(
         .header("x-nuxera-user-id", recording.user_id.to_string())
         .header("x-nuxera-key-id", key_id.to_string())
         .header("x-request-id", &call.request_id)
-        .multipart(form(recording)?);
+        .header(CONTENT_TYPE, recording.form.content_type)
+        .body(recording.form.bytes);
     let answer = async { read(request.send().await.map_err(failure)?).await };
     let answer = answer.await;
     let duration_ms = (clock.now() - began).num_milliseconds();
@@ -82,21 +83,9 @@ fn client() -> Result<&'static Client, Error> {
     Ok(CLIENT.get_or_init(|| client))
 }
 
-/// The form is written anew, not handed on: what this endpoint has read is what the service reads, whatever else a body
-/// that two parsers read differently may hold.
-fn form(recording: Recording) -> Result<Form, Error> {
-    let Recording { user_id, speciality, audio: Audio { bytes, file_name, content_type } } = recording;
-    let length = bytes.len().try_into().unwrap_or(u64::MAX);
-    let mut audio = Part::stream_with_length(bytes, length).file_name(file_name);
-    if let Some(content_type) = content_type {
-        audio = audio.mime_str(&content_type).map_err(|error| Error::Failed(Cow::Owned(cause(error))))?;
-    }
-    Ok(Form::new().part("audio", audio).text("userId", user_id.to_string()).text("speciality", speciality))
-}
-
 async fn read(mut response: Response) -> Result<(u16, String, Bytes), Error> {
     let status = response.status();
-    if status.is_redirection() || !(200..600).contains(&status.as_u16()) {
+    if !(200..500).contains(&status.as_u16()) {
         return Err(Error::TranscriptionFailed(Cow::Owned(format!("status {status}"))));
     }
     // None is asked for. Without knowing what the client accepts, and how, it cannot be passed on.
