@@ -224,14 +224,18 @@ async fn authenticate(app: &App, head: &Head, headers: &HeaderMap) -> Result<Cal
 }
 
 async fn credential(app: &App, head: &Head, headers: &HeaderMap) -> Result<Presented, Error> {
-    let presented = headers.get(API_KEY).map(|value| value.to_str().unwrap_or("?").trim());
-    let Some(presented) = presented.filter(|presented| !presented.is_empty()) else {
+    let Some(presented) = headers.get(API_KEY) else {
         return match authenticate(app, head, headers).await {
             Ok(caller) => Ok(Presented::Default(caller)),
             Err(Error::TokenRequired) => Err(Error::KeyRequired),
             Err(error) => Err(error),
         };
     };
+    let presented = presented.to_str().unwrap_or("?").trim();
+    if presented.is_empty() {
+        // The client has lost its key. To use the default key in its place would hide that.
+        return Err(Error::KeyRequired);
+    }
     let (key, claimed) =
         PlainKey::parse(presented, app.checksums()?).ok_or(Error::KeyRefused(Refusal::Unknown.into()))?;
     Ok(Presented::Key { key, claimed })
