@@ -21,7 +21,7 @@ use crate::error::{Error, Refusal};
 use crate::format::Fields;
 use crate::keys::{Actor, Author, Caller, PlainKey};
 use crate::operation::{Operation, RequestBody};
-use crate::telemetry::round_trips::counted;
+use crate::telemetry::round_trips::{RoundTrips, counted};
 
 const API_KEY: &str = "x-api-key";
 
@@ -92,10 +92,13 @@ pub async fn serve<F>(
 where
     F: Future<Output = Result<Reply, Error>>,
 {
-    let (head, input) = Head::read(app, operation, &mut request);
-    let answer = answer(app, &head, input, access, handle, request.headers());
-    let (outcome, round_trips) = counted(bounded(&head, answer)).await;
-    head.respond(app, route(&request), round_trips, outcome)
+    let served = async {
+        let (head, input) = Head::read(app, operation, &mut request);
+        let answer = answer(app, &head, input, access, handle, request.headers());
+        let (outcome, round_trips) = counted(bounded(&head, answer)).await;
+        head.respond(app, route(&request), round_trips, outcome)
+    };
+    always(app, operation, served).await
 }
 
 /// Answers one request with an API key, or with a JWT for the caller's default key.
@@ -108,19 +111,33 @@ pub async fn serve_with_key<F>(
 where
     F: Future<Output = Result<Reply, Error>>,
 {
-    let (head, input) = Head::read(app, operation, &mut request);
-    let answer = answer_with_key(app, &head, input, handle, request.headers());
-    let (outcome, round_trips) = counted(bounded(&head, answer)).await;
-    head.respond(app, route(&request), round_trips, outcome)
+    let served = async {
+        let (head, input) = Head::read(app, operation, &mut request);
+        let answer = answer_with_key(app, &head, input, handle, request.headers());
+        let (outcome, round_trips) = counted(bounded(&head, answer)).await;
+        head.respond(app, route(&request), round_trips, outcome)
+    };
+    always(app, operation, served).await
 }
 
-/// Refuses a request with a wrong format header, and answers by itself when time is up.
+/// The response, also if its making panics. Nothing that the client sent is looked at again then.
+async fn always(app: &App, operation: Operation, served: impl Future<Output = Response<Body>>) -> Response<Body> {
+    caught(served).await.unwrap_or_else(|error| {
+        let (head, _) = Head::read(app, operation, &mut Request::default());
+        head.respond(app, None, RoundTrips::default(), Outcome::refused(error))
+    })
+}
+
+/// Refuses a request with a wrong format header, and answers by itself when time is up, or when something panics.
 async fn bounded(head: &Head, answer: impl Future<Output = Outcome>) -> Outcome {
     if let Some(error) = &head.format_error {
         return Outcome::refused(error.clone());
     }
-    let answer = tokio::time::timeout(head.operation.deadline(), answer).await;
-    answer.unwrap_or_else(|_| Outcome::refused(Error::Unavailable(Cow::Borrowed("out of time"))))
+    match caught(tokio::time::timeout(head.operation.deadline(), answer)).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Outcome::refused(Error::Unavailable(Cow::Borrowed("out of time"))),
+        Err(error) => Outcome::refused(error),
+    }
 }
 
 /// Authenticates, and runs the endpoint beside the check of the caller's limits.
@@ -166,9 +183,10 @@ where
         let operation = head.operation;
         handle(app.clone(), Call { operation, caller, author, idempotency_key, path, query, fields }).await
     };
+    // Caught here already: a call that panics is admitted and counted like any other.
     let (result, admitted) = join(caught(handled), admission.allowance()).await;
     let (result, allowance) = match admitted {
-        Ok(allowance) => (result, allowance),
+        Ok(allowance) => (result.flatten(), allowance),
         Err(error) => {
             let allowance = if let Error::RateLimited(allowance) = &error { Some(*allowance) } else { None };
             (Err(error), allowance)
@@ -208,14 +226,13 @@ where
         };
         handle(app.clone(), call).await
     };
-    let result = caught(handled).await;
+    let result = caught(handled).await.flatten();
     Outcome { result, caller, claimed, is_verified: verified.get(), allowance: None }
 }
 
-/// The outcome of an endpoint, also of one that panics.
-async fn caught(handled: impl Future<Output = Result<Reply, Error>>) -> Result<Reply, Error> {
-    let handled = AssertUnwindSafe(handled).catch_unwind().await;
-    handled.unwrap_or(Err(Error::Failed(Cow::Borrowed("the endpoint panicked"))))
+/// What comes of something, unless it panics.
+async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Error> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|_| Error::Failed(Cow::Borrowed("the function panicked")))
 }
 
 async fn authenticate(app: &App, head: &Head, headers: &HeaderMap) -> Result<Caller, Error> {

@@ -144,7 +144,7 @@ impl Vault {
     async fn current(&self, now: DateTime<Utc>) -> Result<(u32, Arc<DataKey>), Error> {
         self.ready().await?;
         let newest = |ring: &Ring| ring.last_key_value().map(|(version, key)| (*version, key.clone()));
-        let fresh = |(_, key): &(u32, Arc<DataKey>)| now < key.created_at + DATA_KEY_LIFETIME;
+        let fresh = |(_, key): &(u32, Arc<DataKey>)| now - key.created_at < DATA_KEY_LIFETIME;
         if let Some(current) = self.ring.read().await.as_ref().and_then(newest).filter(fresh) {
             return Ok(current);
         }
