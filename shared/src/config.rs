@@ -1,7 +1,8 @@
 //! Settings of the deployment: every environment variable, read once, typed. Nothing else reads the environment.
 
 use std::fmt;
-use std::num::NonZeroU64;
+use std::net::IpAddr;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -64,18 +65,20 @@ pub struct AwsConfig {
 }
 
 /// The check of JWTs: by a shared secret, by public keys, or both.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct JwtConfig {
     /// `JWT_SECRET`: the secret of HS256 tokens, at least 32 bytes (RFC 7518, section 3.2).
     pub secret: Option<String>,
     /// `JWT_JWKS`: a JSON Web Key Set (RFC 7517), inline.
     pub jwks: Option<String>,
-    /// `JWT_JWKS_URL`: the URL of a JSON Web Key Set.
+    /// `JWT_JWKS_URL`: the URL of a JSON Web Key Set; https, or http to this machine.
     pub jwks_url: Option<String>,
-    /// `JWT_ISSUER`: the required `iss`.
+    /// `JWT_ISSUER`: the required `iss`; absent only with `ACCEPT_ANY_ISSUER=true`.
     pub issuer: Option<String>,
-    /// `JWT_AUDIENCE`: the required `aud`.
+    /// `JWT_AUDIENCE`: the required `aud`; absent only with `ACCEPT_ANY_ISSUER=true`.
     pub audience: Option<String>,
+    /// `MAX_TOKEN_HOURS`: how far ahead `exp` may be, in hours; default 24.
+    pub max_token_hours: NonZeroU32,
 }
 
 impl fmt::Debug for JwtConfig {
@@ -148,18 +151,11 @@ impl Config {
         let text = |name: &'static str| variable(name).filter(|value| !value.is_empty());
         let required =
             |name: &'static str| text(name).ok_or(ConfigError { variable: name, problem: "must be set".to_owned() });
-        let jwt = JwtConfig {
-            secret: text("JWT_SECRET"),
-            jwks: text("JWT_JWKS"),
-            jwks_url: text("JWT_JWKS_URL"),
-            issuer: text("JWT_ISSUER"),
-            audience: text("JWT_AUDIENCE"),
-        };
         Ok(Self {
             service_name: text("SERVICE_NAME").unwrap_or_else(|| "nuxera-api-keys".to_owned()),
             table_name: required("TABLE_NAME")?,
             kms_key_id: required("KMS_KEY_ID")?,
-            jwt,
+            jwt: jwt(text)?,
             checksums: match text("KEY_CHECKSUM_SECRETS") {
                 None => None,
                 Some(secrets) => Some(Checksums::parse(&secrets).map_err(|problem| ConfigError {
@@ -229,6 +225,42 @@ impl AwsConfig {
     }
 }
 
+fn jwt(text: impl Fn(&'static str) -> Option<String> + Copy) -> Result<JwtConfig, ConfigError> {
+    const DEFAULT_HOURS: NonZeroU32 = NonZeroU32::new(24).expect("not 0");
+    let refused = |variable, problem: &str| ConfigError { variable, problem: problem.to_owned() };
+    let required = match text("ACCEPT_ANY_ISSUER").as_deref() {
+        None | Some("false") => true,
+        Some("true") => false,
+        Some(_) => return Err(refused("ACCEPT_ANY_ISSUER", "must be \"true\" or \"false\"")),
+    };
+    let unless_any = |variable| match text(variable) {
+        None if required => Err(refused(variable, "must be set, unless ACCEPT_ANY_ISSUER is \"true\"")),
+        value => Ok(value),
+    };
+    let jwks_url = text("JWT_JWKS_URL");
+    if jwks_url.as_deref().is_some_and(|url| !is_protected(url)) {
+        return Err(refused("JWT_JWKS_URL", "must be an https URL, or an http URL of this machine"));
+    }
+    Ok(JwtConfig {
+        secret: text("JWT_SECRET"),
+        jwks: text("JWT_JWKS"),
+        jwks_url,
+        issuer: unless_any("JWT_ISSUER")?,
+        audience: unless_any("JWT_AUDIENCE")?,
+        max_token_hours: number(text, "MAX_TOKEN_HOURS", DEFAULT_HOURS)?,
+    })
+}
+
+/// Whether nobody between here and a URL can change what it says: it is encrypted, or does not leave the machine.
+fn is_protected(url: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else { return false };
+    let is_loopback = |host: &str| {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+        host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
+    };
+    url.scheme() == "https" || url.scheme() == "http" && url.host_str().is_some_and(is_loopback)
+}
+
 fn transcription(
     text: impl Fn(&'static str) -> Option<String> + Copy,
 ) -> Result<Option<TranscriptionConfig>, ConfigError> {
@@ -257,7 +289,12 @@ mod tests {
     use super::*;
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let required = [("TABLE_NAME", "keys"), ("KMS_KEY_ID", "alias/keys")];
+        let required = [
+            ("TABLE_NAME", "keys"),
+            ("KMS_KEY_ID", "alias/keys"),
+            ("JWT_ISSUER", "https://login.example"),
+            ("JWT_AUDIENCE", "api-keys"),
+        ];
         Config::from_variables(|name| {
             let found = variables.iter().chain(&required).find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
@@ -273,6 +310,56 @@ mod tests {
         assert_eq!(config.cors, Cors::Any);
         assert_eq!(config.transcription, None);
         assert_eq!(config.fhir_base_url, "https://nuxera.cloud/fhir");
+        assert_eq!(config.jwt.max_token_hours.get(), 24);
+    }
+
+    #[test]
+    fn tokens_of_any_issuer_or_audience_are_accepted_only_on_request() {
+        for missing in ["JWT_ISSUER", "JWT_AUDIENCE"] {
+            let expected = format!("{missing} must be set, unless ACCEPT_ANY_ISSUER is \"true\"");
+            for accept_any in ["", "false"] {
+                let error = config(&[(missing, ""), ("ACCEPT_ANY_ISSUER", accept_any)]).expect_err("missing");
+                assert_eq!(error.to_string(), expected);
+            }
+            config(&[(missing, ""), ("ACCEPT_ANY_ISSUER", "true")]).expect("said aloud");
+        }
+        let both = config(&[("ACCEPT_ANY_ISSUER", "true")]).expect("complete").jwt;
+        assert_eq!(both.issuer.as_deref(), Some("https://login.example"), "one that is named is still required");
+        assert_eq!(both.audience.as_deref(), Some("api-keys"));
+        for unclear in ["True", "1", "yes", " true"] {
+            let error = config(&[("ACCEPT_ANY_ISSUER", unclear)]).expect_err("unclear").to_string();
+            assert_eq!(error, "ACCEPT_ANY_ISSUER must be \"true\" or \"false\"");
+        }
+    }
+
+    #[test]
+    fn a_key_set_is_fetched_by_https_or_from_this_machine() {
+        for url in [
+            "https://login.example/keys",
+            "HTTPS://login.example/keys",
+            "http://localhost:8080/keys",
+            "http://127.0.0.1/keys",
+            "http://127.8.8.8:80/keys",
+            "http://[::1]:8080/keys",
+        ] {
+            config(&[("JWT_JWKS_URL", url)]).unwrap_or_else(|error| panic!("{url}: {error}"));
+        }
+        for url in [
+            "http://login.example/keys",
+            "http://localhost.example/keys",
+            "http://127.0.0.1.example/keys",
+            "http://127.0.0.1@login.example/keys",
+            "http://10.0.0.1/keys",
+            "http://[fe80::1]/keys",
+            "http://0.0.0.0/keys",
+            "ftp://127.0.0.1/keys",
+            "file:///keys",
+            "login.example/keys",
+            "https://",
+        ] {
+            let error = config(&[("JWT_JWKS_URL", url)]).expect_err(url).to_string();
+            assert_eq!(error, "JWT_JWKS_URL must be an https URL, or an http URL of this machine");
+        }
     }
 
     #[test]
@@ -284,6 +371,10 @@ mod tests {
         for url in ["transcribe", "ftp://host/", "https://"] {
             let error = config(&[("TRANSCRIPTION_URL", url)]).expect_err("no URL of HTTP").to_string();
             assert_eq!(error, "TRANSCRIPTION_URL must be an http or https URL");
+        }
+        for hours in ["0", "-1", "1.5", "4294967296"] {
+            let error = config(&[("MAX_TOKEN_HOURS", hours)]).expect_err("unreadable").to_string();
+            assert_eq!(error, "MAX_TOKEN_HOURS must be a whole number");
         }
         let error = config(&[("KEY_REVEAL", "never")]).expect_err("unknown").to_string();
         assert_eq!(error, "KEY_REVEAL must be \"always\" or \"once\"");

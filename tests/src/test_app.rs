@@ -62,6 +62,8 @@ impl TestApp {
             ("KMS_KEY_ID", "alias/keys"),
             ("JWT_SECRET", tokens::SECRET),
             ("KEY_CHECKSUM_SECRETS", CHECKSUM_SECRETS),
+            ("ACCEPT_ANY_ISSUER", "true"),
+            ("MAX_TOKEN_HOURS", tokens::MAX_TOKEN_HOURS),
         ];
         let config = Config::from_variables(|name| {
             let setting = settings.iter().chain(&fixed).find(|(known, _)| *known == name);
@@ -108,6 +110,19 @@ impl TestApp {
         let log = LogLines::default();
         let app = App::with_log(config, table, vault, clock, random, log.log());
         Self { app, calls, log, now }
+    }
+
+    /// A container of the same deployment with a clock that may do anything.
+    #[must_use]
+    pub fn with_clock(&self, url: &str, clock: Clock) -> Self {
+        let vault = holding_a_data_key(Vault::new(
+            self.app.table.clone(),
+            engine::sdk_config(url),
+            self.app.config.kms_key_id.clone(),
+        ));
+        let (config, table) = (self.app.config.clone(), self.app.table.clone());
+        let app = App::with_log(config, table, vault, clock, Random::system(), self.log.log());
+        Self { app, ..self.clone() }
     }
 
     /// Makes it a later time.

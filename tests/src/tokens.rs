@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 /// The HS256 secret of test apps.
 pub const SECRET: &str = "a secret for the tests in this repository";
 
+/// `MAX_TOKEN_HOURS` of test apps: their clocks go where a test sends them, and the tokens of this module stay valid.
+pub const MAX_TOKEN_HOURS: &str = "1000000";
+
 /// Signs claims with [`SECRET`].
 ///
 /// # Panics

@@ -161,6 +161,7 @@ mod tests {
         let config = Config::from_variables(|name| match name {
             "CORS_ORIGINS" => Some("https://app.example".to_owned()),
             "TABLE_NAME" | "KMS_KEY_ID" => Some("unused".to_owned()),
+            "ACCEPT_ANY_ISSUER" => Some("true".to_owned()),
             _ => None,
         });
         let server = DocumentServer {

@@ -84,6 +84,8 @@ impl Stage {
             ("KMS_KEY_ID", "alias/keys"),
             ("JWT_SECRET", tokens::SECRET),
             ("KEY_CHECKSUM_SECRETS", CHECKSUM_SECRETS),
+            ("ACCEPT_ANY_ISSUER", "true"),
+            ("MAX_TOKEN_HOURS", tokens::MAX_TOKEN_HOURS),
             ("LANE_KEY_PREFIX", "nuxera"),
             ("LANES", "8"),
             ("AWS_REGION", "eu-central-1"),

@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(100);
 async fn a_key_that_ends_is_swept_by_the_schedule_and_told_to_subscribers() {
     let sdk = Deployed::from_env().sdk_config();
     let subscription = Subscription::begin(&sdk).await;
-    let token = tokens::sign_with(&variable("JWT_SECRET"), &json!({"user_id": 5_407, "exp": 4_102_444_800_u64}));
+    let valid_until = Clock::system().now().timestamp() + 3_600;
+    let token = tokens::sign_with(&variable("JWT_SECRET"), &json!({"user_id": 5_407, "exp": valid_until}));
     let client = reqwest::Client::new();
     let url = format!("{}/api/apiKeys", variable("API_URL"));
     let expiry = Clock::system().now() + Duration::from_secs(2);

@@ -82,6 +82,8 @@ async fn answer(headers: &Value) -> Value {
             "TABLE_NAME" | "KMS_KEY_ID" => "not used",
             "JWT_SECRET" => tokens::SECRET,
             "KEY_CHECKSUM_SECRETS" => CHECKSUM_SECRETS,
+            "ACCEPT_ANY_ISSUER" => "true",
+            "MAX_TOKEN_HOURS" => tokens::MAX_TOKEN_HOURS,
             "LANE_KEY_PREFIX" => "nuxera8b7d4a4d2eaa",
             "LANES" => "8",
             _ => return None,

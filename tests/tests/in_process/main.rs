@@ -25,6 +25,7 @@ mod list_keys;
 mod list_user_keys;
 mod monitoring;
 mod operations;
+mod panics;
 mod parallel_calls;
 mod pause_key;
 mod preflight;

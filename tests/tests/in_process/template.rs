@@ -74,11 +74,35 @@ fn each_lane_is_a_key_in_a_plan_and_the_authorizer_names_them_all() {
 fn usage_plans_count_in_every_real_environment_and_not_locally() {
     let parameter = &repository::yaml("template.yaml")["Parameters"]["UsagePlanKeyRequired"];
     assert_eq!(text(&parameter["Default"]), "");
-    let config = repository::read("samconfig.toml");
     for (environment, required) in [("local", false), ("staging", true), ("prod", true)] {
-        let section = config.split(&format!("[{environment}.deploy.parameters]")).nth(1).expect("a section");
-        let section = section.split("\n[").next().expect("its lines");
-        assert_eq!(section.contains("\"UsagePlanKeyRequired=true\""), required, "{environment}");
+        assert_eq!(overrides(environment).contains("\"UsagePlanKeyRequired=true\""), required, "{environment}");
+    }
+}
+
+#[test]
+fn issuer_and_audience_are_required_in_every_real_environment() {
+    let template = repository::yaml("template.yaml");
+    let rule = &template["Rules"]["TokensAreMeantForThisService"];
+    let [parameter, value] = list(untagged(&rule["RuleCondition"])) else { panic!("two values to compare") };
+    assert_eq!((text(untagged(parameter)), text(value)), ("AcceptAnyIssuer", "false"));
+    let asserted = list(&rule["Assertions"]).iter().map(|assertion| {
+        let [equals] = list(untagged(&assertion["Assert"])) else { panic!("one condition") };
+        let [parameter, value] = list(untagged(equals)) else { panic!("two values to compare") };
+        (text(untagged(parameter)), text(value))
+    });
+    assert_eq!(asserted.collect::<Vec<_>>(), [("JwtIssuer", ""), ("JwtAudience", "")], "neither is empty");
+    assert_eq!(text(&template["Parameters"]["AcceptAnyIssuer"]["Default"]), "false");
+    let settings = &template["Globals"]["Function"]["Environment"]["Variables"];
+    for (setting, parameter) in [
+        ("JWT_ISSUER", "JwtIssuer"),
+        ("JWT_AUDIENCE", "JwtAudience"),
+        ("ACCEPT_ANY_ISSUER", "AcceptAnyIssuer"),
+        ("MAX_TOKEN_HOURS", "MaxTokenHours"),
+    ] {
+        assert_eq!(text(untagged(&settings[setting])), parameter);
+    }
+    for (environment, accepts_any) in [("local", true), ("staging", false), ("prod", false)] {
+        assert_eq!(overrides(environment).contains("AcceptAnyIssuer"), accepts_any, "{environment}");
     }
 }
 
@@ -122,6 +146,13 @@ fn each_function_has_a_role_of_its_own_without_policies_of_aws() {
             assert_eq!(resources[policy]["Type"], "AWS::IAM::ManagedPolicy", "{name}: {policy}");
         }
     }
+}
+
+/// The settings that samconfig.toml has for an environment.
+fn overrides(environment: &str) -> String {
+    let config = repository::read("samconfig.toml");
+    let section = config.split(&format!("[{environment}.deploy.parameters]")).nth(1).expect("a section");
+    section.split("\n[").next().expect("its lines").to_owned()
 }
 
 /// The form of a key's value, which all take the end of the stack's id into.

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
+use super::member::present;
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::keys::{Caller, Role};
@@ -31,27 +32,34 @@ pub(super) struct Claims {
     id: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     sub: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    token_use: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    r#use: Option<Value>,
     role: Option<Value>,
     roles: Option<Value>,
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
-}
-
 impl Claims {
-    /// The caller, if the claims hold at a time.
-    pub(super) fn caller(self, now: DateTime<Utc>) -> Result<Caller, Error> {
+    /// The caller, if the claims hold at a time, and for no longer than a token may.
+    pub(super) fn caller(self, now: DateTime<Utc>, longest: TimeDelta) -> Result<Caller, Error> {
         let invalid = |reason| Error::TokenInvalid(Cow::Borrowed(reason));
         let expires = self.exp.as_ref().and_then(numeric_date).ok_or_else(|| invalid("exp is not a date"))?;
         if now >= expires + LEEWAY {
             return Err(Error::TokenExpired);
+        }
+        if expires - now > longest + LEEWAY {
+            return Err(invalid("exp is too far ahead"));
         }
         if let Some(not_before) = &self.nbf {
             let not_before = numeric_date(not_before).ok_or_else(|| invalid("nbf is not a date"))?;
             if now < not_before - LEEWAY {
                 return Err(invalid("not yet valid"));
             }
+        }
+        // Some issuers sign their refresh and identity tokens with the same key, and say so here.
+        if [&self.token_use, &self.r#use].into_iter().flatten().any(|purpose| purpose != "access") {
+            return Err(invalid("no access token"));
         }
         let user_id = self.user_id.as_ref().or(self.user_id_camel.as_ref()).or(self.id.as_ref()).or(self.sub.as_ref());
         let user_id = match user_id {
@@ -76,10 +84,10 @@ impl Claims {
     }
 }
 
-/// A `NumericDate` (RFC 7519, section 2): seconds since 1970, fractions allowed.
+/// A `NumericDate` (RFC 7519, section 2): seconds since 1970, fractions allowed. Nothing outside the years 1970 to 9999: any
+/// two of these, and a leeway, can be added and subtracted.
 fn numeric_date(value: &Value) -> Option<DateTime<Utc>> {
-    let seconds = value.as_f64()?;
-    #[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and what is out of range is refused below")]
-    let milliseconds = (seconds * 1_000.0) as i64;
-    DateTime::from_timestamp_millis(milliseconds).filter(|time| time.timestamp() < 253_402_300_800)
+    let seconds = value.as_f64().filter(|seconds| (0.0..253_402_300_800.0).contains(seconds))?;
+    #[expect(clippy::cast_possible_truncation, reason = "in range, and fractions of a millisecond do not matter")]
+    DateTime::from_timestamp_millis((seconds * 1_000.0) as i64)
 }

@@ -15,9 +15,17 @@ use crate::error::Error;
 
 /// A set fetched from a URL is fetched again on an unknown `kid`, but no sooner than this.
 const REFETCH_INTERVAL: TimeDelta = TimeDelta::minutes(1);
-/// It is fetched again after this in any case, so that a key taken out of the set stops working.
-const MAX_AGE: TimeDelta = TimeDelta::hours(1);
+/// It is fetched again after this in any case: a key that was taken out of the set stops working then.
+const REFRESH_AGE: TimeDelta = TimeDelta::hours(1);
+/// It is not used after this, whoever keeps it from being fetched again.
+const MAX_AGE: TimeDelta = TimeDelta::hours(24);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
+/// After a failure nothing is fetched for a while, which doubles from the one to the other. It counts from the beginning
+/// of the call that failed, so it is longer than that may wait.
+const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(4);
+const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(60);
+/// Many times what any issuer publishes.
+const MAX_SET_BYTES: usize = 64 * 1024;
 
 /// A key and the one algorithm it is used with.
 #[derive(Clone)]
@@ -31,12 +39,24 @@ pub(super) struct PinnedKey {
 pub(super) enum KeySet {
     None,
     Inline(Arc<[PinnedKey]>),
-    Url { url: String, fetched: Mutex<Option<Fetched>> },
+    Url { url: String, state: Mutex<State> },
 }
 
-pub(super) struct Fetched {
+/// The state of a set at a URL.
+#[derive(Default)]
+pub(super) struct State {
+    fetched: Option<Fetched>,
+    failed: Option<Failed>,
+}
+
+struct Fetched {
     keys: Arc<[PinnedKey]>,
     at: DateTime<Utc>,
+}
+
+struct Failed {
+    at: DateTime<Utc>,
+    pause: TimeDelta,
 }
 
 impl KeySet {
@@ -47,14 +67,14 @@ impl KeySet {
 
     /// A set that is fetched from a URL when it is first needed.
     pub(super) fn at(url: &str) -> Self {
-        Self::Url { url: url.to_owned(), fetched: Mutex::new(None) }
+        Self::Url { url: url.to_owned(), state: Mutex::default() }
     }
 
     /// The key for an algorithm and a `kid`.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] when a set is needed and cannot be fetched.
+    /// [`Error::Unavailable`] when a set is needed, and there is none that could be fetched.
     pub(super) async fn find(
         &self,
         algorithm: Algorithm,
@@ -64,25 +84,40 @@ impl KeySet {
         match self {
             Self::None => Ok(None),
             Self::Inline(keys) => Ok(find(keys, algorithm, kid)),
-            Self::Url { url, fetched } => {
-                let mut fetched = fetched.lock().await;
-                let known = fetched.as_ref().and_then(|set| find(&set.keys, algorithm, kid));
-                let age = fetched.as_ref().map(|set| now - set.at);
-                let due = age.is_none_or(|age| age > if known.is_some() { MAX_AGE } else { REFETCH_INTERVAL });
-                if due {
-                    match fetch(url).await {
-                        Ok(keys) => *fetched = Some(Fetched { keys, at: now }),
-                        Err(cause) => match fetched.as_mut() {
-                            None => return Err(Error::Unavailable(Cow::Owned(format!("JWT_JWKS_URL: {cause}")))),
-                            Some(set) => {
-                                tracing::warn!(cause, "JWT_JWKS_URL cannot be fetched; the old key set stays");
-                                set.at = now;
-                            }
-                        },
-                    }
+            Self::Url { url, state } => state.lock().await.find(url, algorithm, kid, now).await,
+        }
+    }
+}
+
+impl State {
+    async fn find(
+        &mut self,
+        url: &str,
+        algorithm: Algorithm,
+        kid: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<PinnedKey>, Error> {
+        self.fetched.take_if(|set| now - set.at > MAX_AGE);
+        let known = self.fetched.as_ref().and_then(|set| find(&set.keys, algorithm, kid));
+        let fresh_for = if known.is_some() { REFRESH_AGE } else { REFETCH_INTERVAL };
+        let is_due = self.fetched.as_ref().is_none_or(|set| now - set.at > fresh_for);
+        let is_paused = self.failed.as_ref().is_some_and(|failed| now - failed.at < failed.pause);
+        if !is_due {
+            return Ok(known);
+        }
+        if !is_paused {
+            match fetch(url).await {
+                Ok(keys) => *self = Self { fetched: Some(Fetched { keys, at: now }), failed: None },
+                Err(cause) => {
+                    tracing::warn!(cause, "JWT_JWKS_URL cannot be fetched");
+                    let pause = self.failed.as_ref().map_or(FIRST_PAUSE, |last| LONGEST_PAUSE.min(last.pause * 2));
+                    self.failed = Some(Failed { at: now, pause });
                 }
-                Ok(fetched.as_ref().and_then(|set| find(&set.keys, algorithm, kid)))
             }
+        }
+        match &self.fetched {
+            Some(set) => Ok(find(&set.keys, algorithm, kid)),
+            None => Err(Error::Unavailable(Cow::Borrowed("there is no key set from JWT_JWKS_URL"))),
         }
     }
 }
@@ -101,11 +136,17 @@ async fn fetch(url: &str) -> Result<Arc<[PinnedKey]>, String> {
     // Without redirects, which may lead to a place that is not to be trusted, and without the URL in the cause.
     let cause = |error: reqwest::Error| error.without_url().to_string();
     let client = reqwest::Client::builder().timeout(FETCH_TIMEOUT).redirect(reqwest::redirect::Policy::none());
-    let response = client.build().map_err(cause)?.get(url).send().await.map_err(cause)?;
+    let mut response = client.build().map_err(cause)?.get(url).send().await.map_err(cause)?;
     if !response.status().is_success() {
         return Err(format!("status {}", response.status()));
     }
-    let body = response.bytes().await.map_err(cause)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(cause)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_SET_BYTES {
+            return Err("more than 64 KiB".to_owned());
+        }
+    }
     parse_key_set(&body).ok_or_else(|| "no RSA, P-256 or Ed25519 key in the answer".to_owned())
 }
 

@@ -4,15 +4,18 @@
 //! secret; RS256, ES256 and `EdDSA` (Ed25519) with a key of that kind in the JSON Web Key Set.
 
 mod claims;
+mod header;
 mod key_set;
+mod member;
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 
 use self::claims::Claims;
+use self::header::Header;
 use self::key_set::{KeySet, PinnedKey};
 use crate::config::JwtConfig;
 use crate::error::Error;
@@ -27,6 +30,7 @@ pub struct Authenticator {
     key_set: KeySet,
     issuer: Option<String>,
     audience: Option<String>,
+    longest: TimeDelta,
 }
 
 impl Authenticator {
@@ -36,7 +40,7 @@ impl Authenticator {
     ///
     /// If there is no key to check with, the secret is too short, or the inline key set has no usable key.
     pub fn new(config: &JwtConfig) -> Result<Self, &'static str> {
-        let JwtConfig { secret, jwks, jwks_url, issuer, audience } = config;
+        let JwtConfig { secret, jwks, jwks_url, issuer, audience, max_token_hours } = config;
         let secret = match secret {
             Some(secret) if secret.len() < 32 => return Err("JWT_SECRET must have at least 32 bytes"),
             Some(secret) => {
@@ -54,15 +58,16 @@ impl Authenticator {
             (None, None) if secret.is_none() => return Err("one of JWT_SECRET, JWT_JWKS and JWT_JWKS_URL must be set"),
             (None, None) => KeySet::None,
         };
-        Ok(Self { secret, key_set, issuer: issuer.clone(), audience: audience.clone() })
+        let longest = TimeDelta::hours(max_token_hours.get().into());
+        Ok(Self { secret, key_set, issuer: issuer.clone(), audience: audience.clone(), longest })
     }
 
     /// Who is calling, by the `Authorization` header.
     ///
     /// # Errors
     ///
-    /// [`Error::TokenRequired`], [`Error::TokenExpired`], [`Error::TokenInvalid`], or [`Error::Unavailable`] when the key
-    /// set cannot be fetched.
+    /// [`Error::TokenRequired`], [`Error::TokenExpired`], [`Error::TokenInvalid`], or [`Error::Unavailable`] when there is
+    /// no key set, because it cannot be fetched.
     pub async fn authenticate(&self, header: Option<&str>, now: DateTime<Utc>) -> Result<Caller, Error> {
         let (scheme, token) = header.and_then(|header| header.trim().split_once(' ')).ok_or(Error::TokenRequired)?;
         let token = token.trim();
@@ -72,10 +77,7 @@ impl Authenticator {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Error::TokenInvalid(Cow::Borrowed("too long")));
         }
-        let header = jsonwebtoken::decode_header(token).map_err(|error| refused(&error))?;
-        if header.crit.is_some() {
-            return Err(Error::TokenInvalid(Cow::Borrowed("critical header parameters are not understood")));
-        }
+        let header = Header::read(token)?;
         let key = self.key_for(header.alg, header.kid.as_deref(), now).await?;
         let claims = jsonwebtoken::decode::<Claims>(token, &key.key, &self.validation(key.algorithm))
             .map_err(|error| refused(&error))?
@@ -84,7 +86,7 @@ impl Authenticator {
         if self.issuer.as_ref().is_some_and(|issuer| claims.iss.as_ref().is_none_or(|claimed| claimed != issuer)) {
             return Err(Error::TokenInvalid(Cow::Borrowed("wrong issuer")));
         }
-        claims.caller(now)
+        claims.caller(now, self.longest)
     }
 
     /// What the library checks besides the signature. Times are checked in [`Claims::caller`], by the service's own clock.

@@ -60,6 +60,99 @@ async fn exp_is_required_and_both_times_are_numbers() {
 }
 
 #[tokio::test]
+async fn times_are_within_the_years_1970_to_9999() {
+    // As long as a setting can say: the year 9999 is not too far ahead.
+    let test = TestApp::with(&[("MAX_TOKEN_HOURS", "4294967295")]).await;
+    let exp = |time: &str| hs256(&format!(r#"{{"user_id":7,"exp":{time}}}"#));
+    let nbf = |time: &str| hs256(&format!(r#"{{"user_id":7,"exp":{},"nbf":{time}}}"#, NOW + 60));
+    for time in ["253402300799", "253402300799.999", "2.53402300799e11", "1772366500.0000000001"] {
+        assert_accepted(&test, &exp(time), 7, time).await;
+    }
+    for time in ["0", "-0.0", "0.5", "5e-324", "1e-308", "1", "1772366429.999", "1.7723664e9"] {
+        assert_accepted(&test, &nbf(time), 7, time).await;
+    }
+    for time in [
+        "-1",
+        "-0.001",
+        "-5e-324",
+        "-1e308",
+        "1e308",
+        "1e400",
+        "-1e400",
+        "-8334601228800",
+        "-8334601228800.5",
+        "-8334601228799",
+        "8210266876799",
+        "8210266876800",
+        "9223372036854775",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775",
+        "-9223372036854775808",
+        "-9223372036854775809",
+        "18446744073709551616",
+        "253402300800",
+        "2.534023008e11",
+        "253402300800.001",
+    ] {
+        assert_invalid(&test, &exp(time), &format!("exp {time}")).await;
+        assert_invalid(&test, &nbf(time), &format!("nbf {time}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_lives_24_hours_at_most_unless_the_deployment_says_otherwise() {
+    for (setting, hours) in [("", 24), ("1", 1), ("48", 48)] {
+        let test = TestApp::with(&[("MAX_TOKEN_HOURS", setting)]).await;
+        test.set_time("2026-03-01T12:00:00Z");
+        let longest = NOW + hours * 3_600 + 30;
+        let until = |exp: Value| hs256(&json!({"user_id": 7, "exp": exp}).to_string());
+        assert_accepted(&test, &until(longest.into()), 7, "as long as may be, with the leeway").await;
+        for too_long in [json!(longest + 1), json!(4_102_444_800_u64), json!(253_402_300_799_u64)] {
+            assert_invalid(&test, &until(too_long.clone()), &too_long.to_string()).await;
+        }
+        test.set_time("2026-03-01T11:59:59.999Z");
+        assert_invalid(&test, &until(longest.into()), "a millisecond before").await;
+        test.set_time("2026-03-01T12:00:01Z");
+        assert_accepted(&test, &until((longest + 1).into()), 7, "a second later").await;
+    }
+}
+
+#[tokio::test]
+async fn iat_is_not_looked_at() {
+    let test = TestApp::with(&[("MAX_TOKEN_HOURS", "")]).await;
+    for iat in [json!(0), json!(-8_334_601_228_800_i64), json!(NOW + 3_600), json!(1e300), json!("x"), Value::Null] {
+        assert_accepted(&test, &hs256(&with("iat", &iat)), 7, &iat.to_string()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_for_another_use_is_refused() {
+    let test = TestApp::start().await;
+    for claim in ["token_use", "use"] {
+        assert_accepted(&test, &hs256(&with(claim, &json!("access"))), 7, claim).await;
+        for other in [
+            json!("refresh"),
+            json!("id"),
+            json!("Access"),
+            json!("access "),
+            json!("access_token"),
+            json!(""),
+            Value::Null,
+            json!(true),
+            json!(["access"]),
+            json!({"access": true}),
+        ] {
+            assert_invalid(&test, &hs256(&with(claim, &other)), &format!("{claim} {other}")).await;
+        }
+    }
+    for (token_use, r#use) in [("access", "refresh"), ("refresh", "access")] {
+        let claims = json!({"user_id": 7, "exp": NOW + 60, "token_use": token_use, "use": r#use}).to_string();
+        assert_invalid(&test, &hs256(&claims), &claims).await;
+    }
+}
+
+#[tokio::test]
 async fn issuer_and_audience_must_match_when_they_are_configured() {
     let test = TestApp::with(&[("JWT_ISSUER", "https://login.nuxera.ai"), ("JWT_AUDIENCE", "api-keys")]).await;
     let right = json!({"user_id": 7, "exp": NOW + 60, "iss": "https://login.nuxera.ai", "aud": "api-keys"});
@@ -194,6 +287,8 @@ async fn a_claim_or_header_parameter_that_occurs_twice_is_refused() {
         r#""userId":1,"userId":1"#,
         r#""id":1,"id":1"#,
         r#""roles":[],"roles":["admin"]"#,
+        r#""token_use":"access","token_use":"access""#,
+        r#""use":"access","use":"access""#,
     ] {
         assert_invalid(&issuer, &hs256(&format!("{{{right},{twice}}}")), twice).await;
         assert_invalid(&issuer, &hs256(&format!("{{{twice},{right}}}")), twice).await;

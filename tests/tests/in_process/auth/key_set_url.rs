@@ -1,5 +1,6 @@
 //! Public keys that are fetched from a URL
 
+use chrono::TimeDelta;
 use serde_json::json;
 use tests::issuer::Issuer;
 use tests::{Signer, TestApp};
@@ -10,6 +11,13 @@ async fn start(keys: &str) -> (Issuer, TestApp) {
     let issuer = Issuer::start(keys).await;
     let test = TestApp::with(&[("JWT_SECRET", ""), ("JWT_JWKS_URL", &issuer.url)]).await;
     (issuer, test)
+}
+
+async fn assert_unavailable(test: &TestApp, token: &str) {
+    let answer = ask(test, Some(&format!("Bearer {token}"))).await;
+    answer.assert_refused(503, "Service temporarily unavailable");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!((answer.header("www-authenticate"), answer.header("ratelimit")), (None, None));
 }
 
 fn rsa_token(signer: &Signer, kid: &str) -> String {
@@ -88,24 +96,85 @@ async fn a_set_that_was_fetched_stays_when_it_cannot_be_fetched_again() {
         }
         assert_eq!(issuer.fetches(), minute + 2, "tried once");
     }
-    test.set_time("2026-03-02T12:00:00Z");
-    assert_accepted(&test, &known, 7, "a day later").await;
 }
 
 #[tokio::test]
-async fn without_any_set_the_service_is_unavailable_until_there_is_one() {
+async fn a_set_is_used_for_24_hours_at_most() {
+    let (issuer, test) = start(&key_set(&[(&RSA, "r")])).await;
+    let token = rsa_token(&RSA, "r");
+    assert_accepted(&test, &token, 7, "first").await;
+    issuer.fail();
+    for hour in 1..24 {
+        test.advance(TimeDelta::hours(1));
+        assert_accepted(&test, &token, 7, &format!("{hour} hours later")).await;
+        assert_eq!(issuer.fetches(), hour, "tried from the second hour on");
+    }
+    test.set_time("2026-03-02T12:00:00.250Z");
+    assert_accepted(&test, &token, 7, "24 hours later").await;
+    for _ in 0..2 {
+        test.advance(TimeDelta::milliseconds(1));
+        assert_unavailable(&test, &token).await;
+    }
+    assert_eq!(issuer.fetches(), 24, "not tried again at once");
+    issuer.answer(&key_set(&[(&RSA, "r")]));
+    test.set_time("2026-03-02T12:01:00.250Z");
+    assert_accepted(&test, &token, 7, "fetched at last").await;
+}
+
+#[tokio::test]
+async fn after_a_failure_nothing_is_fetched_for_a_while() {
     let (issuer, test) = start("").await;
     issuer.fail();
+    let token = rsa_token(&RSA, "r");
     let before = test.contents().await;
-    for _ in 0..2 {
-        let answer = ask(&test, Some(&format!("Bearer {}", rsa_token(&RSA, "r")))).await;
-        answer.assert_refused(503, "Service temporarily unavailable");
-        assert_eq!(answer.header("retry-after"), Some("1"));
-        assert_eq!((answer.header("www-authenticate"), answer.header("ratelimit")), (None, None));
+    for (failures, pause) in [4, 8, 16, 32, 60, 60].into_iter().enumerate() {
+        for milliseconds in [0, pause * 1_000 - 1] {
+            test.advance(TimeDelta::milliseconds(milliseconds));
+            assert_unavailable(&test, &token).await;
+            assert_eq!(issuer.fetches(), failures + 1, "less than {pause} s after the last failure");
+        }
+        test.advance(TimeDelta::milliseconds(1));
     }
     assert_eq!(test.contents().await, before);
     issuer.answer(&key_set(&[(&RSA, "r")]));
-    assert_accepted(&test, &rsa_token(&RSA, "r"), 7, "at last").await;
+    assert_accepted(&test, &token, 7, "at last").await;
+    assert_eq!(issuer.fetches(), 7);
+
+    issuer.fail();
+    let unknown = rsa_token(&FOREIGN_RSA, "new");
+    test.advance(TimeDelta::seconds(61));
+    for (seconds, fetches) in [(0, 8), (3, 8), (1, 9), (7, 9), (1, 10)] {
+        test.advance(TimeDelta::seconds(seconds));
+        assert_invalid(&test, &unknown, "not in the set that is known").await;
+        assert_accepted(&test, &token, 7, "in it").await;
+        assert_eq!(issuer.fetches(), fetches, "the pauses begin anew");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_more_than_64_kib_is_no_key_set() {
+    let keys = key_set(&[(&RSA, "r")]);
+    let of_length = |length: usize| format!("{keys}{}", " ".repeat(length - keys.len()));
+    let (issuer, test) = start(&of_length(65_537)).await;
+    let token = rsa_token(&RSA, "r");
+    assert_unavailable(&test, &token).await;
+    issuer.answer_without_end();
+    test.advance(TimeDelta::seconds(4));
+    assert_unavailable(&test, &token).await;
+    assert!(issuer.sent_without_end().await < 32 * 1024 * 1024, "it is read no further, though buffers may fill");
+    issuer.answer(&of_length(65_536));
+    test.advance(TimeDelta::seconds(8));
+    assert_accepted(&test, &token, 7, "64 KiB").await;
+    assert_eq!(issuer.fetches(), 3);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = Issuer::start(&key_set(&[(&RSA, "r")])).await;
+    let (issuer, test) = start("").await;
+    issuer.redirect_to(&elsewhere.url);
+    assert_unavailable(&test, &rsa_token(&RSA, "r")).await;
+    assert_eq!((issuer.fetches(), elsewhere.fetches()), (1, 0));
 }
 
 #[tokio::test]

@@ -8,13 +8,13 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::json;
 use shared::Error;
-use shared::config::JwtConfig;
 use shared::edge::auth::Authenticator;
 use tests::TestApp;
 use tests::tokens::SECRET;
 
 use super::{
-    ED25519, NOW, P256, RSA, assert_accepted, assert_invalid, claims, header, hs256, key_set, with_public_keys,
+    ED25519, NOW, P256, RSA, assert_accepted, assert_invalid, claims, header, hs256, jwt_config, key_set,
+    with_public_keys,
 };
 
 /// What may stand in a token, what looks like it, and what ends a header, a segment or a string elsewhere.
@@ -27,8 +27,7 @@ fn now() -> DateTime<Utc> {
 
 fn authenticator() -> Authenticator {
     let jwks = key_set(&[(&RSA, "r"), (&P256, "e"), (&ED25519, "d")]);
-    let config = JwtConfig { secret: Some(SECRET.to_owned()), jwks: Some(jwks), ..JwtConfig::default() };
-    Authenticator::new(&config).expect("keys")
+    Authenticator::new(&jwt_config(&[("JWT_SECRET", SECRET), ("JWT_JWKS", &jwks)])).expect("keys")
 }
 
 /// A valid token of each algorithm.

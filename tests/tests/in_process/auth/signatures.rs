@@ -2,14 +2,14 @@
 
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
-use shared::config::JwtConfig;
 use shared::edge::auth::Authenticator;
 use tests::signer::encode;
 use tests::tokens::SECRET;
 use tests::{Signer, TestApp};
 
 use super::{
-    ED25519, FOREIGN_RSA, P256, RSA, assert_accepted, assert_invalid, claims, header, hs256, key_set, with_public_keys,
+    ED25519, FOREIGN_RSA, P256, RSA, assert_accepted, assert_invalid, claims, header, hs256, jwt_config, key_set,
+    with_public_keys,
 };
 
 #[tokio::test]
@@ -192,26 +192,85 @@ async fn critical_header_parameters_are_not_understood() {
         r#"{"alg":"HS256","crit":[]}"#,
         r#"{"alg":"HS256","crit":"exp"}"#,
         r#"{"alg":"HS256","crit":{}}"#,
+        r#"{"alg":"HS256","crit":null}"#,
+        r#"{"alg":"HS256","crit":false}"#,
+        r#"{"alg":"HS256","cr\u0069t":null}"#,
+        r#"{"alg":"HS256","crit":null,"crit":null}"#,
     ] {
         assert_invalid(&test, &Signer::hs256(SECRET).token(header, &claims()), header).await;
     }
 }
 
 #[tokio::test]
+async fn claims_are_encoded() {
+    let test = TestApp::start().await;
+    let token = |b64: &str| Signer::hs256(SECRET).token(&format!(r#"{{"alg":"HS256",{b64}}}"#), &claims());
+    assert_accepted(&test, &token(r#""b64":true"#), 7, "the default of RFC 7797").await;
+    for b64 in [
+        r#""b64":false"#,
+        r#""b64":null"#,
+        r#""b64":"true""#,
+        r#""b64":1"#,
+        r#""b64":0"#,
+        r#""b64":[]"#,
+        r#""b6\u0034":false"#,
+        r#""b64":true,"b64":true"#,
+        r#""b64":false,"b64":true"#,
+    ] {
+        assert_invalid(&test, &token(b64), b64).await;
+    }
+    // What RFC 7797 signs is the claims themselves.
+    let header = encode(r#"{"alg":"HS256","b64":false}"#);
+    let message = format!("{header}.{}", claims());
+    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), message.as_bytes());
+    for payload in [claims(), encode(claims())] {
+        assert_invalid(&test, &format!("{header}.{payload}.{}", encode(signature)), "not encoded").await;
+    }
+}
+
+#[tokio::test]
+async fn only_the_types_of_access_tokens_are_accepted() {
+    let test = TestApp::start().await;
+    let token = |typ: &str| Signer::hs256(SECRET).token(&format!(r#"{{"alg":"HS256"{typ}}}"#), &claims());
+    for typ in ["", r#","typ":"JWT""#, r#","typ":"at+jwt""#] {
+        assert_accepted(&test, &token(typ), 7, typ).await;
+    }
+    for typ in [
+        r#""jwt""#,
+        r#""Jwt""#,
+        r#""JWT ""#,
+        r#""AT+JWT""#,
+        r#""at+JWT""#,
+        r#""application/jwt""#,
+        r#""application/at+jwt""#,
+        r#""logout+jwt""#,
+        r#""secevent+jwt""#,
+        r#""dpop+jwt""#,
+        r#""id_token""#,
+        r#""JOSE""#,
+        r#""""#,
+        "null",
+        "true",
+        "7",
+        r#"["JWT"]"#,
+        r#"{"JWT":true}"#,
+        r#""JWT","typ":"JWT""#,
+        r#""logout+jwt","typ":"JWT""#,
+    ] {
+        assert_invalid(&test, &token(&format!(r#","typ":{typ}"#)), typ).await;
+    }
+}
+
+#[tokio::test]
 async fn settings_that_would_weaken_the_check_are_refused() {
     let rsa = key_set(&[(&RSA, "r")]);
-    let config = |secret: Option<&str>, jwks: Option<&str>, url: Option<&str>| JwtConfig {
-        secret: secret.map(str::to_owned),
-        jwks: jwks.map(str::to_owned),
-        jwks_url: url.map(str::to_owned),
-        ..JwtConfig::default()
-    };
-    assert!(Authenticator::new(&config(None, None, None)).is_err());
-    assert!(Authenticator::new(&config(Some(&"s".repeat(31)), None, None)).is_err(), "RFC 7518, section 3.2");
-    assert!(Authenticator::new(&config(Some(&"s".repeat(32)), None, None)).is_ok());
-    for empty in ["", "{}", "[]", r#"{"keys":[]}"#, r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#] {
-        assert!(Authenticator::new(&config(None, Some(empty), None)).is_err(), "{empty}");
+    let starts = |settings: &[(&str, &str)]| Authenticator::new(&jwt_config(settings)).is_ok();
+    assert!(!starts(&[]));
+    assert!(!starts(&[("JWT_SECRET", &"s".repeat(31))]), "RFC 7518, section 3.2");
+    assert!(starts(&[("JWT_SECRET", &"s".repeat(32))]));
+    for empty in ["{}", "[]", r#"{"keys":[]}"#, r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#] {
+        assert!(!starts(&[("JWT_JWKS", empty)]), "{empty}");
     }
-    assert!(Authenticator::new(&config(None, Some(&rsa), None)).is_ok());
-    assert!(Authenticator::new(&config(None, Some(&rsa), Some("https://login.example/keys"))).is_err());
+    assert!(starts(&[("JWT_JWKS", &rsa)]));
+    assert!(!starts(&[("JWT_JWKS", &rsa), ("JWT_JWKS_URL", "https://login.example/keys")]));
 }
