@@ -1,22 +1,18 @@
 //! Holds what happened, and what is in the table in the end, against the model.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 
-use chrono::DateTime;
 use serde_json::Value;
 use tests::fault_proxy::Update;
 
-use crate::client::rate_limits;
-use crate::histories::{Histories, use_of};
+use crate::counts;
+use crate::histories::Histories;
 use crate::history::{Attempt, Change, End, Request};
 use crate::linearize::linearize;
 use crate::model::{KeyState, is_meta};
 use crate::plan::Invalid;
-use crate::stored::Stored;
-
-/// How often a key of type `test` may be used in a day.
-pub const TEST_KEY_DAILY_LIMIT: u64 = 3;
+use crate::stored::{Entry, Stored};
 
 /// All that is known of a run.
 #[derive(Clone, Debug)]
@@ -50,7 +46,8 @@ impl Verdict {
         }
     }
 
-    fn equal<T: PartialEq + Debug>(&mut self, what: &'static str, found: &T, expected: &T, place: &str) {
+    /// The same of something that must be what is expected.
+    pub fn equal<T: PartialEq + Debug>(&mut self, what: &'static str, found: &T, expected: &T, place: &str) {
         self.check(what, found == expected, || format!("{place}: {found:?} instead of {expected:?}"));
     }
 }
@@ -65,8 +62,8 @@ pub fn check(evidence: &Evidence) -> Verdict {
     ids(evidence, &mut verdict);
     idempotency(evidence, &mut verdict);
     trails(evidence, &mut verdict);
-    uses(evidence, &mut verdict);
-    limits(evidence, &mut verdict);
+    counts::uses(evidence, &mut verdict);
+    counts::calls(evidence, &mut verdict);
     sweeps(evidence, &mut verdict);
     verdict
 }
@@ -253,19 +250,14 @@ fn idempotency(evidence: &Evidence, verdict: &mut Verdict) {
 
 /// Whether the trails that were shown are whole.
 fn trails(evidence: &Evidence, verdict: &mut Verdict) {
-    let attempts: HashMap<&str, &Attempt> =
-        evidence.attempts.iter().map(|attempt| (attempt.id.as_str(), attempt)).collect();
+    let attempts = attempts_by_id(evidence);
     for attempt in &evidence.attempts {
         let (Request::Audit(id), Value::Array(shown)) = (&attempt.request, &attempt.body) else { continue };
         let shown: Vec<&str> = shown.iter().filter_map(|entry| entry["id"].as_str()).collect();
         let entries = evidence.stored.entries.iter();
         let entries: Vec<_> = entries.filter(|entry| (entry.user_id, entry.key_id) == (attempt.owner, *id)).collect();
-        let must_be_there = entries.iter().filter(|entry| {
-            attempts
-                .get(entry.request_id.as_str())
-                .is_some_and(|change| change.is_answered() && change.end < attempt.start)
-        });
-        let is_whole = must_be_there.into_iter().all(|entry| shown.contains(&entry.id.as_str()));
+        let mut must_be_there = entries.iter().filter(|entry| is_made_before(&attempts, entry, attempt));
+        let is_whole = must_be_there.all(|entry| shown.contains(&entry.id.as_str()));
         let is_true = shown.iter().all(|id| entries.iter().any(|entry| entry.id == *id));
         let is_sorted = shown.is_sorted_by(|newer, older| newer > older);
         verdict
@@ -273,152 +265,15 @@ fn trails(evidence: &Evidence, verdict: &mut Verdict) {
     }
 }
 
-/// How often items were updated without the service learning of it: the SDK, or the client, may have asked again.
-fn lost(evidence: &Evidence) -> HashMap<(&str, &str), u64> {
-    let received: HashSet<&str> = evidence.answers_received.iter().map(String::as_str).collect();
-    let mut lost: HashMap<_, u64> = HashMap::new();
-    for Update { item: (partition, sort), .. } in
-        evidence.updates.iter().filter(|update| !received.contains(update.answer.as_str()))
-    {
-        *lost.entry((partition.as_str(), sort.as_str())).or_default() += 1;
-    }
-    lost
+/// Whether the call that made an entry was answered before an attempt began.
+pub fn is_made_before(attempts: &HashMap<&str, &Attempt>, entry: &Entry, attempt: &Attempt) -> bool {
+    let change = attempts.get(entry.request_id.as_str());
+    change.is_some_and(|change| change.is_answered() && change.end < attempt.start)
 }
 
-/// Whether uses are counted: each that was acknowledged, and no other but those whose answer was lost.
-fn uses(evidence: &Evidence, verdict: &mut Verdict) {
-    let lost = lost(evidence);
-    let lost_of = |user: u64, id: u64| {
-        lost.get(&(format!("USER#{user}").as_str(), format!("KEY#{id:016}").as_str())).copied().unwrap_or(0)
-    };
-    let mut accepted: BTreeMap<(u64, u64), Vec<&Attempt>> = BTreeMap::new();
-    let mut accepted_as_test: BTreeMap<(u64, i64), u64> = BTreeMap::new();
-    let mut over_limit: BTreeSet<(u64, u64, i64)> = BTreeSet::new();
-    for attempt in &evidence.attempts {
-        let Some((id, outcome)) = use_of(evidence, attempt) else { continue };
-        let day = attempt.now().div_euclid(86_400);
-        match outcome.as_str() {
-            "valid" => {
-                accepted.entry((attempt.owner, id)).or_default().push(attempt);
-                if attempt.body["type"] == "test" {
-                    *accepted_as_test.entry((id, day)).or_default() += 1;
-                }
-            }
-            "limit" => {
-                over_limit.insert((attempt.owner, id, day));
-            }
-            _ => {}
-        }
-    }
-    for ((user, id), record) in &evidence.stored.keys {
-        let acknowledged = accepted.get(&(*user, *id)).map_or(0, Vec::len) as u64;
-        let lost = lost_of(*user, *id);
-        let what = if lost == 0 { "uses are counted exactly" } else { "uses are counted, lost answers at most twice" };
-        let is_between = (acknowledged..=acknowledged + lost).contains(&record.uses);
-        let place =
-            || format!("key {id} of user {user}: {} uses, {acknowledged} acknowledged, {lost} lost", record.uses);
-        verdict.check(what, is_between, place);
-        verdict.equal(
-            "uses by day add up",
-            &record.days.values().sum::<u64>(),
-            &record.uses,
-            &format!("key {id} of user {user}"),
-        );
-    }
-    for (place, count) in accepted_as_test {
-        verdict.check("a test key is used as often as it may be", count <= TEST_KEY_DAILY_LIMIT, || {
-            format!("{place:?} {count}")
-        });
-    }
-    for (user, id, day) in over_limit {
-        if let Some(record) = evidence.stored.keys.get(&(user, id)) {
-            let name = shared::keys::Day::of(shared::clock::Timestamp::from_seconds(day * 86_400).expect("a time"))
-                .attribute();
-            let count = record.days.get(&name).copied().unwrap_or(0);
-            verdict.check("a test key is refused when it is used up", count >= TEST_KEY_DAILY_LIMIT, || {
-                format!("key {id} of user {user}: {count}")
-            });
-        }
-    }
-    // What was shown in between lies between the uses that were over by then, and those that had begun.
-    for attempt in evidence.attempts.iter().filter(|attempt| !attempt.replayed) {
-        for (id, shown) in shown_uses(attempt) {
-            let uses = accepted.get(&(attempt.owner, id)).map(Vec::as_slice).unwrap_or_default();
-            let least = uses.iter().filter(|used| used.end < attempt.start).count() as u64;
-            let begun = uses.iter().filter(|used| used.start < attempt.end).count() as u64;
-            let most = begun + lost_of(attempt.owner, id);
-            verdict.check("uses are shown as they are", (least..=most).contains(&shown), || {
-                format!("key {id}: {shown}, not {least} to {most}, in {attempt:?}")
-            });
-        }
-    }
-}
-
-/// The uses of keys that an answer shows.
-fn shown_uses(attempt: &Attempt) -> Vec<(u64, u64)> {
-    let bodies = attempt.body.as_array().map_or(std::slice::from_ref(&attempt.body), Vec::as_slice);
-    bodies.iter().filter_map(|body| Some((body["id"].as_u64()?, body["usage_count"].as_u64()?))).collect()
-}
-
-/// The calls of a user in an hour or a minute.
-#[derive(Default)]
-struct Calls {
-    admitted: u64,
-    /// Answered with a 5xx.
-    unknown: u64,
-    refused: u64,
-}
-
-/// Whether calls are counted for the rate limits: each that was admitted, and no other but those whose answer was lost.
-fn limits(evidence: &Evidence, verdict: &mut Verdict) {
-    let lost = lost(evidence);
-    let mut calls: BTreeMap<(u64, i64, String), Calls> = BTreeMap::new();
-    for attempt in evidence.attempts.iter().filter(|attempt| attempt.is_limited()) {
-        let hour = attempt.now().div_euclid(3_600);
-        let minute = DateTime::from_timestamp(attempt.now(), 0).expect("a time").format("m%-M").to_string();
-        for window in ["hour".to_owned(), minute] {
-            let calls = calls.entry((attempt.caller, hour, window)).or_default();
-            match attempt.status {
-                429 => calls.refused += 1,
-                500.. => calls.unknown += 1,
-                _ => calls.admitted += 1,
-            }
-        }
-    }
-    let mut full = BTreeSet::new();
-    let mut refused = BTreeSet::new();
-    for ((user, hour, window), calls) in &calls {
-        let counted = evidence.stored.limits.get(&(*user, *hour)).and_then(|counters| counters.get(window));
-        let counted = counted.copied().unwrap_or(0);
-        let lost = lost.get(&(format!("LIMIT#{user}").as_str(), hour.to_string().as_str())).copied().unwrap_or(0);
-        let most = calls.admitted + calls.unknown + lost;
-        let what = if most == calls.admitted {
-            "calls are counted exactly"
-        } else {
-            "calls are counted, lost answers at most twice"
-        };
-        verdict.check(what, (calls.admitted..=most).contains(&counted), || {
-            format!("user {user}, hour {hour}, {window}: {counted}, not {} to {most}", calls.admitted)
-        });
-        let limits = rate_limits(*user);
-        let limit = u64::from(if window == "hour" { limits.per_hour } else { limits.per_minute });
-        verdict.check("a rate limit is never passed", counted <= limit, || {
-            format!("user {user}, hour {hour}, {window}: {counted}")
-        });
-        if counted == limit {
-            full.insert((*user, *hour, window.clone()));
-        }
-        if calls.refused > 0 {
-            refused.insert((*user, *hour, window.clone()));
-        }
-    }
-    for (user, hour, window) in refused.iter().filter(|(_, _, window)| window != "hour") {
-        let is_due =
-            full.contains(&(*user, *hour, window.clone())) || full.contains(&(*user, *hour, "hour".to_owned()));
-        verdict.check("a call is refused when a limit is reached", is_due, || {
-            format!("user {user}, hour {hour}, {window}")
-        });
-    }
+/// The attempts by their ids.
+pub fn attempts_by_id(evidence: &Evidence) -> HashMap<&str, &Attempt> {
+    evidence.attempts.iter().map(|attempt| (attempt.id.as_str(), attempt)).collect()
 }
 
 /// Whether sweeps did what they say, and told of it.
@@ -445,7 +300,7 @@ fn sweeps(evidence: &Evidence, verdict: &mut Verdict) {
 }
 
 /// The entries of the audit trail by the request that they name.
-pub fn entries_by_request(evidence: &Evidence) -> HashMap<&str, Vec<&crate::stored::Entry>> {
+pub fn entries_by_request(evidence: &Evidence) -> HashMap<&str, Vec<&Entry>> {
     let mut entries: HashMap<&str, Vec<_>> = HashMap::new();
     for entry in &evidence.stored.entries {
         entries.entry(entry.request_id.as_str()).or_default().push(entry);

@@ -1,150 +1,386 @@
 //! Falsifies what a run left, in one place at a time, to see that the checks notice: a check that cannot fail is none.
+//!
+//! Each falsification takes a place where nothing can explain it, so that it is noticed in every run, not in most. Two kinds
+//! of place are safe. Some alterations no order of the calls brings about, and no lost answer: each function says why. The
+//! others are of calls that are undisturbed ([`undisturbed`]): up to there the key, or the user, was in one certain state
+//! at a time, and in that state the altered call cannot have had its outcome.
 
 use serde_json::{Value, json};
 
-use crate::check::{Evidence, check};
+use crate::check::{Evidence, Verdict, attempts_by_id, check, is_made_before};
+use crate::counts::{Calls, Lost, TEST_KEY_DAILY_LIMIT, Uses, calls_by_window, name_of};
+use crate::histories::Histories;
 use crate::history::{Attempt, Request};
+use crate::linearize::{linearize, undisturbed};
+use crate::model::{Key, KeyOperation, KeyState, MetaOperation, MetaWhat, Secret, What};
+use crate::stored::{Entry, Record};
 
-/// A falsification: what it is, the checks of which one at least must notice it, and how it is done. It says whether there
-/// was something to falsify.
-type Falsification = (&'static str, &'static [&'static str], fn(&mut Evidence) -> bool);
+/// A falsification.
+struct Falsification {
+    what: &'static str,
+    /// The check that must notice it.
+    check: &'static str,
+    /// Alters the evidence, which is as that of the run. Nothing if the run has no place for it.
+    alter: fn(&Run<'_>, &mut Evidence) -> Option<()>,
+}
+
+const fn falsification(
+    what: &'static str,
+    check: &'static str,
+    alter: fn(&Run<'_>, &mut Evidence) -> Option<()>,
+) -> Falsification {
+    Falsification { what, check, alter }
+}
 
 const HISTORY: &str = "a key's history and record are those of calls one after the other";
 const USER: &str = "a user's default and count are those of calls one after the other";
+const USES: &str = "uses are counted exactly";
+const CALLS: &str = "calls are counted exactly";
 
-const FALSIFICATIONS: [Falsification; 25] = [
-    ("an entry is missing", &[USER, HISTORY], |evidence| evidence.stored.entries.pop().is_some()),
-    ("an entry is there twice", &["a call has no entry but its own"], |evidence| {
-        let twice = evidence
-            .stored
-            .entries
-            .first()
-            .cloned()
-            .map(|entry| crate::stored::Entry { id: "other".to_owned(), ..entry });
-        let is_there = twice.is_some();
-        evidence.stored.entries.extend(twice);
-        is_there
-    }),
-    ("an entry says something else", &[HISTORY], |evidence| {
-        let entry = evidence.stored.entries.iter_mut().find(|entry| entry.action == "update");
-        entry.map(|entry| entry.changes.values_mut().for_each(|(_, to)| *to = json!("something else"))).is_some()
-    }),
-    ("a record is missing", &["key_count is the number of keys"], |evidence| {
-        evidence.stored.keys.pop_first().is_some()
-    }),
-    ("a change is lost", &[HISTORY], |evidence| {
-        let record = evidence.stored.keys.values_mut().find(|record| record.status == "paused");
-        record.map(|record| "active".clone_into(&mut record.status)).is_some()
-    }),
-    ("a record has another string", &[HISTORY], |evidence| {
-        evidence.stored.keys.values_mut().next().map(|record| record.hash = vec![0; 32]).is_some()
-    }),
-    ("a record was changed twice", &["a record has a version for each entry"], |evidence| {
-        evidence.stored.keys.values_mut().next_back().map(|record| record.version += 30).is_some()
-    }),
-    ("a use is lost", &["uses are counted exactly", "uses are counted, lost answers at most twice"], |evidence| {
-        let record = evidence.stored.keys.values_mut().find(|record| record.uses > 0);
-        record.map(|record| record.uses -= 1).is_some()
-    }),
-    // Of all keys, for with some it may be the SDK's repetition.
-    ("uses are counted too often", &["uses are counted exactly"], |evidence| {
-        for record in evidence.stored.keys.values_mut() {
-            record.uses += 1;
-            *record.days.entry("day".to_owned()).or_default() += 1;
-        }
-        !evidence.stored.keys.is_empty()
-    }),
-    ("calls are counted too often", &["calls are counted exactly"], |evidence| {
-        for count in evidence.stored.limits.values_mut().flat_map(|counters| counters.values_mut()) {
-            *count += 1;
-        }
-        !evidence.stored.limits.is_empty()
-    }),
-    ("key_count is wrong", &["key_count is the number of keys"], |evidence| {
-        evidence.stored.metas.values_mut().next().map(|meta| meta.key_count += 1).is_some()
-    }),
-    ("another key is the default", &[USER], |evidence| {
-        let meta = evidence.stored.metas.values_mut().find(|meta| meta.default_id.is_some());
-        meta.map(|meta| meta.default_id = meta.default_id.map(|id| id + 1)).is_some()
-    }),
-    ("an id is given twice", &["a key's id is its own"], |evidence| {
-        let mut made = evidence.stored.entries.iter_mut().filter(|entry| entry.action == "create");
-        let Some(id) = made.next().map(|entry| entry.key_id) else { return false };
-        made.next().map(|entry| entry.key_id = id).is_some()
-    }),
-    ("a refused key is accepted", &[HISTORY], |evidence| {
-        let refused =
-            |attempt: &&mut Attempt| attempt.body["reason"] == "paused" || attempt.body["reason"] == "expired";
-        evidence.attempts.iter_mut().find(refused).map(|attempt| attempt.body = json!({"valid": true})).is_some()
-    }),
-    ("a key that works is refused", &[HISTORY], |evidence| {
-        let accepted = evidence.attempts.iter_mut().find(|attempt| attempt.body["valid"] == true);
-        accepted.map(|attempt| attempt.body = json!({"valid": false, "reason": "unknown"})).is_some()
-    }),
-    ("a change is acknowledged that is not made", &[HISTORY], |evidence| {
-        let refused = |attempt: &&mut Attempt| matches!(attempt.request, Request::Pause(_)) && attempt.status == 409;
-        evidence.attempts.iter_mut().find(refused).map(|attempt| attempt.status = 200).is_some()
-    }),
-    (
-        "a call is not counted",
-        &["calls are counted exactly", "calls are counted, lost answers at most twice"],
-        |evidence| {
-            let counters = evidence.stored.limits.values_mut().next();
-            counters.and_then(|counters| counters.get_mut("hour")).map(|count| *count = 0).is_some()
-        },
+const FALSIFICATIONS: [Falsification; 28] = [
+    falsification("an entry is missing", HISTORY, entry_missing),
+    falsification("an entry of a default is missing", USER, default_entry_missing),
+    falsification("an entry is there twice", "a call has no entry but its own", entry_twice),
+    falsification("an entry says something else", HISTORY, entry_changed),
+    falsification("a record is missing", "key_count is the number of keys", record_missing),
+    falsification("a change is lost", HISTORY, change_lost),
+    falsification("a record has another string", HISTORY, other_string),
+    falsification("a record was changed twice", "a record has a version for each entry", changed_twice),
+    falsification("a use is lost", USES, use_lost),
+    falsification("a use is lost", "uses are counted, lost answers at most twice", use_lost_among_lost_answers),
+    falsification("a use is counted too often", USES, use_counted_twice),
+    falsification("a call is not counted", CALLS, call_lost),
+    falsification("a call is not counted", "calls are counted, lost answers at most twice", call_lost_among_uncertain),
+    falsification("a call is counted too often", CALLS, call_counted_twice),
+    falsification("key_count is wrong", "key_count is the number of keys", count_wrong),
+    falsification("another key is the default", USER, other_default),
+    falsification("an id is given twice", "a key's id is its own", id_given_twice),
+    falsification("a refused key is accepted", HISTORY, refused_key_accepted),
+    falsification("a key that works is refused", HISTORY, working_key_refused),
+    falsification("a change is acknowledged that is not made", HISTORY, change_not_made),
+    falsification("a 5xx has no reason", "a 5xx is a 503, and has its reason in a fault", no_reason),
+    falsification("an outcome is forgotten", "what was done is remembered", outcome_forgotten),
+    falsification("a test key is used too often", "a test key is used as often as it may be", test_key_overused),
+    falsification(
+        "a test key is refused too early",
+        "a test key is refused when it is used up",
+        test_key_refused_early,
     ),
-    ("a 5xx has no reason", &["a 5xx is a 503, and has its reason in a fault"], |evidence| {
-        let unanswered = evidence.attempts.iter_mut().find(|attempt| !attempt.is_answered());
-        unanswered.map(|attempt| (attempt.faults, attempt.is_slow) = (Vec::new(), false)).is_some()
-    }),
-    ("an outcome is forgotten", &["what was done is remembered"], |evidence| {
-        evidence.stored.outcomes.pop_first().is_some()
-    }),
-    ("a test key is used too often", &["a test key is used as often as it may be"], |evidence| {
-        let refused = evidence.attempts.iter_mut().filter(|attempt| attempt.body["reason"] == "limit");
-        refused.map(|attempt| attempt.body = json!({"valid": true, "type": "test"})).count() > 0
-    }),
-    ("a test key is refused too early", &["a test key is refused when it is used up"], |evidence| {
-        let used = evidence.stored.keys.values_mut().filter(|record| !record.days.is_empty());
-        used.map(|record| record.days.clear()).count() > 0
-    }),
-    ("a trail is shown without its newest entry", &["a trail is shown whole, newest first"], |evidence| {
-        let shown = |attempt: &mut Attempt| match (&attempt.request, &mut attempt.body) {
-            (Request::Audit(_), Value::Array(entries)) if !entries.is_empty() => Some(entries.remove(0)),
-            _ => None,
-        };
-        evidence.attempts.iter_mut().filter_map(shown).count() > 0
-    }),
-    ("a sweep says that it did more", &["a sweep says what it did"], |evidence| {
-        let swept = |attempt: &&mut Attempt| attempt.request == Request::Sweep && attempt.body["expired"].is_u64();
-        evidence.attempts.iter_mut().find(swept).map(|attempt| attempt.body["expired"] = json!(1_000)).is_some()
-    }),
-    ("nobody hears of a key's end", &["subscribers hear of a key's end"], |evidence| {
-        !std::mem::take(&mut evidence.events).is_empty()
-    }),
-    ("a journal is left", &["no journal is left"], |evidence| {
-        evidence.stored.journals += 1;
-        true
-    }),
+    falsification("a trail is shown without its newest entry", "a trail is shown whole, newest first", trail_cut),
+    falsification("a sweep says that it did more", "a sweep says what it did", sweep_exaggerates),
+    falsification("nobody hears of a key's end", "subscribers hear of a key's end", end_untold),
+    falsification("a journal is left", "no journal is left", journal_left),
 ];
 
 /// What is wrong with the checks: the falsifications that went unnoticed, and in a long run also those for which there was
-/// nothing.
+/// no place.
 pub fn unnoticed(evidence: &Evidence, is_long: bool) -> Vec<String> {
+    let run = Run::of(evidence);
     let mut problems = Vec::new();
-    let mut tried = 0;
-    for (what, checks, falsify) in FALSIFICATIONS {
-        let mut evidence = evidence.clone();
-        if falsify(&mut evidence) {
-            tried += 1;
-            let violations = check(&evidence).violations;
-            if !checks.iter().any(|check| violations.iter().any(|violation| violation.starts_with(check))) {
-                problems.push(format!("{} does not notice that {what}", checks.join(" or ")));
-            }
-        } else if is_long {
-            problems.push(format!("there is nothing to falsify so that {what}"));
+    let mut without_place = Vec::new();
+    for Falsification { what, check: name, alter } in &FALSIFICATIONS {
+        let mut altered = evidence.clone();
+        if alter(&run, &mut altered).is_none() {
+            without_place.push(format!("there is no place to falsify, so that {what}: \"{name}\" was not tried"));
+        } else if !check(&altered).violations.iter().any(|violation| violation.starts_with(&format!("{name}: "))) {
+            problems.push(format!("\"{name}\" does not notice that {what}"));
         }
     }
-    println!("falsified afterwards in {tried} ways, {} problems", problems.len());
+    let tried = FALSIFICATIONS.len() - without_place.len();
+    println!("falsified afterwards in {tried} of {} ways, {} unnoticed", FALSIFICATIONS.len(), problems.len());
+    if is_long {
+        problems.extend(without_place);
+    } else {
+        for place in &without_place {
+            println!("  {place}");
+        }
+    }
     problems
+}
+
+/// A run in which all checks hold, as they see it.
+struct Run<'a> {
+    evidence: &'a Evidence,
+    histories: Histories<'a>,
+    uses: Uses<'a>,
+    lost: Lost<'a>,
+}
+
+impl<'a> Run<'a> {
+    fn of(evidence: &'a Evidence) -> Self {
+        let histories = Histories::of(evidence, &mut Verdict::default());
+        Self { evidence, histories, uses: Uses::of(evidence), lost: Lost::of(evidence) }
+    }
+
+    /// What undisturbed calls did to keys. None of these calls has its end from another one's answer.
+    fn key_calls(&self) -> impl Iterator<Item = &KeyOperation<'a>> {
+        let operations = self.histories.keys.values().flat_map(|operations| undisturbed(operations));
+        operations.filter(|operation| operation.end == operation.attempt.end)
+    }
+
+    /// What undisturbed calls did to users' defaults.
+    fn user_calls(&self) -> impl Iterator<Item = &MetaOperation<'a>> {
+        self.histories.users.values().flat_map(|operations| undisturbed(operations))
+    }
+
+    /// The keys that are there, and to which nothing but undisturbed calls happened: there is one state only that they can
+    /// be in at the end.
+    fn certain_keys(&self) -> impl Iterator<Item = ((u64, u64), Key)> {
+        self.histories.keys.iter().filter_map(|(place, operations)| {
+            if undisturbed(operations).len() < operations.len() {
+                return None;
+            }
+            let Ok(KeyState::Held(key)) = linearize(operations, KeyState::NotMade, |_| true) else { return None };
+            Some((*place, key))
+        })
+    }
+
+    /// The windows with admitted calls, and their counts.
+    fn windows(&self) -> impl Iterator<Item = ((u64, i64), String, Calls)> {
+        let windows = calls_by_window(self.evidence).into_iter();
+        let windows = windows.map(|((user, hour, window), calls)| ((user, hour), window, calls));
+        windows.filter(|(.., calls)| calls.admitted > 0)
+    }
+}
+
+fn attempt<'a>(altered: &'a mut Evidence, id: &str) -> Option<&'a mut Attempt> {
+    altered.attempts.iter_mut().find(|attempt| attempt.id == id)
+}
+
+fn record(altered: &mut Evidence, place: (u64, u64)) -> Option<&mut Record> {
+    altered.stored.keys.get_mut(&place)
+}
+
+/// An undisturbed change without its entry: in the state that it met, it changed something, and a change has an entry.
+fn entry_missing(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let mut changes = run.key_calls().filter(|call| matches!(call.what, What::Asked) && call.status == Some(200));
+    let entry = changes.find_map(|call| call.entry.filter(|_| !call.attempt.replayed))?;
+    altered.stored.entries.retain(|other| other.id != entry.id);
+    Some(())
+}
+
+/// The same of a default: without its entry the call says that nothing was to be changed.
+fn default_entry_missing(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let (attempt, id) = run.user_calls().find_map(|call| match call.what {
+        MetaWhat::DefaultSet { id, .. } | MetaWhat::DefaultRemoved(id) => Some((call.attempt, id)),
+        MetaWhat::Created
+        | MetaWhat::Full
+        | MetaWhat::Deleted(_)
+        | MetaWhat::DefaultKept(_)
+        | MetaWhat::NotDefault(_)
+        | MetaWhat::DefaultAmong { .. } => None,
+    })?;
+    let action = attempt.request.action()?;
+    let is_its = |entry: &Entry| (&*entry.request_id, &*entry.action, entry.key_id) == (&*attempt.id, action, id);
+    altered.stored.entries.retain(|entry| !is_its(entry));
+    Some(())
+}
+
+/// Of each action but those of a sweep, a call has one entry at most.
+fn entry_twice(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let entry = run.evidence.stored.entries.iter().find(|entry| entry.action != "expire")?;
+    altered.stored.entries.push(Entry { id: "other".to_owned(), ..entry.clone() });
+    Some(())
+}
+
+/// No call asks for this, so that no state has it.
+fn entry_changed(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let entry = altered.stored.entries.iter_mut().find(|entry| entry.action == "update")?;
+    entry.changes.values_mut().for_each(|(_, to)| *to = json!("something else"));
+    Some(())
+}
+
+/// The count is kept apart from the records.
+fn record_missing(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    altered.stored.keys.pop_first().map(|_| ())
+}
+
+/// The record of a key whose state at the end is certain: paused.
+fn change_lost(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let (place, _) = run.certain_keys().find(|(_, key)| key.status == "paused")?;
+    "active".clone_into(&mut record(altered, place)?.status);
+    Some(())
+}
+
+/// The record of a key whose string at the end is certain, and was seen: of one that nobody saw any hash may be.
+fn other_string(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let (place, _) = run.certain_keys().find(|(_, key)| matches!(key.current, Secret::Known(_)))?;
+    record(altered, place)?.hash = vec![0; 32];
+    Some(())
+}
+
+/// More versions than entries and all notices together that may have been given.
+fn changed_twice(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let (place, record) = altered.stored.keys.iter_mut().next_back()?;
+    record.version += 1 + run.histories.notices.get(place).copied().unwrap_or(0);
+    Some(())
+}
+
+/// No answer to a count of this key's uses was lost.
+fn use_lost(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let mut keys = altered.stored.keys.iter_mut();
+    let (_, record) = keys.find(|(place, record)| record.uses > 0 && run.lost.of_key(**place) == 0)?;
+    record.uses -= 1;
+    Some(())
+}
+
+/// Answers were lost, so that there may be more uses than were acknowledged, but not fewer.
+fn use_lost_among_lost_answers(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let mut keys = altered.stored.keys.iter_mut();
+    let (place, record) = keys.find(|(place, _)| run.uses.accepted(**place) > 0 && run.lost.of_key(**place) > 0)?;
+    record.uses = run.uses.accepted(*place) - 1;
+    Some(())
+}
+
+/// No answer to a count of this key's uses was lost, so that the SDK repeated none.
+fn use_counted_twice(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let (_, record) = altered.stored.keys.iter_mut().find(|(place, _)| run.lost.of_key(**place) == 0)?;
+    record.uses += 1;
+    *record.days.entry("day".to_owned()).or_default() += 1;
+    Some(())
+}
+
+/// Nothing is uncertain about the calls of this window.
+fn call_lost(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let (place, window, calls) = run.windows().find(|(.., calls)| calls.uncertain == 0)?;
+    *altered.stored.limits.get_mut(&place)?.get_mut(&window)? = calls.admitted - 1;
+    Some(())
+}
+
+/// Some calls may have been counted or not, or twice, but those that were admitted were.
+fn call_lost_among_uncertain(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let (place, window, calls) = run.windows().find(|(.., calls)| calls.uncertain > 0)?;
+    *altered.stored.limits.get_mut(&place)?.get_mut(&window)? = calls.admitted - 1;
+    Some(())
+}
+
+/// Nothing is uncertain about the calls of this window.
+fn call_counted_twice(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let (place, window, calls) = run.windows().find(|(.., calls)| calls.uncertain == 0)?;
+    *altered.stored.limits.get_mut(&place)?.get_mut(&window)? = calls.admitted + 1;
+    Some(())
+}
+
+/// The records are counted one by one.
+fn count_wrong(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    altered.stored.metas.values_mut().next()?.key_count += 1;
+    Some(())
+}
+
+/// A key of the user that no call made the default.
+fn other_default(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let never_set = |(user, id): &(u64, u64)| {
+        let mut calls = run.histories.users[user].iter();
+        !calls.any(|call| matches!(call.what, MetaWhat::DefaultSet { id: set, .. } if set == *id))
+    };
+    let has_default = |user| run.evidence.stored.metas.get(&user).is_some_and(|meta| meta.default_id.is_some());
+    let mut keys = run.evidence.stored.keys.keys().filter(|(user, _)| has_default(*user));
+    let (user, id) = keys.find(|place| never_set(place))?;
+    altered.stored.metas.get_mut(user)?.default_id = Some(*id);
+    Some(())
+}
+
+/// Both say that they were made.
+fn id_given_twice(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let mut made = altered.stored.entries.iter_mut().filter(|entry| entry.action == "create");
+    let id = made.next()?.key_id;
+    made.next()?.key_id = id;
+    Some(())
+}
+
+/// Of a key that is certain to be refused.
+fn refused_key_accepted(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let call = run.key_calls().find(|call| is_verified(call, &["paused", "expired"]))?;
+    attempt(altered, &call.attempt.id)?.body = json!({"valid": true});
+    Some(())
+}
+
+/// Of a key that is certain to be accepted.
+fn working_key_refused(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let call = run.key_calls().find(|call| is_verified(call, &["valid"]))?;
+    attempt(altered, &call.attempt.id)?.body = json!({"valid": false, "reason": "unknown"});
+    Some(())
+}
+
+fn is_verified(call: &KeyOperation<'_>, as_one_of: &[&str]) -> bool {
+    let is_it = matches!(&call.what, What::Used { verdict, .. } if as_one_of.contains(&verdict.as_str()));
+    is_it && matches!(call.attempt.request, Request::Verify { .. })
+}
+
+/// Of a key that is certain to have been expired.
+fn change_not_made(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let is_change = |call: &KeyOperation| matches!(call.attempt.request, Request::Pause(_) | Request::Resume(_));
+    let call = run.key_calls().find(|call| is_change(call) && call.status == Some(409))?;
+    attempt(altered, &call.attempt.id)?.status = 200;
+    Some(())
+}
+
+/// Neither a fault nor the machine.
+fn no_reason(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let unanswered = altered.attempts.iter_mut().find(|attempt| !attempt.is_answered())?;
+    (unanswered.faults, unanswered.is_slow) = (Vec::new(), false);
+    Some(())
+}
+
+/// Of a request that has its entry.
+fn outcome_forgotten(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let (place, _) = altered.stored.outcomes.iter().find(|(_, outcome)| outcome.is_some())?;
+    let place = place.clone();
+    altered.stored.outcomes.remove(&place).map(|_| ())
+}
+
+/// A key whose uses of that day were all accepted as those of a test key, as many as there may be.
+fn test_key_overused(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let is_used_up = |id, day| run.uses.accepted_as_test.get(&(id, day)) == Some(&TEST_KEY_DAILY_LIMIT);
+    let used_up = run.uses.over_limit.iter().filter(|((_, id, day), _)| is_used_up(*id, *day));
+    let mut refused = used_up.flat_map(|(_, refused)| refused);
+    let refused = refused.find(|attempt| matches!(attempt.request, Request::Verify { .. }))?;
+    attempt(altered, &refused.id)?.body = json!({"valid": true, "type": "test"});
+    Some(())
+}
+
+/// A use fewer than must be stored of a day on which one was refused.
+fn test_key_refused_early(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let mut days = run.uses.over_limit.keys();
+    let (user, id, day) = days.find(|(user, id, _)| run.evidence.stored.keys.contains_key(&(*user, *id)))?;
+    record(altered, (*user, *id))?.days.insert(name_of(*day), TEST_KEY_DAILY_LIMIT - 1);
+    Some(())
+}
+
+/// The newest entry is of a call that was answered before the trail was asked for.
+fn trail_cut(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let attempts = attempts_by_id(run.evidence);
+    let is_due = |shown: &Value, attempt: &Attempt| {
+        let entry = run.evidence.stored.entries.iter().find(|entry| shown["id"] == entry.id.as_str());
+        entry.is_some_and(|entry| is_made_before(&attempts, entry, attempt))
+    };
+    altered.attempts.iter_mut().find_map(|attempt| {
+        let is_trail = matches!(attempt.request, Request::Audit(_));
+        let is_cut = is_trail && attempt.body.get(0).is_some_and(|newest| is_due(newest, attempt));
+        is_cut.then(|| attempt.body.as_array_mut().map(|entries| entries.remove(0)))?.map(|_| ())
+    })
+}
+
+/// The entries of a sweep are counted one by one.
+fn sweep_exaggerates(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let mut sweeps = altered.attempts.iter_mut().filter(|attempt| attempt.request == Request::Sweep);
+    let (sweep, expired) = sweeps.find_map(|attempt| attempt.body["expired"].as_u64().map(|count| (attempt, count)))?;
+    sweep.body["expired"] = json!(expired + 1);
+    Some(())
+}
+
+/// Of a key that is still there.
+fn end_untold(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let is_there = |entry: &&Entry| run.evidence.stored.keys.contains_key(&(entry.user_id, entry.key_id));
+    let mut ends = run.evidence.stored.entries.iter().filter(|entry| entry.action == "expire");
+    let id = ends.find(is_there)?.key_id;
+    altered.events.retain(|(kind, detail)| kind != "API Key Expired" || detail["id"] != id);
+    Some(())
+}
+
+/// There is to be none.
+#[expect(clippy::unnecessary_wraps, reason = "it is called like the others, which may find no place")]
+fn journal_left(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    altered.stored.journals += 1;
+    Some(())
 }

@@ -17,6 +17,19 @@ pub trait Step<S> {
     fn apply(&self, state: &S) -> Option<S>;
 }
 
+/// The operations at the beginning of a history that nothing disturbed: each ended before the next began, and none was left
+/// open. However the others are put in order, these come first, in the order of their beginnings; so each of them has met
+/// one certain state, and if it is altered, so that it cannot have its outcome in that state, nothing puts it in order.
+pub fn undisturbed<S, O: Step<S>>(operations: &[O]) -> Vec<&O> {
+    let mut by_start: Vec<&O> = operations.iter().collect();
+    by_start.sort_by_key(|operation| operation.interval().0);
+    // What is open ends at the end of time, not before it.
+    let starts = by_start.iter().skip(1).map(|next| next.interval().0).chain([i64::MAX]);
+    let count = by_start.iter().zip(starts).take_while(|(operation, next)| operation.interval().1 < *next).count();
+    by_start.truncate(count);
+    by_start
+}
+
 /// How far the search came.
 #[derive(Debug)]
 pub struct Stuck<S> {

@@ -7,6 +7,7 @@
 
 mod check;
 mod client;
+mod counts;
 mod falsify;
 mod faults;
 mod histories;
@@ -29,8 +30,9 @@ use tests::stub::{Script, Stub};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::check::{Evidence, TEST_KEY_DAILY_LIMIT};
+use crate::check::Evidence;
 use crate::client::{Client, Report, World};
+use crate::counts::TEST_KEY_DAILY_LIMIT;
 use crate::faults::Kind;
 use crate::history::Request;
 use crate::stored::Stored;
