@@ -66,6 +66,9 @@ impl Fault {
     }
 }
 
+/// More requests than are ever on their way to the engine at once.
+const ROOM: u32 = 10_000;
+
 /// Part of every answer of the proxy's own.
 pub const INTERNAL_TEXT: &str = "arn:aws:dynamodb:eu-central-1:123456789012:table/internal";
 
@@ -121,6 +124,8 @@ pub struct FaultProxy {
 #[derive(Debug)]
 struct State {
     engine: String,
+    /// Each request that is on its way to the engine holds a permit.
+    under_way: Semaphore,
     rules: Mutex<Vec<Rule>>,
     requests: Mutex<Vec<String>>,
     updates: Mutex<Vec<Update>>,
@@ -154,7 +159,8 @@ impl FaultProxy {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let engine = engine_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let (rules, requests, updates) = Default::default();
-        let state = Arc::new(State { engine, rules, requests, updates });
+        let under_way = Semaphore::new(ROOM as usize);
+        let state = Arc::new(State { engine, under_way, rules, requests, updates });
         tokio::spawn({
             let state = state.clone();
             async move {
@@ -208,6 +214,15 @@ impl FaultProxy {
         self.state.requests.lock().expect("not poisoned").clear();
     }
 
+    /// Waits until no request is on its way to the engine, or with it: also none that its client has given up.
+    ///
+    /// # Panics
+    ///
+    /// Never: requests are let through as long as the proxy runs.
+    pub async fn settled(&self) {
+        drop(self.state.under_way.acquire_many(ROOM).await.expect("never closed"));
+    }
+
     /// How many requests of an operation there were, answered or not.
     ///
     /// # Panics
@@ -229,6 +244,7 @@ impl State {
             let target = request.header("x-amz-target").unwrap_or_default().to_owned();
             let (service, operation) = target.split_once('.').unwrap_or_default();
             self.requests.lock().expect("not poisoned").push(operation.to_owned());
+            let under_way = self.under_way.acquire().await.expect("never closed");
             let mut unprocessed = None;
             let fault = self.fault(operation);
             match &fault {
@@ -263,6 +279,7 @@ impl State {
             if operation == "UpdateItem" && answer.is_success() {
                 self.updates.lock().expect("not poisoned").push(Update::of(&request, &answer)?);
             }
+            drop(under_way);
             if unanswered {
                 if matches!(fault, Some(Fault::WithholdAnswer)) {
                     Message::read(&mut client).await?;
