@@ -1,61 +1,32 @@
 //! A client: it does its steps one after the other, through a container of its own, and repeats what is answered with a
 //! 5xx until it is answered otherwise.
 
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
-use serde_json::{Value, json};
-use shared::Operation;
+use serde_json::Value;
 use shared::config::{Config, RateLimits};
 use shared::edge::schedule::Run;
 use tests::event_bus::{BusAnswer, EventBus};
 use tests::fault_proxy::{FaultProxy, Update};
-use tests::test_app::TestCall;
-use tests::{Answer, TestApp, tokens};
-use tokio::sync::Semaphore;
+use tests::{Answer, TestApp};
 use tokio::time::Instant;
 
-use crate::faults::{self, Kind};
-use crate::history::{Attempt, Change, End, Request, View, shown};
-use crate::plan::{self, Action, Dice, Expiry, Invalid, Repeatable, Step};
+use crate::calls::{ADMINS, NO_KEY, Sender};
+use crate::counts::TEST_KEY_DAILY_LIMIT;
+use crate::faults::{self, FAULTY_ATTEMPTS, Kind, Rule};
+use crate::history::{Attempt, Change, End, Request, View};
+use crate::plan::{self, Action, Dice, Expiry, Repeatable, Step};
+use crate::world::{CALLS_AT_ONCE, Held, World};
 
-/// What the id of the admin who lists a user's keys is greater by. It ends in the same digit.
-const ADMINS: u64 = 1_000_000;
 /// By how much the clock moves with each attempt.
 const MILLISECONDS_PER_ATTEMPT: i64 = 170;
 /// How long the service waits for an answer of the table or of KMS, at least.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often something is tried. The fourth time and later nothing goes wrong on purpose, but a machine may be busy.
+/// How often something is tried. After the first attempts nothing goes wrong on purpose, but a machine may be busy.
 const MAX_ATTEMPTS: u32 = 12;
-/// How many calls are under way at once: as many as there are users in a full run.
-const CALLS_AT_ONCE: usize = 50;
-
-/// What all clients share.
-pub struct World {
-    pub seed: u64,
-    engine: String,
-    deployment: TestApp,
-    clock: AtomicI64,
-    books: Vec<Mutex<Book>>,
-    pub steps_done: AtomicUsize,
-    calls: Semaphore,
-}
-
-/// What a user's clients know of the user's keys.
-#[derive(Default)]
-struct Book {
-    held: Vec<Held>,
-    /// Requests with an `Idempotency-Key` that were answered.
-    repeatable: Vec<Request>,
-}
-
-struct Held {
-    id: u64,
-    strings: Vec<String>,
-    is_deleted: bool,
-}
 
 /// What a client has to tell in the end.
 #[derive(Default)]
@@ -67,38 +38,6 @@ pub struct Report {
     pub events: Vec<(String, Value)>,
 }
 
-impl World {
-    pub fn new(seed: u64, users: u64, engine: &str, deployment: TestApp) -> Self {
-        let clock = AtomicI64::new(deployment.now().timestamp_millis());
-        let books = (0..=users).map(|_| Mutex::default()).collect();
-        let (steps_done, calls) = (AtomicUsize::new(0), Semaphore::new(CALLS_AT_ONCE));
-        Self { seed, engine: engine.to_owned(), deployment, clock, books, steps_done, calls }
-    }
-
-    /// Lets time pass. Each caller gets a time of its own.
-    fn tick(&self, milliseconds: i64) -> i64 {
-        self.clock.fetch_add(milliseconds, Ordering::SeqCst)
-    }
-
-    pub fn advance(&self, by: TimeDelta) {
-        self.tick(by.num_milliseconds());
-    }
-
-    pub fn users(&self) -> u64 {
-        self.books.len() as u64 - 1
-    }
-
-    /// The keys that a user's clients have heard of: ids and strings.
-    pub fn known(&self, user: u64) -> Vec<(u64, Vec<String>)> {
-        let book = self.book(user).lock().expect("not poisoned");
-        book.held.iter().map(|held| (held.id, held.strings.clone())).collect()
-    }
-
-    fn book(&self, user: u64) -> &Mutex<Book> {
-        &self.books[usize::try_from(user).expect("few users")]
-    }
-}
-
 /// The rate limits of a user: every tenth has narrow ones, and runs into them.
 pub fn rate_limits(user: u64) -> RateLimits {
     if user.is_multiple_of(10) {
@@ -106,6 +45,12 @@ pub fn rate_limits(user: u64) -> RateLimits {
     } else {
         RateLimits { per_minute: 1_000_000, per_hour: 1_000_000 }
     }
+}
+
+/// How much of the room for calls at once an attempt takes. When nothing goes wrong on purpose, and it is still not answered,
+/// the machine does not keep up: each further attempt takes twice the room, until it is alone.
+fn room(number: u32) -> u32 {
+    (1 << number.saturating_sub(FAULTY_ATTEMPTS).min(6)).min(CALLS_AT_ONCE)
 }
 
 /// A client of a user.
@@ -129,11 +74,6 @@ impl Client {
         let container = world.deployment.cold_with(&proxy.url, config.clone());
         let (bus, report) = Default::default();
         Self { world, user, number, config, proxy, container, is_cold: true, bus, report }
-    }
-
-    /// Whose it is.
-    pub fn user(&self) -> u64 {
-        self.user
     }
 
     /// Does the steps of the plan.
@@ -162,14 +102,76 @@ impl Client {
             self.is_cold = true;
         }
         let request = self.request(index, step);
+        // What became of a use is not told apart by its status alone, and a bad format is the step's own.
+        let is_in_json = matches!(request, Request::Verify { .. } | Request::Transcribe { .. } | Request::Invalid(_));
+        let (seed, user, client) = (self.world.seed, self.user, self.number);
+        let rules = |number: u32, is_cold: bool| {
+            let mut dice = Dice::new(!seed, [user, client << 32 | u64::from(number), index as u64]);
+            faults::rules(&mut dice, step.action, is_cold, number)
+        };
+        let name = format!("call-{user}-{client}-{index}");
+        self.insist(&name, &request, step.format.filter(|_| !is_in_json), rules).await;
+    }
+
+    /// Looks at everything, when nothing goes wrong any more: all keys are listed, and all strings that were ever seen are
+    /// verified. One container is enough; it is the user's own, with the user's rate limits.
+    pub async fn look(mut self) -> Self {
+        if self.number > 0 {
+            return self;
+        }
+        self.ask(&format!("last-list-{}", self.user), &Request::List { as_admin: false }).await;
+        let mut working = None;
+        for (id, strings) in self.world.known(self.user) {
+            for (index, key) in strings.into_iter().enumerate() {
+                let request = Request::Verify { id, key };
+                // A test key is used until it is used up.
+                for use_number in 0..=TEST_KEY_DAILY_LIMIT {
+                    let answer = self.ask(&format!("last-{id}-{index}-{use_number}"), &request).await;
+                    let is_valid = answer["valid"] == true;
+                    if !(is_valid && answer["type"] == "test") {
+                        working = working.or(is_valid.then(|| request.clone()));
+                        break;
+                    }
+                }
+            }
+        }
+        // Whatever happened before, a use of each user is counted without the service learning of it.
+        if let Some(request) = working {
+            let rules = |number, _| if number == 0 { vec![Rule::LOST_COUNT] } else { Vec::new() };
+            self.insist(&format!("last-lost-{}", self.user), &request, None, rules).await;
+        }
+        self
+    }
+
+    /// Asks for something when nothing goes wrong, and returns what was answered.
+    pub async fn ask(&mut self, name: &str, request: &Request) -> Value {
+        self.insist(name, request, None, |_, _| Vec::new()).await
+    }
+
+    /// Whether the last thing that was asked for was answered at the first attempt.
+    pub fn was_answered_at_once(&self) -> bool {
+        self.report.attempts.last().is_some_and(|attempt| attempt.id.ends_with("-0"))
+    }
+
+    /// Waits until nothing of this client is on its way to the table any more.
+    pub async fn settled(&self) {
+        self.proxy.settled().await;
+    }
+
+    /// Asks for something until it is answered, and returns what was. The rules say, by the number of the attempt and
+    /// whether the container is cold, what goes wrong with it.
+    async fn insist(
+        &mut self,
+        name: &str,
+        request: &Request,
+        format: Option<&str>,
+        rules: impl Fn(u32, bool) -> Vec<Rule>,
+    ) -> Value {
         for number in 0..MAX_ATTEMPTS {
-            let place = [self.user, self.number << 32 | u64::from(number), index as u64];
-            let mut dice = Dice::new(!self.world.seed, place);
-            let rules = faults::rules(&mut dice, step.action, self.is_cold, number);
             self.proxy.clear();
             let mut kinds = Vec::new();
             let mut bus_answer = BusAnswer::Takes;
-            for rule in rules {
+            for rule in rules(number, self.is_cold) {
                 if rule.kind == Kind::BusFails {
                     bus_answer = BusAnswer::Fails;
                 }
@@ -179,43 +181,31 @@ impl Client {
                 }
             }
             self.bus.answer(bus_answer);
-            let id = format!("call-{}-{}-{index}-{number}", self.user, self.number);
-            // What became of a use is not told apart by its status alone, and a bad format is the step's own.
-            let is_in_json =
-                matches!(request, Request::Verify { .. } | Request::Transcribe { .. } | Request::Invalid(_));
-            let mut attempt = self.attempt(id, &request, step.format.filter(|_| !is_in_json)).await;
+            let mut attempt = self.attempt(format!("{name}-{number}"), request, format, room(number)).await;
             for (kind, times) in kinds.into_iter().zip(self.proxy.met()) {
                 attempt.faults.extend(std::iter::repeat_n(kind, times));
             }
             if matches!(bus_answer, BusAnswer::Fails) && !attempt.is_answered() && attempt.faults.is_empty() {
                 attempt.faults.push(Kind::BusFails);
             }
-            let is_answered = attempt.is_answered();
-            if is_answered {
+            let answer = attempt.is_answered().then(|| attempt.body.clone());
+            if answer.is_some() {
                 self.learn(&attempt);
                 // What loads the data keys has loaded them.
                 self.is_cold &= !matches!(attempt.status, 200 | 201);
             }
             self.report.attempts.push(attempt);
-            if is_answered {
-                break;
+            if let Some(answer) = answer {
+                return answer;
             }
             tokio::time::sleep(Duration::from_millis(10 << number.min(6))).await;
         }
+        Value::Null
     }
 
-    /// Asks for something once, when nothing goes wrong any more.
-    pub async fn ask(&mut self, id: String, request: &Request) {
-        self.proxy.clear();
-        self.bus.answer(BusAnswer::Takes);
-        let attempt = self.attempt(id, request, None).await;
-        self.learn(&attempt);
-        self.report.attempts.push(attempt);
-    }
-
-    async fn attempt(&mut self, id: String, request: &Request, format: Option<&str>) -> Attempt {
+    async fn attempt(&mut self, id: String, request: &Request, format: Option<&str>, room: u32) -> Attempt {
         let world = self.world.clone();
-        let _permit = world.calls.acquire().await.expect("never closed");
+        let _permit = world.calls.acquire_many(room).await.expect("never closed");
         let start = world.tick(MILLISECONDS_PER_ATTEMPT);
         let now = DateTime::from_timestamp_millis(start).expect("a time within the run");
         self.container.advance(now - self.container.now());
@@ -246,7 +236,8 @@ impl Client {
             };
             self.report.events.extend(self.bus.take());
         } else {
-            let call = self.call(request, attempt.caller, &attempt.id).request_id(&attempt.id);
+            let sender = Sender { container: &self.container, user: self.user, others_key: self.others_key() };
+            let call = sender.call(request, attempt.caller, &attempt.id).request_id(&attempt.id);
             let call = if let Some(format) = format { call.header("x-response-format", format) } else { call };
             let answer = call.send_unjudged().await;
             attempt.status = answer.status;
@@ -256,6 +247,13 @@ impl Client {
         attempt.is_slow = began.elapsed() >= PATIENCE;
         attempt.end = world.tick(1);
         attempt
+    }
+
+    /// The id of a key of another user, or of none.
+    fn others_key(&self) -> u64 {
+        let other = self.world.next_user(self.user);
+        let book = self.world.book(other).lock().expect("not poisoned");
+        book.held.first().filter(|_| other != self.user).map_or(NO_KEY, |held| held.id)
     }
 
     /// Takes from an answer what is good to know later.
@@ -379,103 +377,6 @@ impl Client {
             Expiry::In(seconds) => End::At(self.world.tick(0).div_euclid(1_000) + seconds),
         }
     }
-
-    fn call(&self, request: &Request, caller: u64, marker: &str) -> TestCall<'_> {
-        let call = |operation| self.container.call(operation).user(caller);
-        match request {
-            Request::Create { name, kind, status, end, idempotency } => {
-                let mut body = json!({"name": name, "type": kind, "status": status});
-                match end {
-                    End::Default => {}
-                    End::Never => body["expiry_at"] = Value::Null,
-                    End::At(time) => body["expiry_at"] = shown(*time).into(),
-                }
-                with_idempotency(call(Operation::CreateKey).json(&body), idempotency.as_deref())
-            }
-            Request::List { as_admin: false } => call(Operation::ListKeys),
-            Request::List { as_admin: true } => call(Operation::ListUserKeys)
-                .bearer(&tokens::with_role(caller, "admin"))
-                .path_parameter("user_id", &self.user.to_string()),
-            Request::Get(id) => call(Operation::GetKey).id(id),
-            Request::Update { id, change } => call(Operation::UpdateKey).id(id).json(&match change {
-                Change::Name(name) => json!({"name": name}),
-                Change::Kind(kind) => json!({"type": kind}),
-                Change::ExpiresAt(time) => json!({"expiry_at": time.map(shown)}),
-            }),
-            Request::Pause(id) => call(Operation::PauseKey).id(id),
-            Request::Resume(id) => call(Operation::ResumeKey).id(id),
-            Request::SetDefault { id, old_id } => {
-                call(Operation::SetDefault).json(&json!({"id": id, "old_id": old_id}))
-            }
-            Request::RemoveDefault(id) => call(Operation::RemoveDefault).json(&json!({"id": id})),
-            Request::Delete(id) => call(Operation::DeleteKey).id(id),
-            Request::Rotate { id, grace, idempotency } => {
-                let call = call(Operation::RotateKey).id(id).json(&json!({"grace_period_seconds": grace}));
-                with_idempotency(call, idempotency.as_deref())
-            }
-            Request::Usage(id) => call(Operation::GetUsage).id(id),
-            Request::Audit(id) => call(Operation::ListAudit).id(id),
-            Request::Verify { key, .. } => {
-                call(Operation::VerifyKey).bearer(&tokens::with_role(1, "service")).json(&json!({"key": key}))
-            }
-            Request::Transcribe { key } => {
-                let call = call(Operation::Transcribe).form(form(&self.user.to_string(), marker).as_bytes());
-                match key {
-                    Some((_, key)) => call.header("x-api-key", key),
-                    None => call,
-                }
-            }
-            Request::Misuse { idempotency } => {
-                let body = json!({"name": "another request", "type": "live", "status": "active"});
-                with_idempotency(call(Operation::CreateKey).json(&body), Some(idempotency))
-            }
-            Request::Invalid(invalid) => self.invalid(*invalid, marker),
-            Request::Sweep => unreachable!("a sweep is no call"),
-        }
-    }
-
-    fn invalid(&self, invalid: Invalid, marker: &str) -> TestCall<'_> {
-        let call = |operation| self.container.call(operation).user(self.user);
-        let create = |body: &Value| call(Operation::CreateKey).json(body);
-        let body = json!({"name": "never made", "type": "live", "status": "active"});
-        match invalid {
-            Invalid::NoBody => call(Operation::CreateKey),
-            Invalid::UnknownType => create(&json!({"name": "never made", "type": "gold", "status": "active"})),
-            Invalid::UnknownField => call(Operation::SetDefault).json(&json!({"id": 1, "force": true})),
-            Invalid::BadId => call(Operation::DeleteKey).id("first"),
-            Invalid::UnknownId => call(Operation::DeleteKey).id(9_000_000_000_u64),
-            // Nothing is known of the keys of the user of id 0, so there is always a stranger's or none.
-            Invalid::OthersKey => {
-                let stranger =
-                    self.world.known(self.user % self.world.users() + 1).first().map_or(9_000_000_000, |key| key.0);
-                let own = self.world.users() == 1;
-                call(Operation::PauseKey).id(if own { 9_000_000_000 } else { stranger })
-            }
-            Invalid::OthersList => call(Operation::ListUserKeys).path_parameter("user_id", &ADMINS.to_string()),
-            Invalid::NoToken => create(&body).without_header("Authorization"),
-            Invalid::BadToken => create(&body).bearer("e30.e30.e30"),
-            Invalid::BadFormat => create(&body).header("x-response-format", "xml"),
-            Invalid::BadIdempotencyKey => create(&body).header("Idempotency-Key", "two words"),
-            Invalid::TooLarge => create(&json!({"name": "n".repeat(20_000), "type": "live", "status": "active"})),
-            Invalid::VerifyAsUser => call(Operation::VerifyKey).json(&json!({"key": "nux_live_"})),
-            Invalid::TranscribeIncomplete => call(Operation::Transcribe).form(b"--form--\r\n"),
-            Invalid::TranscribeForOther => call(Operation::Transcribe).form(form("1000000", marker).as_bytes()),
-        }
-    }
-}
-
-fn with_idempotency<'a>(call: TestCall<'a>, key: Option<&str>) -> TestCall<'a> {
-    match key {
-        Some(key) => call.header("Idempotency-Key", key),
-        None => call,
-    }
-}
-
-/// What the transcription service is sent; the speciality tells which call it was.
-fn form(user: &str, speciality: &str) -> String {
-    let part = |head: &str, text: &str| format!("--form\r\nContent-Disposition: form-data; {head}\r\n\r\n{text}\r\n");
-    let audio = part("name=\"audio\"; filename=\"a.wav\"", "RIFF");
-    audio + &part("name=\"userId\"", user) + &part("name=\"speciality\"", speciality) + "--form--\r\n"
 }
 
 /// An answer in JSON.

@@ -95,6 +95,9 @@ impl Kind {
     }
 }
 
+/// From the attempt of this number on all goes well, so that a run ends.
+pub const FAULTY_ATTEMPTS: u32 = 3;
+
 /// What goes wrong with the first requests of an operation that a call makes.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
@@ -105,26 +108,31 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// A use is counted, and the service does not learn of it.
+    pub const LOST_COUNT: Self = Self { operation: "UpdateItem", kind: Kind::AnswerLost, times: 1 };
+
     /// What the proxy is told.
     pub fn faults(self) -> Vec<(usize, Fault)> {
         self.kind.faults(self.times)
     }
 }
 
-/// The rules of a call: of a client's step, the first attempt or a repetition. From the fourth attempt on all goes well, so
-/// that a run ends.
+/// The rules of a call: of a client's step, the first attempt or a repetition.
 pub fn rules(dice: &mut Dice, action: Action, cold: bool, attempt: u32) -> Vec<Rule> {
     let mut rules = Vec::new();
+    if attempt >= FAULTY_ATTEMPTS {
+        return rules;
+    }
     if cold && dice.percent(40) {
         rules.push(kms(dice));
     }
     // A sweep makes many requests.
     let first = if action == Action::Sweep { 60 } else { 16 };
     let likely = [first, 40, 25].get(attempt as usize).copied().unwrap_or(0);
-    if attempt < 3 && dice.percent(likely) {
+    if dice.percent(likely) {
         rules.push(rule(dice, action));
     }
-    if attempt >= 3 { Vec::new() } else { rules }
+    rules
 }
 
 fn kms(dice: &mut Dice) -> Rule {
@@ -151,7 +159,7 @@ fn rule(dice: &mut Dice, action: Action) -> Rule {
             (3, Kind::TimedOutAfterWrite),
             (5, Kind::InProgress),
             (10, Kind::TransactionConflict),
-            (4, Kind::TransactionThrottled),
+            (8, Kind::TransactionThrottled),
         ],
         "UpdateItem" => &[(6, Kind::AnswerLost), (2, Kind::TimedOutAfterWrite), (6, Kind::UpdateConflict)],
         "PutItem" | "DeleteItem" => &[(6, Kind::AnswerLost), (2, Kind::TimedOutAfterWrite)],
