@@ -56,6 +56,8 @@ fn main() -> ExitCode {
     let operations = variable("OPERATIONS").map_or(10_000, |number| usize::try_from(number).expect("64 bits"));
     let users = variable("USERS").unwrap_or(50).max(1);
     println!("torture: {operations} operations of {users} users, SEED={seed}");
+    // Of each connection both ends are in this process: it has more files open than the 1,024 that many shells allow.
+    rlimit::increase_nofile_limit(u64::MAX).expect("the limit of open files is known");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let is_passed = runtime.expect("a runtime").block_on(run(seed, operations, users));
     if is_passed {
