@@ -143,9 +143,7 @@ fn keys(evidence: &Evidence, histories: &Histories<'_>, verdict: &mut Verdict) {
         *verdict.checks.entry("an operation has its place in these histories").or_default() += operations.len() as u64;
         let Some(record) = record else { continue };
         let entries = evidence.stored.entries.iter().filter(|entry| (entry.user_id, entry.key_id) == (*user, *id));
-        let changes = entries
-            .filter(|entry| matches!(entry.action.as_str(), "update" | "pause" | "resume" | "rotate" | "expire"));
-        let by_trail = 1 + changes.count() as u64;
+        let by_trail = entries.count() as u64;
         // The sweep's notices are no changes, but the record remembers which were given.
         let notices = record.version.checked_sub(by_trail);
         let awaited = histories.notices.get(&(*user, *id)).copied().unwrap_or(0);

@@ -37,11 +37,12 @@ const USER: &str = "a user's default and count are those of calls one after the 
 const USES: &str = "uses are counted exactly";
 const CALLS: &str = "calls are counted exactly";
 
-const FALSIFICATIONS: [Falsification; 28] = [
+const FALSIFICATIONS: [Falsification; 29] = [
     falsification("an entry is missing", HISTORY, entry_missing),
     falsification("an entry of a default is missing", USER, default_entry_missing),
     falsification("an entry is there twice", "a call has no entry but its own", entry_twice),
     falsification("an entry says something else", HISTORY, entry_changed),
+    falsification("an entry is older than the one before it", HISTORY, entry_too_old),
     falsification("a record is missing", "key_count is the number of keys", record_missing),
     falsification("a change is lost", HISTORY, change_lost),
     falsification("a record has another string", HISTORY, other_string),
@@ -151,10 +152,15 @@ fn record(altered: &mut Evidence, place: (u64, u64)) -> Option<&mut Record> {
     altered.stored.keys.get_mut(&place)
 }
 
+/// The entry of an undisturbed change.
+fn undisturbed_entry<'a>(run: &Run<'a>) -> Option<&'a Entry> {
+    let mut changes = run.key_calls().filter(|call| matches!(call.what, What::Asked) && call.status == Some(200));
+    changes.find_map(|call| call.entry.filter(|_| !call.attempt.replayed))
+}
+
 /// An undisturbed change without its entry: in the state that it met, it changed something, and a change has an entry.
 fn entry_missing(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
-    let mut changes = run.key_calls().filter(|call| matches!(call.what, What::Asked) && call.status == Some(200));
-    let entry = changes.find_map(|call| call.entry.filter(|_| !call.attempt.replayed))?;
+    let entry = undisturbed_entry(run)?;
     altered.stored.entries.retain(|other| other.id != entry.id);
     Some(())
 }
@@ -187,6 +193,13 @@ fn entry_twice(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
 fn entry_changed(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let entry = altered.stored.entries.iter_mut().find(|entry| entry.action == "update")?;
     entry.changes.values_mut().for_each(|(_, to)| *to = json!("something else"));
+    Some(())
+}
+
+/// An undisturbed change came after the one that made the key.
+fn entry_too_old(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    let entry = undisturbed_entry(run)?;
+    altered.stored.entries.iter_mut().find(|other| other.id == entry.id)?.at = 0;
     Some(())
 }
 

@@ -32,6 +32,8 @@ pub struct Key {
     pub current: Secret,
     /// The replaced string, and until when it works.
     pub previous: Option<(Secret, i64)>,
+    /// The time of its last change's entry, in milliseconds.
+    pub entry_at: i64,
 }
 
 /// A key's string.
@@ -193,7 +195,8 @@ impl Step<KeyState> for KeyOperation<'_> {
                 let KeyState::Held(key) = state else { return None };
                 let is_due = key.status != "expired" && key.is_expired(now);
                 let after = KeyState::Held(Key { status: "expired".to_owned(), ..key.clone() });
-                (is_due && self.entry?.changes == state.changes_to(&after)).then_some(after)
+                let is_right = is_due && self.entry?.changes == state.changes_to(&after);
+                is_right.then(|| self.in_trail(state, after))?
             }
             What::Asked => self.asked(state),
         }
@@ -214,11 +217,25 @@ impl KeyOperation<'_> {
         if expected.as_ref() != self.entry.map(|entry| &entry.changes) {
             return None;
         }
-        match (&self.view, after) {
+        match (&self.view, self.in_trail(state, after)?) {
             (Some(view), KeyState::Held(key)) => Some(KeyState::Held(key.seen(view, self.attempt.now())?)),
             (Some(_), KeyState::NotMade | KeyState::Deleted) => None,
             (None, after) => Some(after),
         }
+    }
+
+    /// The state after a change, whose entry, if there is one, stands above those of the changes before it.
+    fn in_trail(&self, before: &KeyState, mut after: KeyState) -> Option<KeyState> {
+        let Some(entry) = self.entry else { return Some(after) };
+        if let KeyState::Held(before) = before
+            && entry.at <= before.entry_at
+        {
+            return None;
+        }
+        if let KeyState::Held(key) = &mut after {
+            key.entry_at = entry.at;
+        }
+        Some(after)
     }
 
     /// The status to be answered, and the key afterwards.
@@ -241,6 +258,7 @@ impl KeyOperation<'_> {
                 },
                 current: unseen(),
                 previous: None,
+                entry_at: 0,
             };
             return (201, KeyState::Held(key));
         }
