@@ -117,7 +117,9 @@ pub struct RateLimits {
 /// `CORS_ORIGINS`: the web origins that may read responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cors {
-    /// `*`, the default: responses depend on a token that no browser sends by itself.
+    /// The default: none.
+    None,
+    /// `*`: any. Responses depend on a token that no browser sends by itself.
     Any,
     /// These, separated by commas.
     Origins(Vec<String>),
@@ -180,7 +182,8 @@ impl Config {
                 per_hour: number(text, "RATE_LIMIT_PER_HOUR", 1_000)?,
             },
             cors: match text("CORS_ORIGINS").as_deref() {
-                None | Some("*") => Cors::Any,
+                None => Cors::None,
+                Some("*") => Cors::Any,
                 Some(origins) => Cors::Origins(origins.split(',').map(|origin| origin.trim().to_owned()).collect()),
             },
             event_bus_name: text("EVENT_BUS_NAME").unwrap_or_else(|| "default".to_owned()),
@@ -307,7 +310,7 @@ mod tests {
         assert_eq!(config.key_reveal, KeyReveal::Always);
         assert_eq!((config.default_key_lifetime_days, config.max_keys_per_user), (365, 1_000));
         assert_eq!(config.rate_limits, RateLimits { per_minute: 100, per_hour: 1_000 });
-        assert_eq!(config.cors, Cors::Any);
+        assert_eq!(config.cors, Cors::None);
         assert_eq!(config.transcription, None);
         assert_eq!(config.fhir_base_url, "https://nuxera.cloud/fhir");
         assert_eq!(config.jwt.max_token_hours.get(), 24);

@@ -9,7 +9,7 @@ use lambda_http::http::{HeaderValue, Response, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, service_fn};
 
-use super::cors::open_to;
+use super::browser_headers::{HSTS, open_to};
 use super::exchange::route;
 use super::gateway::Verbatim;
 use crate::clock::{Clock, Random};
@@ -95,6 +95,7 @@ impl DocumentServer {
         let mut response = respond(find(&self.config, &Path(path)), request);
         let headers = response.headers_mut();
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             headers.insert(HeaderName::from_static("x-request-id"), id);
         }
@@ -193,6 +194,7 @@ mod tests {
             ("cache-control", "public, max-age=3600"),
             ("content-type", "text/plain"),
             ("etag", "\"5-f7d18982\""),
+            ("strict-transport-security", "max-age=31536000"),
             ("vary", "Origin"),
             ("x-content-type-options", "nosniff"),
             ("x-request-id", "00000000-0000-7000-8707-070707070707"),

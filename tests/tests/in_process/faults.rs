@@ -154,7 +154,8 @@ async fn trouble_that_passes_is_not_noticed() {
     for fault in passing_troubles() {
         let setup = start(Engine::Embedded).await;
         let Setup { proxy, test, .. } = &setup;
-        let version = async || contents(test).await.key(7, 1).and_then(|key| integer(key, "version")).expect("a version");
+        let version =
+            async || contents(test).await.key(7, 1).and_then(|key| integer(key, "version")).expect("a version");
         let before = version().await;
         for request in requests(Operation::PauseKey) {
             proxy.inject(request, 1, fault.clone());

@@ -4,14 +4,8 @@ use serde_json::json;
 use shared::Operation;
 use tests::{Answer, TestApp, TestCall, repository, tokens};
 
-const ALWAYS: [&str; 6] = [
-    "access-control-allow-origin",
-    "access-control-expose-headers",
-    "cache-control",
-    "content-type",
-    "x-content-type-options",
-    "x-request-id",
-];
+const ALWAYS: [&str; 5] =
+    ["cache-control", "content-type", "strict-transport-security", "x-content-type-options", "x-request-id"];
 
 /// A call that succeeds of each operation, once there is a key 1; without transcribe, whose successes are not ours.
 fn successes(test: &TestApp) -> Vec<(Operation, TestCall<'_>)> {
@@ -48,7 +42,7 @@ fn assert_headers(answer: &Answer, operation: Operation, further: &[&str]) {
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
     let request_id = &repository::event(operation.name())["requestContext"]["requestId"];
     assert_eq!(answer.header("x-request-id"), request_id.as_str());
 }
@@ -98,10 +92,11 @@ async fn a_refusal_has_them_too() {
 }
 
 #[tokio::test]
-async fn pages_of_every_origin_may_read_responses_unless_the_deployment_names_some() {
+async fn pages_of_configured_origins_may_read_responses() {
     let origins = "https://app.nuxera.ai, https://staging.nuxera.ai";
     for (setting, origin, allowed, vary) in [
-        ("", None, Some("*"), None),
+        ("", None, None, None),
+        ("", Some("https://anybody.example"), None, None),
         ("*", Some("https://anybody.example"), Some("*"), None),
         (origins, Some("https://app.nuxera.ai"), Some("https://app.nuxera.ai"), Some("Origin")),
         (origins, Some("https://staging.nuxera.ai"), Some("https://staging.nuxera.ai"), Some("Origin")),
