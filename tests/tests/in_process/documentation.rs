@@ -1,7 +1,8 @@
-//! README.md and docs/: links lead somewhere, nothing is said twice, and tables hold what the template holds
+//! README.md and docs/: links lead somewhere, nothing is said twice, tables hold what the template holds, and tests that are
+//! named exist
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use serde_yaml_ng::Value;
@@ -173,4 +174,38 @@ fn places_are_links_or_exist() {
             assert!(exists, "{}: {} is not there", page.display(), &found[1]);
         }
     }
+}
+
+/// The Rust files below a folder: their paths without the extension, between slashes, and their texts.
+fn sources(folder: &Path) -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let files = entries.flat_map(|path| {
+        if path.is_dir() {
+            sources(&path)
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let module = path.with_extension("");
+            let module = format!("{}/", module.to_str().expect("UTF-8"));
+            vec![(module, std::fs::read_to_string(path).expect("UTF-8"))]
+        } else {
+            Vec::new()
+        }
+    });
+    files.collect()
+}
+
+#[test]
+fn every_test_that_shows_a_requirement_exists() {
+    let root = repository::root();
+    let sources: Vec<_> =
+        ["shared/src", "functions", "tests"].iter().flat_map(|folder| sources(&root.join(folder))).collect();
+    let named = Regex::new("`([a-z0-9_/]+)::([a-z0-9_]+)`").expect("a pattern");
+    let page = repository::read("docs/security-standards.md");
+    let mut tests = BTreeSet::new();
+    for name in named.captures_iter(&page) {
+        let (module, test) = (format!("/{}/", &name[1]), format!("fn {}(", &name[2]));
+        let exists = sources.iter().any(|(path, text)| path.contains(&module) && text.contains(&test));
+        assert!(exists, "{} is not there", &name[0]);
+        tests.insert(name[0].to_owned());
+    }
+    assert!(tests.len() > 50, "{} tests", tests.len());
 }
