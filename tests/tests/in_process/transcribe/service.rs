@@ -24,7 +24,7 @@ async fn a_recording_goes_to_the_service_and_its_answer_comes_back() {
     assert_eq!((answer.status, answer.text.as_bytes()), (200, TRANSCRIPT));
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(answer.header("access-control-allow-origin"), None);
     assert_eq!(answer.header("ratelimit"), None);
     let request_id = "5b1d7c34-3f0a-4a0e-9d2b-c7c8a1f2e693";
     assert_eq!(answer.header("x-request-id"), Some(request_id));
