@@ -79,6 +79,17 @@ impl TestApp {
         Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), holding_a_data_key)
     }
 
+    /// A second container whose clock differs by some time, and goes its own way.
+    ///
+    /// # Panics
+    ///
+    /// Never: the data key has 256 bits.
+    #[must_use]
+    pub fn second_with_clock(&self, url: &str, difference: TimeDelta) -> Self {
+        let now = Arc::new(Mutex::new(self.now() + difference));
+        Self::container(url, self.app.config.clone(), now, Random::system(), holding_a_data_key)
+    }
+
     /// A container of the same deployment that has just started: it has no data key yet, and asks KMS at the same URL.
     #[must_use]
     pub fn cold(&self, url: &str) -> Self {

@@ -412,3 +412,19 @@ async fn what_is_remembered_holds_no_string_in_the_clear() {
         assert!(!stored.contains(string) && !stored.contains(&string[27..59]));
     }
 }
+
+#[tokio::test]
+async fn an_idempotency_key_holds_no_key_string() {
+    let test = TestApp::start().await;
+    let key = test.key("a").await;
+    let string = key["key"].as_str().expect("a string");
+    let before = test.contents().await.records();
+    for value in [string.to_owned(), format!("retry-{string}"), string.to_uppercase()] {
+        for call in [creation(&test), rotation(&test)] {
+            let answer = call.header("Idempotency-Key", &value).send().await;
+            answer.assert_invalid(&["Idempotency-Key"]);
+            assert!(!answer.text.contains(string), "{}", answer.text);
+        }
+    }
+    assert_eq!(test.contents().await.records(), before);
+}

@@ -39,6 +39,7 @@ mod round_trips;
 mod set_default;
 mod store;
 mod template;
+mod trail_order;
 mod transcribe;
 mod update_key;
 mod verify_key;
