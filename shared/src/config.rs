@@ -269,7 +269,7 @@ fn transcription(
 ) -> Result<Option<TranscriptionConfig>, ConfigError> {
     let timeout = Duration::from_secs(number(text, "TRANSCRIPTION_TIMEOUT_SECONDS", 26)?);
     let Some(url) = text("TRANSCRIPTION_URL") else { return Ok(None) };
-    match reqwest::Url::parse(&url) {
+    match url::Url::parse(&url) {
         Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => Ok(Some(TranscriptionConfig { url, timeout })),
         Ok(_) | Err(_) => {
             let problem = "must be an http or https URL".to_owned();

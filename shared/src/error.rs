@@ -1,19 +1,20 @@
-//! What can go wrong, and the one place where it gets a status and a public text.
+//! Errors, and the one place that gives them an HTTP status and a public text.
 //!
-//! What the client is told ([`Problem`]) and what is logged ([`Error`]'s causes) are two things.
+//! The client gets a [`Problem`]; the causes inside an [`Error`] are for the log only.
 
 use std::borrow::Cow;
 
 use crate::allowance::Allowance;
+use crate::names::named;
 use crate::operation::Operation;
 
-/// Why a call was not done.
+/// The reason why a call failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The request breaks the contract; every violation found is listed.
-    #[error("invalid request: {}", told(.0))]
+    #[error("invalid request: {}", redacted(.0))]
     Invalid(Vec<Violation>),
-    /// The body is larger than the endpoint takes.
+    /// The body is larger than the endpoint accepts.
     #[error("request body over {limit} bytes")]
     TooLarge {
         /// The limit, in bytes.
@@ -22,7 +23,7 @@ pub enum Error {
     /// No JWT was sent.
     #[error("no JWT")]
     TokenRequired,
-    /// The JWT was valid once.
+    /// The JWT has expired.
     #[error("JWT refused: expired")]
     TokenExpired,
     /// The JWT is not accepted; the reason is for the log only.
@@ -31,16 +32,16 @@ pub enum Error {
     /// The caller may not do this.
     #[error("access denied")]
     AccessDenied,
-    /// There is no such key, or it is somebody else's.
+    /// There is no such key, or it belongs to another user.
     #[error("no such key")]
     NotFound,
-    /// The change is not possible: expired is final.
+    /// An expired key cannot be changed in this way.
     #[error("the key is expired")]
     ChangeOfExpired,
     /// The user has as many keys as the deployment allows.
     #[error("key limit reached")]
     LimitReached,
-    /// The caller has no default key, and named none.
+    /// The caller named no key and has no default.
     #[error("no default key")]
     NoDefault,
     /// No API key was presented.
@@ -49,24 +50,118 @@ pub enum Error {
     /// The presented API key does not work.
     #[error("API key refused: {}", .0.reason.as_str())]
     KeyRefused(KeyRefused),
-    /// The `Idempotency-Key` belongs to a request with another body.
+    /// The `Idempotency-Key` was used with a different request.
     #[error("Idempotency-Key was used with a different request")]
     IdempotencyMismatch,
     /// The caller is over the rate limit.
     #[error("rate limit exceeded")]
     RateLimited(Allowance),
-    /// A service we depend on throttles, times out or cannot be reached; a later try may succeed.
+    /// A service we depend on throttles, times out or cannot be reached; a retry may succeed.
     #[error("unavailable: {0}")]
     Unavailable(Cow<'static, str>),
-    /// The transcription service cannot be reached, or its answer cannot be passed on; the cause is for the log only.
+    /// The transcription service cannot be reached, or its response cannot be passed on; the cause is for the log only.
     #[error("transcription service failed: {0}")]
     TranscriptionFailed(Cow<'static, str>),
-    /// The transcription service did not answer in time.
+    /// The transcription service did not respond in time.
     #[error("transcription service timed out")]
     TranscriptionTimedOut,
     /// Anything else; the cause is for the log only.
     #[error("failed: {0}")]
     Failed(Cow<'static, str>),
+}
+
+named! {
+    /// The kinds of error, by stable names of low cardinality: renaming one breaks dashboards and alarms.
+    pub enum ErrorKind {
+        /// [`Error::Invalid`]
+        Invalid = "invalid_request",
+        /// [`Error::TooLarge`]
+        TooLarge = "too_large",
+        /// [`Error::TokenRequired`]
+        TokenRequired = "token_required",
+        /// [`Error::TokenExpired`]
+        TokenExpired = "token_expired",
+        /// [`Error::TokenInvalid`]
+        TokenInvalid = "token_invalid",
+        /// [`Error::AccessDenied`]
+        AccessDenied = "access_denied",
+        /// [`Error::NotFound`]
+        NotFound = "not_found",
+        /// [`Error::ChangeOfExpired`]
+        ChangeOfExpired = "expired",
+        /// [`Error::LimitReached`]
+        KeyLimitReached = "key_limit_reached",
+        /// [`Error::NoDefault`]
+        NoDefault = "no_default",
+        /// [`Error::KeyRequired`]
+        KeyRequired = "key_required",
+        /// [`Refusal::Unknown`]
+        KeyUnknown = "key_unknown",
+        /// [`Refusal::Paused`]
+        KeyPaused = "key_paused",
+        /// [`Refusal::Expired`]
+        KeyExpired = "key_expired",
+        /// [`Refusal::Limit`]
+        KeyLimited = "key_limited",
+        /// [`Error::IdempotencyMismatch`]
+        IdempotencyMismatch = "idempotency_mismatch",
+        /// [`Error::RateLimited`]
+        RateLimited = "rate_limited",
+        /// [`Error::Unavailable`]
+        Unavailable = "unavailable",
+        /// [`Error::TranscriptionFailed`]
+        TranscriptionFailed = "transcription_failed",
+        /// [`Error::TranscriptionTimedOut`]
+        TranscriptionTimedOut = "transcription_timed_out",
+        /// [`Error::Failed`]
+        Failed = "failed",
+    }
+}
+
+impl ErrorKind {
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Invalid => 400,
+            Self::TokenRequired | Self::TokenExpired | Self::TokenInvalid | Self::KeyRequired | Self::KeyUnknown => 401,
+            Self::AccessDenied | Self::KeyPaused | Self::KeyExpired => 403,
+            Self::NotFound => 404,
+            Self::ChangeOfExpired | Self::KeyLimitReached | Self::NoDefault | Self::IdempotencyMismatch => 409,
+            Self::TooLarge => 413,
+            Self::RateLimited | Self::KeyLimited => 429,
+            Self::Failed => 500,
+            Self::TranscriptionFailed => 502,
+            Self::Unavailable => 503,
+            Self::TranscriptionTimedOut => 504,
+        }
+    }
+
+    /// The documented text.
+    #[must_use]
+    pub const fn text(self, operation: Operation) -> &'static str {
+        match self {
+            Self::Invalid => "Invalid request data",
+            Self::TooLarge => "Request body too large",
+            Self::TokenRequired => "JWT token required",
+            Self::TokenExpired | Self::TokenInvalid => "Invalid or expired JWT token",
+            Self::AccessDenied => "Access denied",
+            Self::NotFound => "API Key not found",
+            Self::ChangeOfExpired => "API Key is expired",
+            Self::KeyLimitReached => "API Key limit reached",
+            Self::NoDefault => "No default API Key",
+            Self::KeyRequired => "API key required",
+            Self::KeyUnknown => "Invalid API key",
+            Self::KeyPaused => "API key is paused",
+            Self::KeyExpired => "API key is expired",
+            Self::KeyLimited | Self::RateLimited => "Rate limit exceeded",
+            Self::IdempotencyMismatch => "Idempotency-Key was used with a different request",
+            Self::Unavailable => "Service temporarily unavailable",
+            Self::TranscriptionFailed => "Transcription service failed",
+            Self::TranscriptionTimedOut => "Transcription service timed out",
+            Self::Failed => operation.failure(),
+        }
+    }
 }
 
 impl Error {
@@ -76,10 +171,40 @@ impl Error {
         Self::Invalid(vec![Violation::new(field, reason, message)])
     }
 
-    /// What the client is told.
+    /// The kind, which decides the status and the public text.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Invalid(_) => ErrorKind::Invalid,
+            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::TokenRequired => ErrorKind::TokenRequired,
+            Self::TokenExpired => ErrorKind::TokenExpired,
+            Self::TokenInvalid(_) => ErrorKind::TokenInvalid,
+            Self::AccessDenied => ErrorKind::AccessDenied,
+            Self::NotFound => ErrorKind::NotFound,
+            Self::ChangeOfExpired => ErrorKind::ChangeOfExpired,
+            Self::LimitReached => ErrorKind::KeyLimitReached,
+            Self::NoDefault => ErrorKind::NoDefault,
+            Self::KeyRequired => ErrorKind::KeyRequired,
+            Self::KeyRefused(KeyRefused { reason, .. }) => match reason {
+                Refusal::Unknown => ErrorKind::KeyUnknown,
+                Refusal::Paused => ErrorKind::KeyPaused,
+                Refusal::Expired => ErrorKind::KeyExpired,
+                Refusal::Limit => ErrorKind::KeyLimited,
+            },
+            Self::IdempotencyMismatch => ErrorKind::IdempotencyMismatch,
+            Self::RateLimited(_) => ErrorKind::RateLimited,
+            Self::Unavailable(_) => ErrorKind::Unavailable,
+            Self::TranscriptionFailed(_) => ErrorKind::TranscriptionFailed,
+            Self::TranscriptionTimedOut => ErrorKind::TranscriptionTimedOut,
+            Self::Failed(_) => ErrorKind::Failed,
+        }
+    }
+
+    /// The public part of the error.
     #[must_use]
     pub fn problem(&self, operation: Operation) -> Problem {
-        let (status, text) = self.status_and_text(operation);
+        let kind = self.kind();
         let violations = if let Self::Invalid(violations) = self {
             violations.clone()
         } else if let Self::TooLarge { limit } = self {
@@ -87,69 +212,10 @@ impl Error {
         } else {
             Vec::new()
         };
-        Problem { status, text, violations }
+        Problem { kind, text: kind.text(operation), violations }
     }
 
-    /// The HTTP status and the documented text.
-    pub(crate) const fn status_and_text(&self, operation: Operation) -> (u16, &'static str) {
-        match self {
-            Self::Invalid(_) => (400, "Invalid request data"),
-            Self::TokenRequired => (401, "JWT token required"),
-            Self::TokenExpired | Self::TokenInvalid(_) => (401, "Invalid or expired JWT token"),
-            Self::AccessDenied => (403, "Access denied"),
-            Self::NotFound => (404, "API Key not found"),
-            Self::ChangeOfExpired => (409, "API Key is expired"),
-            Self::LimitReached => (409, "API Key limit reached"),
-            Self::NoDefault => (409, "No default API Key"),
-            Self::KeyRequired => (401, "API key required"),
-            Self::KeyRefused(KeyRefused { reason, .. }) => match reason {
-                Refusal::Unknown => (401, "Invalid API key"),
-                Refusal::Paused => (403, "API key is paused"),
-                Refusal::Expired => (403, "API key is expired"),
-                Refusal::Limit => (429, "Rate limit exceeded"),
-            },
-            Self::IdempotencyMismatch => (409, "Idempotency-Key was used with a different request"),
-            Self::TooLarge { .. } => (413, "Request body too large"),
-            Self::RateLimited(_) => (429, "Rate limit exceeded"),
-            Self::Failed(_) => (500, operation.failure()),
-            Self::TranscriptionFailed(_) => (502, "Transcription service failed"),
-            Self::Unavailable(_) => (503, "Service temporarily unavailable"),
-            Self::TranscriptionTimedOut => (504, "Transcription service timed out"),
-        }
-    }
-
-    /// The error as one of few words, for the log and as a dimension of metrics. What operators have built on them breaks
-    /// when they change.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Invalid(_) => "invalid_request",
-            Self::TooLarge { .. } => "too_large",
-            Self::TokenRequired => "token_required",
-            Self::TokenExpired => "token_expired",
-            Self::TokenInvalid(_) => "token_invalid",
-            Self::AccessDenied => "access_denied",
-            Self::NotFound => "not_found",
-            Self::ChangeOfExpired => "expired",
-            Self::LimitReached => "key_limit_reached",
-            Self::NoDefault => "no_default",
-            Self::KeyRequired => "key_required",
-            Self::KeyRefused(KeyRefused { reason, .. }) => match reason {
-                Refusal::Unknown => "key_unknown",
-                Refusal::Paused => "key_paused",
-                Refusal::Expired => "key_expired",
-                Refusal::Limit => "key_limited",
-            },
-            Self::IdempotencyMismatch => "idempotency_mismatch",
-            Self::RateLimited(_) => "rate_limited",
-            Self::Unavailable(_) => "unavailable",
-            Self::TranscriptionFailed(_) => "transcription_failed",
-            Self::TranscriptionTimedOut => "transcription_timed_out",
-            Self::Failed(_) => "failed",
-        }
-    }
-
-    /// Which limit was reached, in one of few words as well, where one was.
+    /// The limit that was reached, by a stable name of low cardinality.
     #[must_use]
     pub fn limit(&self) -> Option<&'static str> {
         if let Self::RateLimited(allowance) = self {
@@ -161,7 +227,7 @@ impl Error {
         }
     }
 
-    /// Seconds after which another try makes sense, where one does.
+    /// Seconds to wait before a retry, if a retry can succeed.
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         if let Self::RateLimited(allowance) = self {
@@ -174,38 +240,26 @@ impl Error {
     }
 }
 
-/// Why a presented key does not work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is no such key, or no longer.
-    Unknown,
-    /// It is paused.
-    Paused,
-    /// It is expired.
-    Expired,
-    /// It is of type `test`, and today's uses are used up.
-    Limit,
-}
-
-impl Refusal {
-    /// The refusal's name in every format.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Paused => "paused",
-            Self::Expired => "expired",
-            Self::Limit => "limit",
-        }
+named! {
+    /// The reason why a presented key is refused.
+    pub enum Refusal {
+        /// There is no such key, or it was deleted.
+        Unknown = "unknown",
+        /// The key is paused.
+        Paused = "paused",
+        /// The key is expired.
+        Expired = "expired",
+        /// The key is of type `test` and has reached its daily limit.
+        Limit = "limit",
     }
 }
 
 /// The refusal of a presented key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyRefused {
-    /// Why.
+    /// The reason.
     pub reason: Refusal,
-    /// Seconds until the key can work again, where a limit was reached.
+    /// Seconds until the key works again, if it reached a limit.
     pub retry_after: Option<u64>,
 }
 
@@ -215,52 +269,52 @@ impl From<Refusal> for KeyRefused {
     }
 }
 
-/// What the client is told of an [`Error`], before it is put into a format.
+/// The public part of an [`Error`], before it is written in a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// HTTP status, 400 to 504.
-    pub status: u16,
+    /// The kind, which formats choose their codes by.
+    pub kind: ErrorKind,
     /// The documented text.
     pub text: &'static str,
-    /// What is wrong with the request, for 400 and 413; else empty.
+    /// The violations in the request, for 400 and 413; otherwise empty.
     pub violations: Vec<Violation>,
 }
 
-/// One thing that is wrong with a request.
+/// A rule that a request breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The field by its JSON name, a parameter's or header's name, or `body`.
+    /// The JSON name of the field, the name of a parameter or header, or `body`.
     pub field: Cow<'static, str>,
-    /// What is wrong and what would be right, for a person.
+    /// The rule, for a person to read.
     pub message: String,
-    /// What kind of thing is wrong, for the formats' code tables.
+    /// The kind of violation, which formats choose their codes by.
     pub reason: Reason,
-    /// The place in the request's own terms, where its format has some: `MSH-12`, or a `FHIRPath` expression.
+    /// The place in the terms of the request's format, if it has its own: `MSH-12`, or a `FHIRPath` expression.
     pub at: Option<String>,
 }
 
 impl Violation {
-    /// A violation whose place is its field.
+    /// A violation located by its field alone.
     #[must_use]
     pub fn new(field: impl Into<Cow<'static, str>>, reason: Reason, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into(), reason, at: None }
     }
 
-    /// The same with the place in the request's own terms.
+    /// Adds the place in the terms of the request's format.
     #[must_use]
     pub fn at(self, place: impl Into<String>) -> Self {
         Self { at: Some(place.into()), ..self }
     }
 }
 
-/// Violations as they are logged. A name that the client chose may be anything, also a secret at the wrong place, and so may
-/// the message that repeats it.
-fn told(violations: &[Violation]) -> String {
-    let told = violations.iter().map(|Violation { field, message, reason, at: _ }| match field {
+/// Violations for the log. A field name that the client chose may be a misplaced secret, and the message repeats it: neither
+/// is logged.
+fn redacted(violations: &[Violation]) -> String {
+    let redacted = violations.iter().map(|Violation { field, message, reason, at: _ }| match field {
         Cow::Borrowed(_) => Cow::Borrowed(message.as_str()),
         Cow::Owned(_) => Cow::Owned(format!("{reason:?} of a field that the client named")),
     });
-    told.collect::<Vec<_>>().join("; ")
+    redacted.collect::<Vec<_>>().join("; ")
 }
 
 /// The kinds of violation; HL7 table 0357 and FHIR's issue types are derived from them.
@@ -268,11 +322,11 @@ fn told(violations: &[Violation]) -> String {
 pub enum Reason {
     /// A required field is missing.
     Required,
-    /// The value is of the wrong type, or not readable as its type.
+    /// The value has the wrong type, or cannot be parsed as its type.
     Type,
-    /// The value is of the right type but not allowed.
+    /// The value has the right type but is not allowed.
     Value,
-    /// The field is not known here.
+    /// The field is not accepted here.
     Unknown,
     /// The body, or a parameter's encoding, cannot be parsed.
     Structure,
@@ -280,7 +334,7 @@ pub enum Reason {
     TooLong,
     /// HL7: segments missing, repeated or out of order.
     Sequence,
-    /// HL7: not a message this API takes.
+    /// HL7: not a message type that this API accepts.
     MessageType,
     /// HL7: the event does not belong to the route.
     EventCode,

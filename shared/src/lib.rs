@@ -5,7 +5,7 @@
 //!
 //! | room | contents | may use |
 //! |---|---|---|
-//! | ground | [`ids`], [`clock`], [`config`], [`lanes`], [`operation`], [`allowance`], [`checksum`], [`error`], [`admission`] | nothing else |
+//! | ground | [`ids`], [`clock`], [`config`], [`lanes`], [`operation`], [`fields`], [`allowance`], [`checksum`], [`error`], [`admission`], `names` | nothing else |
 //! | [`keys`] | the rules of keys: pure, given the time | ground |
 //! | [`format`] | JSON, HL7 v2 and FHIR | ground, keys |
 //! | [`store`] | DynamoDB and KMS | ground, keys |
@@ -19,10 +19,12 @@ pub mod clock;
 pub mod config;
 pub mod edge;
 pub mod error;
+pub mod fields;
 pub mod format;
 pub mod ids;
 pub mod keys;
 pub mod lanes;
+mod names;
 pub mod operation;
 pub mod store;
 pub mod telemetry;

@@ -56,8 +56,8 @@ struct Row {
     /// The documented text of a status 500.
     failure: &'static str,
     body: RequestBody,
-    /// The fields of the body, by their JSON names.
-    inputs: &'static [&'static str],
+    /// The parts of a form. The other bodies have the fields that [`crate::fields`] names.
+    form_parts: &'static [&'static str],
     /// HL7 v2: the trigger event, MSH-9.2.
     trigger_event: &'static str,
     /// HL7 v2: whether a request must have a ZAK segment.
@@ -79,7 +79,7 @@ const DEFAULTS: Row = Row {
     name: "",
     failure: "",
     body: RequestBody::None,
-    inputs: &[],
+    form_parts: &[],
     trigger_event: "",
     needs_zak: true,
     takes_basic: false,
@@ -94,7 +94,6 @@ const ROWS: [Row; 15] = [
         name: "create-key",
         failure: "Failed to create API Key",
         body: RequestBody::Required,
-        inputs: &["name", "type", "status", "expiry_at"],
         trigger_event: "Z01",
         takes_basic: true,
         handles_key_strings: true,
@@ -120,7 +119,6 @@ const ROWS: [Row; 15] = [
         name: "update-key",
         failure: "Failed to update API Key",
         body: RequestBody::Required,
-        inputs: &["name", "type", "expiry_at"],
         trigger_event: "Z04",
         takes_basic: true,
         ..DEFAULTS
@@ -151,7 +149,6 @@ const ROWS: [Row; 15] = [
         name: "set-default",
         failure: "Failed to set default API Key",
         body: RequestBody::Required,
-        inputs: &["id", "old_id"],
         trigger_event: "Z08",
         ..DEFAULTS
     },
@@ -160,7 +157,6 @@ const ROWS: [Row; 15] = [
         name: "remove-default",
         failure: "Failed to remove default API Key",
         body: RequestBody::Required,
-        inputs: &["id"],
         trigger_event: "Z09",
         ..DEFAULTS
     },
@@ -184,7 +180,6 @@ const ROWS: [Row; 15] = [
         name: "rotate-key",
         failure: "Failed to rotate API Key",
         body: RequestBody::Optional,
-        inputs: &["grace_period_seconds"],
         trigger_event: "Z11",
         handles_key_strings: true,
         ..DEFAULTS
@@ -201,7 +196,6 @@ const ROWS: [Row; 15] = [
         name: "verify-key",
         failure: "Failed to verify API Key",
         body: RequestBody::Required,
-        inputs: &["key"],
         trigger_event: "Z14",
         handles_key_strings: true,
         ..DEFAULTS
@@ -211,7 +205,7 @@ const ROWS: [Row; 15] = [
         name: "transcribe",
         failure: "Failed to transcribe",
         body: RequestBody::Form,
-        inputs: &["audio", "userId", "speciality"],
+        form_parts: &["audio", "userId", "speciality"],
         trigger_event: "Z15",
         needs_zak: false,
         // The transcription service is waited for until 27 s are over.
@@ -265,11 +259,10 @@ impl Operation {
         self.row().body
     }
 
-    /// The fields of its request body, by their JSON names. The readers of formats with one shape for every operation
-    /// refuse other fields by it; JSON's leaves that to the endpoints.
+    /// The parts of its form, where it has one.
     #[must_use]
-    pub const fn inputs(self) -> &'static [&'static str] {
-        self.row().inputs
+    pub const fn form_parts(self) -> &'static [&'static str] {
+        self.row().form_parts
     }
 
     /// HL7 v2: the trigger event, MSH-9.2.

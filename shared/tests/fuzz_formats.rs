@@ -1,6 +1,6 @@
-//! Throws damaged messages at the readers, and what the readers say of them at the writers.
+//! Feeds damaged messages to the readers, and the resulting violations to the writers.
 //!
-//! A slice runs with every test run. The whole, in release:
+//! A slice runs with every test run. The full run, in release:
 //! `FUZZ_EXECUTIONS=10000000 cargo test -p shared --release --test fuzz_formats -- --ignored --nocapture`
 
 use std::ffi::OsStr;
@@ -11,21 +11,22 @@ use std::time::{Duration, Instant};
 use chrono::DateTime;
 use shared::clock::Timestamp;
 use shared::error::{Error, Problem, Reason, Violation};
+use shared::fields::{FIELDS, FieldType};
 use shared::format::{self, Content, Fields, Format, Incoming, ReadContext, Sender, WriteContext};
 use shared::ids::KeyId;
-use shared::keys::{KeyName, KeyType, Status};
+use shared::keys::{GracePeriod, KeyName, KeyType, Status};
 use shared::operation::Operation;
 
 const BASE: &str = "https://nuxera.cloud/fhir";
 const EXECUTIONS: u64 = 10_000_000;
 const SLICE: u64 = 20_000;
-/// Bodies are not larger at the gateway, but the readers must not count on it.
+/// The gateway allows less, but the readers must not rely on it.
 const MAX_BODY: usize = 64 * 1024;
-/// Far above what any body takes, so that a busy machine does not fail the test; quadratic time would.
+/// Far above the time for any body, so that a busy machine does not fail the test, but quadratic time does.
 const MAX_DURATION: Duration = Duration::from_millis(500);
 
 #[test]
-fn a_slice_of_damaged_messages_is_answered() {
+fn damaged_messages_are_answered() {
     fuzz(Format::Hl7, SLICE);
     fuzz(Format::Fhir, SLICE);
 }
@@ -44,13 +45,13 @@ fn fuzz_fhir() {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "how long to look is for the tester to say, not a setting of the service"
+    reason = "the number of executions is the tester's choice, not a setting of the service"
 )]
 fn executions() -> u64 {
     std::env::var("FUZZ_EXECUTIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(EXECUTIONS)
 }
 
-#[expect(clippy::disallowed_methods, reason = "what is measured is the time of the test machine")]
+#[expect(clippy::disallowed_methods, reason = "the time of the test machine is measured")]
 fn fuzz(format: Format, executions: u64) {
     let corpus = Corpus::read(format);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -62,7 +63,7 @@ fn fuzz(format: Format, executions: u64) {
         let outcome = std::panic::catch_unwind(|| execute(format, &body, operation));
         let mut duration = single.elapsed();
         if duration > slowest {
-            // The machine has other things to do; what is slow by itself is slow again.
+            // The machine may have been busy; a slow execution is slow again.
             let again = Instant::now();
             let _ = std::panic::catch_unwind(|| execute(format, &body, operation));
             duration = duration.min(again.elapsed());
@@ -79,10 +80,10 @@ fn fuzz(format: Format, executions: u64) {
         peak_memory()
     );
     assert!(slowest < MAX_DURATION, "one took {slowest:?}");
-    assert!(accepted > executions / 1_000, "the damage leaves too little to look at: {accepted} accepted");
+    assert!(accepted > executions / 1_000, "too few messages survive the damage: {accepted} accepted");
 }
 
-/// Reads a body and writes the answer; says whether the request is one.
+/// Reads a body and writes the error, if any; returns whether the request is accepted.
 fn execute(format: Format, body: &[u8], operation: Operation) -> bool {
     let has_id = !matches!(operation, Operation::CreateKey | Operation::SetDefault | Operation::RemoveDefault);
     let path_id = KeyId::new(42).filter(|_| has_id);
@@ -90,30 +91,37 @@ fn execute(format: Format, body: &[u8], operation: Operation) -> bool {
     let Incoming { sender, fields } = format::read(format, body, expected);
     let read = fields.map_err(Error::Invalid).and_then(|fields| {
         fields.read(|fields| {
-            ask(fields);
+            read_all(fields);
             Ok(())
         })
     });
-    let violations = match read {
-        Ok(()) => return true,
-        Err(Error::Invalid(violations)) => violations,
-        Err(other) => panic!("{other}"),
-    };
-    assert!(!violations.is_empty() && violations.len() <= 64, "{} violations", violations.len());
-    let problem = Problem { status: 400, text: "Invalid request data", violations };
+    let Err(error) = read else { return true };
+    let problem = error.problem(operation);
+    let violations = problem.violations.len();
+    assert!((1..=64).contains(&violations), "{violations} violations: {error}");
     check_answers(&problem, format, operation, sender.as_ref());
     false
 }
 
-/// Asks for all that there may be. What is wrong with it has been noted.
-fn ask(fields: &mut Fields) {
-    let ids = [fields.nullable::<KeyId>("id"), fields.nullable("old_id")];
-    let name = fields.optional::<KeyName>("name");
-    let kind = fields.optional::<KeyType>("type");
-    let status = fields.optional::<Status>("status");
-    let expiry = fields.nullable::<Timestamp>("expiry_at");
-    if let (Ok(_), Ok(Some(name)), Ok(_), Ok(_), Ok(_)) = (&ids[0], name, kind, status, expiry) {
-        assert!(!name.as_str().chars().any(char::is_control));
+/// Reads every field that requests may have; invalid ones are recorded as violations.
+fn read_all(fields: &mut Fields) {
+    let inputs = FIELDS.iter().filter(|field| !field.input_of.is_empty());
+    for (name, kind) in inputs.map(|field| (field.name, field.kind)) {
+        match (name, kind) {
+            ("name", _) => {
+                if let Ok(Some(name)) = fields.optional::<KeyName>("name") {
+                    assert!(!name.as_str().chars().any(char::is_control));
+                }
+            }
+            ("type", _) => drop(fields.optional::<KeyType>(name)),
+            ("status", _) => drop(fields.optional::<Status>(name)),
+            (_, FieldType::Id) => drop(fields.nullable::<KeyId>(name)),
+            (_, FieldType::Time) => drop(fields.nullable::<Timestamp>(name)),
+            (_, FieldType::Seconds) => drop(fields.optional::<GracePeriod>(name)),
+            (_, FieldType::Text | FieldType::Code | FieldType::Flag | FieldType::Count) => {
+                drop(fields.nullable::<String>(name));
+            }
+        }
     }
 }
 
@@ -149,13 +157,13 @@ fn check_answers(problem: &Problem, request_format: Format, operation: Operation
     }
 }
 
-/// The messages that are damaged, with the operations that they are for.
+/// The messages to damage, with their operations.
 struct Corpus {
     format: Format,
     seeds: Vec<(Vec<u8>, Operation)>,
 }
 
-/// What means something to a reader and would take long to come up with.
+/// Tokens that matter to a reader and that random bytes would rarely form.
 const HL7_TOKENS: [&str; 16] = [
     "\r",
     "\n",
@@ -208,7 +216,7 @@ impl Corpus {
         Self { format, seeds: files.iter().map(seed).collect() }
     }
 
-    /// A message with the operation that it is read for: mostly its own.
+    /// A damaged message with the operation that it is read for: mostly its own.
     fn body(&self, random: &mut Random) -> (Vec<u8>, Operation) {
         let (seed, own) = random.choose(&self.seeds);
         let operation = if random.below(8) == 0 { random.choose(&Operation::ALL) } else { own };
@@ -303,7 +311,7 @@ impl Random {
     }
 }
 
-/// The process's largest resident size so far, where the system tells.
+/// The process's largest resident size so far, if the system reports it.
 fn peak_memory() -> String {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

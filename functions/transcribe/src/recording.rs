@@ -3,7 +3,7 @@
 use serde_json::Value;
 use shared::edge::key_call::Form as Sent;
 use shared::error::{Error, Reason};
-use shared::format::{Fields, FromField, Noted};
+use shared::format::{Fields, FromField, Rejected};
 use shared::ids::UserId;
 
 use crate::multipart::{Form, Part, Written};
@@ -38,7 +38,7 @@ impl Recording {
             let user_id = fields.required("userId");
             let speciality = fields.required("speciality");
             let (IsAudio, FormUserId(user_id), IsSpeciality) = (is_audio?, user_id?, speciality?);
-            Ok::<_, Noted>(user_id)
+            Ok::<_, Rejected>(user_id)
         })?;
         Ok(Self { user_id, form: form.write() })
     }

@@ -24,7 +24,11 @@ pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
         let expires_at = fields.expiry(now);
         let update = Update { name: name?, kind: kind?, expires_at: expires_at? };
         if update == Update::default() {
-            return Err(fields.note("body", Reason::Required, "must have at least one of name, type and expiry_at"));
+            return Err(fields.reject(
+                "body",
+                Reason::Required,
+                "must contain at least one of name, type and expiry_at",
+            ));
         }
         Ok(update)
     })?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason};
-use crate::format::{Fields, Noted};
+use crate::format::{Fields, Rejected};
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::{Author, Caller, Cursor, Idempotency, PageRequest};
 use crate::operation::Operation;
@@ -102,7 +102,7 @@ impl Call {
         }
     }
 
-    /// The `Idempotency-Key` with a fingerprint of the request, which is the same in every format. To be asked for before
+    /// The `Idempotency-Key` with a fingerprint of the request, which is the same in every format. Must be called before
     /// the input is read.
     ///
     /// # Errors
@@ -120,7 +120,7 @@ impl Call {
     /// # Errors
     ///
     /// If a field is missing, wrong or unknown; all such fields are named.
-    pub fn read<T>(&mut self, input: impl FnOnce(&mut Fields) -> Result<T, Noted>) -> Result<T, Error> {
+    pub fn read<T>(&mut self, input: impl FnOnce(&mut Fields) -> Result<T, Rejected>) -> Result<T, Error> {
         std::mem::take(&mut self.fields).read(input)
     }
 }

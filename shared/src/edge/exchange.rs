@@ -176,13 +176,13 @@ impl Head {
             }
             Err(error) => {
                 let problem = error.problem(self.operation);
-                if problem.status == 401 {
+                if problem.kind.status() == 401 {
                     set(header::WWW_AUTHENTICATE, "Bearer");
                 }
                 if let Some(seconds) = error.retry_after() {
                     set(header::RETRY_AFTER, &seconds.to_string());
                 }
-                (problem.status, Payload::Content(Content::Problem(problem)))
+                (problem.kind.status(), Payload::Content(Content::Problem(problem)))
             }
         };
         let (content_type, body) = match payload {
@@ -245,7 +245,7 @@ impl Head {
         let Outcome { result, caller, claimed, is_verified, allowance: _ } = outcome;
         let status = match result {
             Ok(reply) => reply.status,
-            Err(error) => error.status_and_text(self.operation).0,
+            Err(error) => error.kind().status(),
         };
         let replied_key = result.as_ref().ok().and_then(Reply::key_id);
         let key_id = self.named_key.or(claimed.map(|claimed| claimed.key_id)).or(replied_key);

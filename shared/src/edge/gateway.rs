@@ -9,7 +9,7 @@ use lambda_http::http::uri::Authority;
 use lambda_http::http::{HeaderMap, Response, Uri};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Body, IntoResponse, LambdaEvent, Request, Service, lambda_runtime, service_fn};
-use reqwest::Url;
+use url::Url;
 
 /// Answers what API Gateway hands over.
 ///

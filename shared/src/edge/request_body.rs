@@ -14,7 +14,7 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024;
 /// The format that a header names.
 pub(super) fn format_of(headers: &HeaderMap, name: &'static str) -> Result<Format, Error> {
     let Some(value) = headers.get(name) else { return Ok(Format::Json) };
-    value.to_str().ok().and_then(Format::parse).ok_or_else(|| {
+    value.to_str().ok().and_then(Format::of_header).ok_or_else(|| {
         Error::invalid(name, Reason::Value, format!("{name} must be one of \"json\", \"hl7\", \"fhir\""))
     })
 }

@@ -6,7 +6,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Content, Fields, Incoming};
+use super::exchange::{Content, Incoming};
+use super::request_fields::Fields;
 use crate::error::{Problem, Reason, Violation};
 
 /// Reads an object of fields.
@@ -17,7 +18,7 @@ pub(super) fn read(body: &[u8]) -> Incoming {
             serde_json::error::Category::Syntax
             | serde_json::error::Category::Eof
             | serde_json::error::Category::Io => {
-                format!("body must be JSON: it cannot be parsed at line {}, column {}", error.line(), error.column())
+                format!("body must be valid JSON; parsing failed at line {}, column {}", error.line(), error.column())
             }
         };
         vec![Violation::new("body", Reason::Structure, message)]
@@ -31,7 +32,7 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Keeps repeated names apart, which `serde_json::Map` would not.
+/// Sees repeated names, which `serde_json::Map` would merge.
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {

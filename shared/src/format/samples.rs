@@ -1,4 +1,4 @@
-//! What the formats' tests write and read.
+//! Sample keys and values for the formats' tests.
 
 use chrono::DateTime;
 use proptest::collection::vec;
@@ -6,10 +6,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use super::{Format, FromField, Incoming, WriteContext};
+use super::exchange::{Incoming, WriteContext};
+use super::from_field::FromField;
+use super::wire_format::Format;
 use crate::checksum::Checksums;
 use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Reason};
+use crate::fields::Field;
 use crate::ids::{KeyId, Locator, MAX_ID, UserId};
 use crate::keys::{KeyName, KeyType, KeyView, PlainKey, Prefix, ShownKey, Status};
 use crate::operation::Operation;
@@ -31,7 +34,7 @@ pub(super) fn key() -> KeyView {
     }
 }
 
-/// A response to nobody in particular.
+/// The context of a response to an anonymous sender.
 pub(super) fn context() -> WriteContext<'static> {
     WriteContext {
         operation: Operation::GetKey,
@@ -45,7 +48,7 @@ pub(super) fn context() -> WriteContext<'static> {
     }
 }
 
-/// Any value, as it is.
+/// Any value, unchecked.
 struct Any(Value);
 
 impl FromField for Any {
@@ -54,7 +57,7 @@ impl FromField for Any {
     }
 }
 
-/// The values of the named fields, or the places and reasons of what is wrong.
+/// The values of the named fields, or the places and reasons of the violations.
 pub(super) fn values(incoming: Incoming, names: &[&'static str]) -> Result<Vec<Value>, Vec<(String, Reason)>> {
     let read = incoming.fields.map_err(Error::Invalid).and_then(|fields| {
         fields.read(|fields| {
@@ -71,12 +74,12 @@ pub(super) fn values(incoming: Incoming, names: &[&'static str]) -> Result<Vec<V
     })
 }
 
-/// How many cases a property is tried with, and no files left behind.
+/// The number of cases per property; no files are left behind.
 pub(super) fn cases() -> ProptestConfig {
     ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// Any text, with many of the characters that mean something to a format.
+/// Any text, rich in characters that a format has to escape.
 pub(super) fn text() -> impl Strategy<Value = String> {
     let special =
         select("|^~\\&\"'{}[]<>:,/\r\n\t\u{0}\u{7f}\u{85}\u{2028}\u{feff}\u{fffd}FSTREX0D".chars().collect::<Vec<_>>());
@@ -94,7 +97,7 @@ fn timestamp() -> impl Strategy<Value = Timestamp> {
     (0..=253_402_300_799_i64).prop_map(|seconds| Timestamp::from_seconds(seconds).expect("before the year 10000"))
 }
 
-/// Any key as a client sees it.
+/// Any key of a response.
 pub(super) fn key_view() -> impl Strategy<Value = KeyView> {
     let ids = (1..=MAX_ID, 1..=MAX_ID).prop_map(|(id, user)| (KeyId::new(id), UserId::new(user)));
     let words = (name(), select(&KeyType::ALL[..]), select(&Status::ALL[..]), any::<bool>(), any::<bool>());
@@ -114,8 +117,28 @@ fn checksums() -> Checksums {
     Checksums::parse(&"s".repeat(32)).expect("a secret")
 }
 
-/// The key string as its view has it.
-pub(super) fn shown(text: &str) -> ShownKey {
-    PlainKey::parse(text, &checksums())
-        .map_or_else(|| ShownKey::Masked(text.to_owned()), |(key, _)| ShownKey::Whole(key))
+/// The key whose fields have these values, in the notation of JSON and `null` where there is none.
+pub(super) fn read_back(value: impl Fn(&Field) -> Option<Value>) -> Option<KeyView> {
+    let value = |name: &str| value(Field::named(name)?);
+    let text = |name: &str| Some(value(name)?.as_str()?.to_owned());
+    let time = |name: &str| match value(name)? {
+        Value::Null => Some(None),
+        value => Some(Some(Timestamp::parse(value.as_str()?)?)),
+    };
+    let shown = |text: String| {
+        PlainKey::parse(&text, &checksums()).map_or(ShownKey::Masked(text), |(key, _)| ShownKey::Whole(key))
+    };
+    Some(KeyView {
+        id: KeyId::new(value("id")?.as_u64()?)?,
+        key: shown(text("key")?),
+        name: KeyName::new(&text("name")?).ok()?,
+        kind: KeyType::parse(&text("type")?)?,
+        status: Status::parse(&text("status")?)?,
+        is_default: value("is_default")?.as_bool()?,
+        created_at: time("created_at")??,
+        expiry_at: time("expiry_at")?,
+        user_id: UserId::new(value("user_id")?.as_u64()?)?,
+        last_used_at: time("last_used_at")?,
+        usage_count: value("usage_count")?.as_u64()?,
+    })
 }

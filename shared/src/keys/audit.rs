@@ -9,65 +9,29 @@ use uuid::Uuid;
 
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::author::{Actor, Author};
+use crate::names::named;
 
-/// The kind of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// The key was created.
-    Create,
-    /// Name, type or expiry changed.
-    Update,
-    /// The key was deleted.
-    Delete,
-    /// The key was paused.
-    Pause,
-    /// The key was resumed.
-    Resume,
-    /// The key became its user's default.
-    SetDefault,
-    /// The key is no longer its user's default.
-    RemoveDefault,
-    /// The key got a new string.
-    Rotate,
-    /// The key expired.
-    Expire,
-}
-
-impl Action {
-    /// Every action.
-    pub const ALL: [Self; 9] = [
-        Self::Create,
-        Self::Update,
-        Self::Delete,
-        Self::Pause,
-        Self::Resume,
-        Self::SetDefault,
-        Self::RemoveDefault,
-        Self::Rotate,
-        Self::Expire,
-    ];
-
-    /// The action's name in every format and in the table.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Delete => "delete",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::SetDefault => "set_default",
-            Self::RemoveDefault => "remove_default",
-            Self::Rotate => "rotate",
-            Self::Expire => "expire",
-        }
-    }
-
-    /// The action of a name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.as_str() == name)
+named! {
+    /// The kind of a change.
+    pub enum Action {
+        /// The key was created.
+        Create = "create",
+        /// Name, type or expiry changed.
+        Update = "update",
+        /// The key was deleted.
+        Delete = "delete",
+        /// The key was paused.
+        Pause = "pause",
+        /// The key was resumed.
+        Resume = "resume",
+        /// The key became its user's default.
+        SetDefault = "set_default",
+        /// The key is no longer its user's default.
+        RemoveDefault = "remove_default",
+        /// The key got a new string.
+        Rotate = "rotate",
+        /// The key expired.
+        Expire = "expire",
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::admission::Admission;
 use crate::clock::Timestamp;
 use crate::ids::UserId;
+use crate::names::named;
 
 /// A caller with a verified token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,36 +19,17 @@ pub struct Caller {
     pub is_service: bool,
 }
 
-/// The role of a caller or an author.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Their own keys only.
-    User,
-    /// May list any user's keys, masked.
-    Admin,
-    /// A service that checks keys.
-    Service,
-    /// The deployment itself, in the audit trail; no token has this role.
-    System,
-}
-
-impl Role {
-    /// The role's name in every format and in the table.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Admin => "admin",
-            Self::Service => "service",
-            Self::System => "system",
-        }
-    }
-
-    /// The role of a name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::User, Self::Admin, Self::Service, Self::System].into_iter().find(|role| role.as_str() == name)
+named! {
+    /// The role of a caller or an author.
+    pub enum Role {
+        /// Their own keys only.
+        User = "user",
+        /// May list any user's keys, masked.
+        Admin = "admin",
+        /// A service that checks keys.
+        Service = "service",
+        /// The deployment itself, in the audit trail; no token has this role.
+        System = "system",
     }
 }
 

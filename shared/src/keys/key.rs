@@ -150,8 +150,8 @@ impl Key {
     ///
     /// If it is expired and the type or the expiry would change.
     pub fn update(&mut self, update: &Update, now: Timestamp) -> Result<(), KeyExpired> {
-        let kind = update.kind.unwrap_or(self.kind);
-        let expires_at = update.expires_at.unwrap_or(self.expires_at);
+        let Update { name, kind, expires_at } = update;
+        let (kind, expires_at) = (kind.unwrap_or(self.kind), expires_at.unwrap_or(self.expires_at));
         if (kind, expires_at) != (self.kind, self.expires_at) {
             self.ensure_not_expired(now)?;
         }
@@ -160,7 +160,7 @@ impl Key {
             self.expires_at = expires_at;
             self.due_at = next_due(self.stored_status, expires_at, now);
         }
-        if let Some(name) = &update.name {
+        if let Some(name) = name {
             self.name = name.clone();
         }
         Ok(())
@@ -257,7 +257,10 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::fields::{FIELDS, TRAIL_ONLY};
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).expect("a timestamp")
@@ -279,6 +282,17 @@ mod tests {
             entry_at: at("2026-03-01T12:00:00Z").time(),
             version: 1,
         }
+    }
+
+    #[test]
+    fn the_trail_records_the_audited_fields() {
+        let key = key(Status::Active, None);
+        let mut audited: Vec<_> = key.audited().into_iter().map(|(name, _)| name).collect();
+        // The default is a pointer of the user's, not a part of the record.
+        audited.push("is_default");
+        audited.sort_unstable();
+        let expected = FIELDS.iter().filter(|field| field.is_audited).map(|field| field.name).chain(TRAIL_ONLY);
+        assert_eq!(audited, expected.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
     }
 
     #[test]

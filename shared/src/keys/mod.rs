@@ -29,4 +29,4 @@ pub use self::secret::{PlainKey, Prefix, Sealed};
 pub use self::status::Status;
 pub use self::usage::{DAYS_SHOWN, DailyUsage, Day, Usage, UsageView};
 pub use self::verification::{Checked, Verification};
-pub use self::view::{KeyView, ShownKey};
+pub use self::view::{FieldValue, KeyView, ShownKey};

@@ -47,7 +47,7 @@ impl Cursor {
     /// The error for a cursor that the service did not issue.
     #[must_use]
     pub fn invalid() -> Error {
-        Error::invalid("cursor", Reason::Value, "cursor must be one that a Link header gave")
+        Error::invalid("cursor", Reason::Value, "cursor must come from a Link header")
     }
 }
 

@@ -18,6 +18,7 @@ use crate::checksum::Checksums;
 use crate::clock::Random;
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::key_type::KeyType;
+use crate::names::named;
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const ID_DIGITS: usize = 9;
@@ -28,13 +29,14 @@ const PREFIX_LEN: usize = Prefix::Live.as_str().len();
 pub(super) const ENDING_LEN: usize = 2 * ID_DIGITS + SECRET_DIGITS + CHECKSUM_DIGITS;
 const KEY_LEN: usize = PREFIX_LEN + ENDING_LEN;
 
-/// The first characters of a key: they say whether it was made for production or for tests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prefix {
-    /// `nux_live_`
-    Live,
-    /// `nux_test_`
-    Test,
+named! {
+    /// The first characters of a key: they say whether it was made for production or for tests.
+    pub enum Prefix {
+        /// `nux_live_`
+        Live = "nux_live_",
+        /// `nux_test_`
+        Test = "nux_test_",
+    }
 }
 
 impl Prefix {
@@ -44,15 +46,6 @@ impl Prefix {
         match kind {
             KeyType::Test => Self::Test,
             KeyType::Live | KeyType::AiMedicalNote | KeyType::T2yd => Self::Live,
-        }
-    }
-
-    /// The prefix as written.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "nux_live_",
-            Self::Test => "nux_test_",
         }
     }
 }
@@ -85,7 +78,7 @@ impl PlainKey {
     /// Reads a presented key; `None` if the string cannot be a key. No database is asked.
     #[must_use]
     pub fn parse(text: &str, checksums: &Checksums) -> Option<(Self, Locator)> {
-        let known_prefix = [Prefix::Live, Prefix::Test].iter().any(|prefix| text.starts_with(prefix.as_str()));
+        let known_prefix = Prefix::ALL.iter().any(|prefix| text.starts_with(prefix.as_str()));
         if text.len() != KEY_LEN || !known_prefix || !text.is_ascii() {
             return None;
         }

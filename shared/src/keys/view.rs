@@ -1,8 +1,10 @@
 //! The key object of responses.
 
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::clock::Timestamp;
+use crate::fields::{FieldType, SHOWN};
 use crate::ids::{KeyId, UserId};
 use crate::keys::key::Key;
 use crate::keys::key_type::KeyType;
@@ -12,7 +14,7 @@ use crate::keys::status::Status;
 use crate::keys::usage::Usage;
 
 /// The documented key object, in the documented order, followed by its usage.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyView {
     /// The key's id.
     pub id: KeyId,
@@ -21,7 +23,6 @@ pub struct KeyView {
     /// Its name.
     pub name: KeyName,
     /// Its type.
-    #[serde(rename = "type")]
     pub kind: KeyType,
     /// The effective status.
     pub status: Status,
@@ -73,6 +74,79 @@ impl KeyView {
             usage_count: count,
         }
     }
+
+    /// The values of the fields of [`SHOWN`], in its order.
+    #[must_use]
+    pub fn values(&self) -> [FieldValue<'_>; SHOWN.len()] {
+        let Self { id, key, name, kind, status, is_default, created_at, expiry_at, user_id, last_used_at, usage_count } =
+            self;
+        [
+            FieldValue::Id(id.get()),
+            FieldValue::Text(key.as_str()),
+            FieldValue::Text(name.as_str()),
+            FieldValue::Code(kind.as_str()),
+            FieldValue::Code(status.as_str()),
+            FieldValue::Flag(*is_default),
+            FieldValue::Time(Some(*created_at)),
+            FieldValue::Time(*expiry_at),
+            FieldValue::Id(user_id.get()),
+            FieldValue::Time(*last_used_at),
+            FieldValue::Count(*usage_count),
+        ]
+    }
+}
+
+impl Serialize for KeyView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("KeyView", SHOWN.len())?;
+        for (field, value) in SHOWN.iter().zip(&self.values()) {
+            object.serialize_field(field.name, value)?;
+        }
+        object.end()
+    }
+}
+
+/// The value of a field in a response, whatever its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldValue<'a> {
+    /// The id of a key or a user.
+    Id(u64),
+    /// Text.
+    Text(&'a str),
+    /// One of a set of codes.
+    Code(&'static str),
+    /// A boolean.
+    Flag(bool),
+    /// A point in time, or none.
+    Time(Option<Timestamp>),
+    /// A count.
+    Count(u64),
+}
+
+impl FieldValue<'_> {
+    /// The type of the field that it is a value of.
+    #[must_use]
+    pub const fn kind(self) -> FieldType {
+        match self {
+            Self::Id(_) => FieldType::Id,
+            Self::Text(_) => FieldType::Text,
+            Self::Code(_) => FieldType::Code,
+            Self::Flag(_) => FieldType::Flag,
+            Self::Time(_) => FieldType::Time,
+            Self::Count(_) => FieldType::Count,
+        }
+    }
+}
+
+impl Serialize for FieldValue<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Self::Id(number) | Self::Count(number) => serializer.serialize_u64(number),
+            Self::Text(text) | Self::Code(text) => serializer.serialize_str(text),
+            Self::Flag(flag) => serializer.serialize_bool(flag),
+            Self::Time(time) => time.serialize(serializer),
+        }
+    }
 }
 
 /// The key string in a response: whole for its owner, else masked.
@@ -92,11 +166,5 @@ impl ShownKey {
             Self::Whole(key) => key.reveal(),
             Self::Masked(text) => text,
         }
-    }
-}
-
-impl Serialize for ShownKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }

@@ -176,7 +176,7 @@ impl<'a> CallFacts<'a> {
 
     /// The same, refused or failed with an error.
     pub(crate) fn with_error(self, error: &Error) -> Self {
-        Self { reason: Some(error.code()), limit: error.limit(), ..self }
+        Self { reason: Some(error.kind().as_str()), limit: error.limit(), ..self }
     }
 
     /// The same, with its calls to AWS.

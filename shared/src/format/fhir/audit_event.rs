@@ -1,9 +1,10 @@
-//! An audit entry as an `AuditEvent` (R4; its codes are DICOM's and the FHIR project's).
+//! Audit entries as `AuditEvent` resources (R4; the codes are DICOM's and the FHIR project's).
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::resource::{Coding, Concept, Reference, Urls, instant, user_text};
+use super::data_types::{Coding, Concept, Reference, instant, user_text};
+use super::definitions::Definitions;
 use crate::format::digits::decimal;
 use crate::keys::{Action, Actor, Entry};
 
@@ -11,10 +12,10 @@ const EVENT_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-event-type
 const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
 const OBJECT_ROLE: &str = "http://terminology.hl7.org/CodeSystem/object-role";
 
-/// An entry and what it takes to write it.
+/// An entry to be written as an `AuditEvent`.
 pub(super) struct AuditEntry<'a> {
     pub(super) entry: &'a Entry,
-    pub(super) urls: &'a Urls,
+    pub(super) definitions: &'a Definitions,
 }
 
 impl Serialize for AuditEntry<'_> {
@@ -35,7 +36,7 @@ impl Serialize for AuditEntry<'_> {
         let system = || Reference { display: Some(role.as_str()), ..Reference::default() };
         let agent = Agent {
             role: [Concept { text: Some(role.as_str()), ..Concept::default() }],
-            who: actor.as_deref().map_or_else(system, |actor| self.urls.user(actor)),
+            who: actor.as_deref().map_or_else(system, |actor| self.definitions.user(actor)),
             requestor: actor.is_some(),
             network: source_ip.as_deref().filter(|ip| !ip.is_empty()).map(|address| Network { address, kind: "2" }),
         };
@@ -47,7 +48,7 @@ impl Serialize for AuditEntry<'_> {
         let what = Reference {
             literal: Some(&reference),
             kind: Some("Basic"),
-            identifier: Some(self.urls.key(&key)),
+            identifier: Some(self.definitions.key(&key)),
             display: None,
         };
         let coding = |system, code, display| Coding { system, code, display: Some(display) };
@@ -55,17 +56,17 @@ impl Serialize for AuditEntry<'_> {
             resource_type: "AuditEvent",
             id: id.to_string(),
             kind: coding(EVENT_TYPE, "rest", "RESTful Operation"),
-            subtype: [Coding { system: &self.urls.action, code: action.as_str(), display: None }],
+            subtype: [Coding { system: &self.definitions.action, code: action.as_str(), display: None }],
             action: code(*action),
             recorded: instant(*at),
-            // Only what took effect is recorded.
+            // Only changes that took effect are recorded.
             outcome: "0",
             agent: [agent],
             source: Source { observer: Reference { display: Some("Nuxera API keys"), ..Reference::default() } },
             entity: [
                 Entity { what, kind: coding(ENTITY_TYPE, "2", "System Object"), role: None, detail },
                 Entity {
-                    what: self.urls.user(&owner),
+                    what: self.definitions.user(&owner),
                     kind: coding(ENTITY_TYPE, "1", "Person"),
                     role: Some(coding(OBJECT_ROLE, "6", "User")),
                     detail: Vec::new(),
@@ -76,7 +77,7 @@ impl Serialize for AuditEntry<'_> {
     }
 }
 
-/// `AuditEvent.action`: what is done to a key without being given new values for it is an execution.
+/// `AuditEvent.action`: a change without new values from the client is an execution.
 const fn code(action: Action) -> &'static str {
     match action {
         Action::Create => "C",
@@ -156,7 +157,7 @@ struct Detail {
 }
 
 impl Detail {
-    /// A detail, unless it is empty: FHIR has no empty strings.
+    /// A detail, unless its value is empty: FHIR has no empty strings.
     fn new(kind: String, value_string: String) -> Option<Self> {
         (!value_string.is_empty()).then_some(Self { kind, value_string })
     }

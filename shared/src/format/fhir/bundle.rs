@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::format::WriteContext;
+use crate::format::exchange::WriteContext;
 
 /// A list of resources.
 #[derive(Serialize)]
@@ -38,7 +38,7 @@ struct Search {
 }
 
 impl<'a, T> Bundle<'a, T> {
-    /// A page of matches with their absolute URLs; `total` counts all pages, where that is known.
+    /// A page of matches with their absolute URLs; `total` counts all pages, if known.
     pub(super) fn new(
         total: Option<u64>,
         matches: impl Iterator<Item = (String, T)>,

@@ -1,4 +1,4 @@
-//! JSON as it was written: repeated members are kept, which `serde_json::Value` would not.
+//! JSON as sent: repeated members are kept, which `serde_json::Value` would merge.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -49,8 +49,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The members of an object that has exactly the named ones, in their order; the optional ones may be missing.
-    /// Nothing for anything else.
+    /// The required members of an object that has no others but the optional ones; nothing for any other node.
     pub(super) fn exactly<const N: usize, const M: usize>(
         &self,
         required: [&str; N],
@@ -59,7 +58,7 @@ impl<'a> Node<'a> {
         let members = self.object()?;
         let known = |name: &str| required.contains(&name) || optional.contains(&name);
         let count = |name: &str| members.iter().filter(|(member, _)| member == name).count();
-        // Unknown ones are looked for first: then there are no more members than a few, or one is repeated.
+        // Unknown members are looked for first, so that the rest of the search is over a few names.
         if !members.iter().all(|(name, _)| known(name)) || optional.iter().any(|name| count(name) > 1) {
             return None;
         }

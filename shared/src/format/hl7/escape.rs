@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// The characters that a message uses to structure itself, as its MSH-1 and MSH-2 say.
+/// The delimiters of a message, as its MSH-1 and MSH-2 declare them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Delimiters {
     pub(super) field: char,
@@ -12,16 +12,16 @@ pub(super) struct Delimiters {
     pub(super) subcomponent: char,
 }
 
-/// A value that breaks the rules of its encoding.
+/// A malformed or unsupported escape sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BadEscape;
 
 impl Delimiters {
-    /// The recommended ones, which responses use.
+    /// The recommended delimiters, which responses use.
     pub(super) const RECOMMENDED: Self =
         Self { field: '|', component: '^', repetition: '~', escape: '\\', subcomponent: '&' };
 
-    /// Reads what follows `MSH`. Only five different ASCII punctuation characters can be told from content.
+    /// Reads the text after `MSH`: five distinct ASCII punctuation characters, which cannot be confused with content.
     pub(super) fn read(after_msh: &str) -> Option<Self> {
         let mut chars = after_msh.chars();
         let field = chars.next()?;
@@ -35,8 +35,8 @@ impl Delimiters {
         usable.then_some(Self { field, component, repetition, escape, subcomponent })
     }
 
-    /// The text that an encoded value stands for. Formatting commands and switches of the character set (sections
-    /// 2.7.2 to 2.7.7) are refused: no field here is formatted text, and every message is UTF-8.
+    /// Decodes a value. Formatting commands and character set switches (sections 2.7.2 to 2.7.7) are refused: no field here
+    /// is formatted text, and every message is UTF-8.
     pub(super) fn decode<'a>(&self, encoded: &'a str) -> Result<Cow<'a, str>, BadEscape> {
         if !encoded.contains(self.escape) {
             return Ok(Cow::Borrowed(encoded));
@@ -80,8 +80,8 @@ fn decode_hex(digits: &str, bytes: &mut Vec<u8>) -> Result<(), BadEscape> {
     Ok(())
 }
 
-/// Appends a text, encoded with the recommended delimiters. Control characters would end the segment or upset
-/// receivers; they are written as the hexadecimal of their bytes.
+/// Appends text, escaped with the recommended delimiters. Control characters, which could end the segment or break
+/// receivers, are written as the hexadecimal of their bytes.
 pub(super) fn push_encoded(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some(index) = rest.find(is_special) {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn delimiters_must_be_told_from_content_and_each_other() {
+    fn delimiters_must_be_distinct_punctuation() {
         for bad in ["", "|", "|^~\\|", "|^~\\&#|", "|^^\\&|", "||~\\&|", "|^~\\ |", "|^~\\A|", "|^~\\é|", "7^~\\&7"] {
             assert_eq!(Delimiters::read(bad), None, "{bad:?}");
         }
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_and_unknown_sequences_are_refused() {
+    fn malformed_and_unknown_sequences_are_refused() {
         for bad in
             ["a\\", "a\\F", "\\\\", "\\X\\", "\\X0\\", "\\X0G\\", "\\XFF\\", "\\f\\", "\\H\\", "\\.br\\", "\\é\\"]
         {

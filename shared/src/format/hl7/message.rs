@@ -1,11 +1,11 @@
-//! A message taken apart into segments and fields (HL7 v2.5.1, sections 2.5 and 2.6). Nothing is copied or decoded
-//! before it is asked for, and every step is linear in the message's length.
+//! The segments and fields of a message (HL7 v2.5.1, sections 2.5 and 2.6). Nothing is copied or decoded until it is
+//! needed, and every step is linear in the message's length.
 
 use std::borrow::Cow;
 
 use super::escape::{Delimiters, push_encoded};
 use crate::error::{Reason, Violation};
-use crate::format::Sender;
+use crate::format::exchange::Sender;
 
 /// The longest message control id (MSH-10): 2.5.1 gives it 20 characters.
 pub(super) const MAX_CONTROL_ID: usize = 20;
@@ -31,14 +31,14 @@ pub(super) struct Field<'a> {
     delimiters: Delimiters,
 }
 
-/// What a field with a single value says (section 2.5.3: an empty field says nothing, `""` takes a value away).
+/// The content of a field with a single value (section 2.5.3: an empty field leaves a value alone, `""` deletes it).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Given<'a> {
-    /// Nothing.
+    /// No statement.
     Absent,
-    /// There shall be no value.
+    /// Explicitly no value.
     Null,
-    /// This value.
+    /// A value.
     Value(Cow<'a, str>),
 }
 
@@ -47,11 +47,11 @@ impl<'a> Message<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, Violation> {
         let (line, rest) = text.split_once(LINE_ENDS).unwrap_or((text, ""));
         let after_msh = line.strip_prefix("MSH").ok_or_else(|| {
-            let message = "body must be an HL7 v2.5.1 message that begins with an MSH segment";
+            let message = "body must be an HL7 v2.5.1 message that starts with an MSH segment";
             Violation::new("body", Reason::Sequence, message).at("MSH")
         })?;
         let delimiters = Delimiters::read(after_msh).ok_or_else(|| {
-            let message = r"MSH-1 and MSH-2 must be five different punctuation characters, such as |^~\&";
+            let message = r"MSH-1 and MSH-2 must be five distinct punctuation characters, such as |^~\&";
             Violation::new("body", Reason::Structure, message).at("MSH-2")
         })?;
         Ok(Self { header: Segment { line, delimiters }, rest })
@@ -62,14 +62,14 @@ impl<'a> Message<'a> {
         self.header
     }
 
-    /// The segments after the header. CR ends a segment; LF and CRLF are taken too, and so are empty lines.
+    /// The segments after the header. CR ends a segment; LF, CRLF and empty lines are accepted too.
     pub(super) fn segments(&self) -> impl Iterator<Item = Segment<'a>> {
         let delimiters = self.header.delimiters;
         let lines = self.rest.split(LINE_ENDS).filter(|line| !line.is_empty());
         lines.map(move |line| Segment { line, delimiters })
     }
 
-    /// Whom the answer goes to, as far as it can be read.
+    /// The sender, as far as it can be read.
     pub(super) fn sender(&self) -> Sender {
         let control_id = self.header.field(10).decode().unwrap_or_default();
         Sender {
@@ -94,7 +94,7 @@ impl<'a> Segment<'a> {
         self.line.split(delimiters.field).skip(1).map(move |encoded| Field { encoded, delimiters })
     }
 
-    /// A field of the MSH segment, by its number from 2 on. A field that is not there is empty.
+    /// A field of the MSH segment, by its number from 2 on; an absent one is empty.
     pub(super) fn field(&self, number: usize) -> Field<'a> {
         let field = self.fields().nth(number.saturating_sub(2));
         field.unwrap_or(Field { encoded: "", delimiters: self.delimiters })
@@ -102,29 +102,29 @@ impl<'a> Segment<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// Whether nothing is said.
+    /// Whether it makes no statement.
     pub(super) fn is_empty(&self) -> bool {
         self.encoded.is_empty()
     }
 
-    /// The only value of a field that has neither repetitions nor components; the error says what would be right.
+    /// The only value of a field without repetitions and components; the error is the rule that it breaks.
     pub(super) fn single(&self) -> Result<Given<'a>, &'static str> {
         let Delimiters { component, repetition, subcomponent, field: _, escape: _ } = self.delimiters;
         match self.encoded {
             "" => Ok(Given::Absent),
             r#""""# => Ok(Given::Null),
             encoded if encoded.contains([component, repetition, subcomponent]) => {
-                Err("must be a single value: delimiters in it are written as escape sequences")
+                Err("must be a single value, with any delimiters in it escaped")
             }
             encoded => {
                 let value = self.delimiters.decode(encoded);
-                value.map(Given::Value).map_err(|_| "must not have broken or unknown escape sequences")
+                value.map(Given::Value).map_err(|_| "must not contain malformed or unknown escape sequences")
             }
         }
     }
 
-    /// A component of the first repetition, by its number from 1 on; one that is not there is empty, one that cannot
-    /// be decoded is as it is.
+    /// A component of the first repetition, by its number from 1 on. An absent one is empty; one that cannot be decoded is
+    /// left encoded.
     pub(super) fn component(&self, number: usize) -> Cow<'a, str> {
         let first = self.encoded.split(self.delimiters.repetition).next().unwrap_or_default();
         let component = first.split(self.delimiters.component).nth(number.saturating_sub(1)).unwrap_or_default();

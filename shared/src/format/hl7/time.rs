@@ -5,9 +5,9 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use crate::clock::Timestamp;
 use crate::format::digits::push_padded;
 
-/// What a time must look like. The zone is not optional here as it is in the standard: a time that every reader
-/// places by its own clock must not decide when a key ends.
-pub(super) const EXPECTED: &str = "must be a time with its zone, YYYYMMDDHHMMSS+ZZZZ, such as 20270301120000+0000";
+/// The rule for times. The offset, optional in the standard, is required here: without it every reader would place an expiry
+/// by its own clock.
+pub(super) const EXPECTED: &str = "must be a time with a UTC offset (YYYYMMDDHHMMSS+ZZZZ), such as 20270301120000+0000";
 
 /// Reads a time of at least seconds and a zone.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
@@ -23,7 +23,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
         return None;
     }
     let part = |start: usize, end: usize| digits.get(start..end);
-    // The fraction is left out: the service keeps whole seconds.
+    // The fraction is dropped: the service keeps whole seconds.
     Timestamp::parse(&format!(
         "{}-{}-{}T{}:{}:{}{}:{}",
         part(0, 4)?,

@@ -9,7 +9,7 @@ use super::time;
 use crate::clock::Timestamp;
 use crate::format::digits::push_number;
 
-/// A value that is taken away, or that there is none of (HL7 v2.5.1, section 2.5.3).
+/// Explicitly no value (HL7 v2.5.1, section 2.5.3).
 const NULL: &str = r#""""#;
 
 /// A message in the making. A field is written with the separator before it.
@@ -37,20 +37,20 @@ impl Writer {
         self
     }
 
-    /// A field that is encoded already: a code of ours, or several components.
+    /// A field that is already encoded: a code, or several components.
     pub(super) fn encoded(&mut self, field: &str) -> &mut Self {
         self.0.push('|');
         self.0.push_str(field);
         self
     }
 
-    /// More of a field that is encoded already.
+    /// The continuation of a field that is already encoded.
     pub(super) fn append(&mut self, encoded: &str) -> &mut Self {
         self.0.push_str(encoded);
         self
     }
 
-    /// A field that was encoded elsewhere. Whatever would end it is escaped, so that it stays one field.
+    /// A field that was encoded elsewhere. Characters that would end it are escaped, so that it stays one field.
     pub(super) fn foreign(&mut self, field: &str) -> &mut Self {
         self.0.push('|');
         for part in field.split_inclusive(|char: char| char == '|' || char.is_control()) {

@@ -1,11 +1,10 @@
-//! What is neither a resource of ours nor a list of them, as `Parameters` (R4): the use of a key, and what a check found.
+//! Usage and verification results as `Parameters` resources (R4).
 
 use serde::Serialize;
 
-use super::resource::instant;
+use super::data_types::instant;
 use crate::format::digits::decimal;
-use crate::keys::Verification;
-use crate::keys::{DailyUsage, UsageView};
+use crate::keys::{DailyUsage, UsageView, Verification};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,7 +32,7 @@ struct Parameter<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    /// The use of a key: its days are parts.
+    /// The usage of a key, with a part per day.
     pub(super) fn usage(usage: &'a UsageView) -> Self {
         let UsageView { id, usage_count, last_used_at, daily } = usage;
         let mut parameter = vec![number("id", id.get()), number("usage_count", *usage_count)];
@@ -53,7 +52,7 @@ impl<'a> Parameters<'a> {
         Self { resource_type: "Parameters", parameter }
     }
 
-    /// What a check of a key found.
+    /// The result of a verification.
     pub(super) fn verification(verification: &Verification) -> Self {
         let valid = |valid| Parameter { name: "valid", value_boolean: Some(valid), ..Parameter::default() };
         let parameter = match verification {
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_use_of_a_key_has_its_days_as_parts() {
+    fn the_usage_of_a_key_has_a_part_per_day() {
         let usage = UsageView {
             id: KeyId::new(42).expect("an id"),
             usage_count: 9_007_199_254_740_993,
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_says_whose_key_it_is_or_why_not() {
+    fn a_verification_has_the_owner_or_the_reason() {
         let valid = Verification::Valid {
             user_id: UserId::new(7).expect("an id"),
             id: KeyId::new(42).expect("an id"),

@@ -1,12 +1,13 @@
-//! A `Parameters` or `Basic` resource → the fields of a request.
+//! Reads the resource of a request: `Parameters` or `Basic`.
 
 use super::node::{Member, Node};
-use super::{basic, parameters};
+use super::{read_basic, read_parameters};
 use crate::error::{Reason, Violation};
-use crate::format::{Fields, Incoming, ReadContext};
+use crate::format::exchange::{Incoming, ReadContext};
+use crate::format::request_fields::Fields;
 
 /// Reads a request.
-pub(in crate::format) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
+pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
     Incoming { sender: None, fields: read_resource(body, expected) }
 }
 
@@ -14,17 +15,17 @@ fn read_resource(body: &[u8], expected: ReadContext<'_>) -> Result<Fields, Vec<V
     let node = serde_json::from_slice::<Node<'_>>(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let message =
-            format!("body must be a FHIR resource in JSON: it cannot be parsed at line {line}, column {column}");
+            format!("body must be a FHIR resource in valid JSON; parsing failed at line {line}, column {column}");
         vec![Violation::new("body", Reason::Structure, message)]
     })?;
     let takes_basic = expected.operation.takes_basic();
     let members = node.object().unwrap_or_default();
     match resource_type(members) {
-        Some("Parameters") => Ok(parameters::read(members, expected)),
-        Some("Basic") if takes_basic => Ok(basic::read(members, expected)),
+        Some("Parameters") => Ok(read_parameters::read(members, expected)),
+        Some("Basic") if takes_basic => Ok(read_basic::read(members, expected)),
         Some(_) | None => {
-            let kinds = if takes_basic { "a Parameters or a Basic resource" } else { "a Parameters resource" };
-            let message = format!("body must be {kinds}, with one resourceType");
+            let kinds = if takes_basic { "a Parameters or Basic resource" } else { "a Parameters resource" };
+            let message = format!("body must be {kinds} with exactly one resourceType");
             Err(vec![Violation::new("body", Reason::Structure, message).at("Resource")])
         }
     }
@@ -55,7 +56,7 @@ mod tests {
         ReadContext { operation, path_id, fhir_base: BASE }
     }
 
-    /// The values of the named fields, or the places and reasons of what is wrong.
+    /// The values of the named fields, or the places and reasons of the violations.
     fn fields(operation: Operation, body: &str, names: &[&'static str]) -> Result<Vec<Value>, Vec<(String, Reason)>> {
         values(read(body.as_bytes(), expected(operation)), names)
     }
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_can_be_taken_away() {
+    fn an_expiry_can_be_removed() {
         let body = parameters(&format!(r#"{{"name":"expiry_at","_valueInstant":{NOT_APPLICABLE}}}"#));
         assert_eq!(fields(Operation::UpdateKey, &body, &["expiry_at"]), Ok(vec![Value::Null]));
         let body = basic("", &extension("expiry-at", &format!(r#""_valueInstant":{NOT_APPLICABLE}"#)));
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_basic_is_a_key_without_what_the_server_sets() {
+    fn a_basic_is_a_key_without_the_server_s_fields() {
         let extensions = [
             extension("name", r#""valueString":"Lab gateway""#),
             extension("type", r#""valueCode":"live""#),
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_a_basic_that_are_not_taken_are_refused() {
+    fn other_elements_of_a_basic_are_refused() {
         let update = |members, at, reason| refused(Operation::UpdateKey, &basic(members, ""), at, reason);
         update(r#""id":"43","#, "Basic.id", Reason::Value);
         update(r#""id":42,"#, "Basic.id", Reason::Value);
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_that_are_not_taken_are_refused() {
+    fn other_extensions_are_refused() {
         let update =
             |extensions: &str, at: &str, reason| refused(Operation::UpdateKey, &basic("", extensions), at, reason);
         for server_owned in ["value", "is-default", "created-at", "last-used-at", "usage-count"] {
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_that_are_not_taken_are_refused() {
+    fn other_parameters_are_refused() {
         let update = |list: &str, reason| {
             refused(Operation::UpdateKey, &parameters(list), "Parameters.parameter[1]", reason);
         };
@@ -278,13 +279,13 @@ mod tests {
     }
 
     #[test]
-    fn operations_without_inputs_take_no_parameters() {
+    fn operations_without_inputs_accept_no_parameters() {
         assert_eq!(fields(Operation::PauseKey, r#"{"resourceType":"Parameters"}"#, &[]), Ok(vec![]));
         refused(Operation::PauseKey, &parameters(NAME), "Parameters.parameter[0]", Reason::Unknown);
     }
 
     #[test]
-    fn what_the_endpoint_finds_has_a_place_too() {
+    fn violations_found_by_the_endpoint_have_places_too() {
         let kind = extension("type", r#""valueCode":"gold""#);
         let body = basic("", &format!("{kind},{}", extension("expiry-at", r#""valueString":"x""#)));
         let fields = read(body.as_bytes(), expected(Operation::CreateKey)).fields.expect("fields to look at");
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_to_rubbish_is_bounded_and_repeats_nothing() {
+    fn violations_are_bounded_and_do_not_repeat_the_input() {
         let rubbish = vec![r#"{"name":"SECRET","valueString":"SECRET"}"#; 5_000].join(",");
         let read = fields(Operation::CreateKey, &parameters(&rubbish), &[]).expect_err("a refusal");
         assert_eq!(read.len(), 20);

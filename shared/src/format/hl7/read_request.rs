@@ -2,21 +2,23 @@
 
 use serde_json::Value;
 
-use super::message::{Field, Given, MAX_CONTROL_ID, Message, Segment};
-use super::{FIRST_FIELD, ZAK, field_at, position, time};
+use super::message::{Field, Given, Message, Segment};
+use super::read_header::{check_header, in_body};
+use super::time;
+use super::zak::{ZAK, is_set_id, place};
 use crate::error::{Reason, Violation};
-use crate::format::{Fields, Incoming, ReadContext, Sender};
+use crate::fields::{self, FieldType};
+use crate::format::exchange::{Incoming, ReadContext, Sender};
+use crate::format::request_fields::Fields;
 use crate::ids::KeyId;
-use crate::operation::Operation;
 
 /// Reads a request.
-pub(in crate::format) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
-    // The sender is read even from a body that is not UTF-8, so that it gets its answer.
+pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
+    // The sender is read even from a body that is not UTF-8, so that the response reaches it.
     let text = String::from_utf8_lossy(body);
     match Message::parse(&text) {
         Ok(message) => {
-            let encoding =
-                std::str::from_utf8(body).err().map(|_| body_violation("MSH-18", Reason::Structure, NOT_UTF8));
+            let encoding = std::str::from_utf8(body).err().map(|_| in_body("MSH-18", Reason::Structure, NOT_UTF8));
             let violations = encoding.into_iter().chain(check_header(message.header(), expected.operation)).collect();
             Incoming { sender: Some(message.sender()), fields: read_segments(&message, violations, expected) }
         }
@@ -25,51 +27,13 @@ pub(in crate::format) fn read(body: &[u8], expected: ReadContext<'_>) -> Incomin
 }
 
 /// Reads who sent a message.
-pub(in crate::format) fn sender(body: &[u8]) -> Option<Sender> {
+pub(crate) fn sender(body: &[u8]) -> Option<Sender> {
     Message::parse(&String::from_utf8_lossy(body)).ok().map(|message| message.sender())
 }
 
 const NOT_UTF8: &str = "body must be UTF-8";
 
-/// Checks what MSH says of the message (sections 2.15.9.9 to 2.15.9.18); routing, times and acknowledgement
-/// conditions make no difference to the answer.
-fn check_header(header: Segment<'_>, operation: Operation) -> impl Iterator<Item = Violation> {
-    let message_type = header.field(9);
-    let event = operation.trigger_event();
-    // The structure follows from the type and the event, so it may be left out.
-    let known_type = message_type.component(1) == ZAK && matches!(&*message_type.component(3), "" | "ZAK_Z01");
-    let control_id = match header.field(10).single() {
-        Ok(Given::Value(id)) if id.chars().count() <= MAX_CONTROL_ID => None,
-        Ok(Given::Value(_)) => Some((Reason::TooLong, "MSH-10 (control id) must not be longer than 20 characters")),
-        Ok(Given::Absent | Given::Null) => Some((Reason::Required, "MSH-10 (control id) is required")),
-        Err(_) => Some((Reason::Type, "MSH-10 (control id) must be a single, properly escaped value")),
-    };
-    // "Not present" and "T" both mean current processing (table 0207).
-    let processing = header.field(11);
-    let production = processing.component(1) == "P" && matches!(&*processing.component(2), "" | "T");
-    let known_version = header.field(12).component(1) == "2.5.1";
-    // An empty field means ASCII, of which UTF-8 is a superset (table 0211).
-    let character_set = header.field(18).component(1);
-    let utf8 = ["", "UNICODE UTF-8", "UTF-8", "ASCII"].iter().any(|known| character_set.eq_ignore_ascii_case(known));
-    let refuse = |fails: bool, at, reason, message: &str| fails.then(|| body_violation(at, reason, message));
-    let refuse_event = |reason, what| {
-        let message = format!("MSH-9 ({what}) must be ZAK^{event}^ZAK_Z01 here");
-        body_violation("MSH-9", reason, message)
-    };
-    let known_event = message_type.component(2) == event;
-    [
-        (!known_type).then(|| refuse_event(Reason::MessageType, "message type")),
-        (known_type && !known_event).then(|| refuse_event(Reason::EventCode, "trigger event")),
-        control_id.map(|(reason, message)| body_violation("MSH-10", reason, message)),
-        refuse(!production, "MSH-11", Reason::ProcessingId, "MSH-11 (processing id) must be P"),
-        refuse(!known_version, "MSH-12", Reason::VersionId, "MSH-12 (version) must be 2.5.1"),
-        refuse(!utf8, "MSH-18", Reason::Value, "MSH-18 (character set) must be UNICODE UTF-8"),
-    ]
-    .into_iter()
-    .flatten()
-}
-
-/// Finds the ZAK segment; anything wrong with the message as a whole is told before its fields are looked at.
+/// Finds the ZAK segment. Violations of the message as a whole are returned without those of its fields.
 fn read_segments(
     message: &Message<'_>,
     mut violations: Vec<Violation>,
@@ -82,19 +46,19 @@ fn read_segments(
                 zak = Some(segment);
                 continue;
             }
-            ZAK => body_violation("ZAK[2]", Reason::Sequence, "the ZAK segment must not be repeated"),
+            ZAK => in_body("ZAK[2]", Reason::Sequence, "the ZAK segment must not be repeated"),
             name => {
-                let message = format!("segment {} is not one of this message, which has MSH and ZAK", index + 2);
+                let message = format!("unexpected segment {}; only MSH and ZAK are allowed", index + 2);
                 let violation = Violation::new("body", Reason::Sequence, message);
                 if is_segment_name(name) { violation.at(name) } else { violation }
             }
         };
         violations.push(problem);
-        // One is enough: the others may well be of the same message that is not for us.
+        // One is enough: the rest are probably of the same unrelated message.
         break;
     }
     if violations.is_empty() && zak.is_none() && expected.operation.needs_zak() {
-        violations.push(body_violation("ZAK", Reason::Sequence, "a ZAK segment is required"));
+        violations.push(in_body("ZAK", Reason::Sequence, "a ZAK segment is required"));
     }
     if violations.is_empty() { Ok(read_zak(zak, expected)) } else { Err(violations) }
 }
@@ -108,35 +72,33 @@ fn read_zak(zak: Option<Segment<'_>>, expected: ReadContext<'_>) -> Fields {
     let mut fields = Fields::placed(place);
     for (index, field) in zak.iter().flat_map(Segment::fields).enumerate().filter(|(_, field)| !field.is_empty()) {
         let number = index + 1;
-        let known = field_at(number);
+        let known = fields::Field::of_zak(number);
         let problem = match known {
-            None if number < FIRST_FIELD => check_set_id(field).err().map(|message| ("body", Reason::Value, message)),
-            Some("id") if expected.path_id.is_some() => {
+            None if is_set_id(number) => check_set_id(field).err().map(|message| ("body", Reason::Value, message)),
+            Some(fields::Field { name: "id", .. }) if expected.path_id.is_some() => {
                 check_path_id(field, expected.path_id).err().map(|message| ("id", Reason::Value, message))
             }
-            Some(name) if expected.operation.inputs().contains(&name) => match read_value(name, field) {
+            Some(known) if known.is_input_of(expected.operation) => match read_value(known.kind, field) {
                 Ok(value) => {
-                    fields.insert(name, value);
+                    fields.insert(known.name, value);
                     None
                 }
-                Err(message) => Some((name, Reason::Type, format!("{name} {message}"))),
+                Err(message) => Some((known.name, Reason::Type, format!("{} {message}", known.name))),
             },
-            Some(name) => Some((name, Reason::Unknown, format!("{name} is not a field of this request"))),
+            Some(known) => {
+                Some((known.name, Reason::Unknown, format!("{} is not a field of this request", known.name)))
+            }
             None => Some(("body", Reason::Unknown, format!("ZAK-{number} is not a field of the ZAK segment"))),
         };
         if let Some((name, reason, message)) = problem {
-            fields.refuse(Violation::new(name, reason, message).at(format!("ZAK-{number}")));
+            fields.add_violation(Violation::new(name, reason, message).at(format!("ZAK-{number}")));
         }
-        if known.is_none() && number > FIRST_FIELD {
-            // One field too many tells it all.
+        if known.is_none() && !is_set_id(number) {
+            // One field too many is enough.
             break;
         }
     }
     fields
-}
-
-fn place(field: &str) -> String {
-    position(field).map_or_else(|| ZAK.to_owned(), |number| format!("{ZAK}-{number}"))
 }
 
 fn check_set_id(field: Field<'_>) -> Result<(), String> {
@@ -149,35 +111,33 @@ fn check_set_id(field: Field<'_>) -> Result<(), String> {
 fn check_path_id(field: Field<'_>, path_id: Option<KeyId>) -> Result<(), String> {
     match field.single() {
         Ok(Given::Value(id)) if KeyId::parse(&id) == path_id => Ok(()),
-        Ok(Given::Value(_) | Given::Null | Given::Absent) | Err(_) => Err("id must be the one in the path".to_owned()),
+        Ok(Given::Value(_) | Given::Null | Given::Absent) | Err(_) => {
+            Err("id must match the id in the path".to_owned())
+        }
     }
 }
 
-/// The value of a field as JSON has it; the error says what would be right.
-fn read_value(name: &str, field: Field<'_>) -> Result<Value, String> {
+/// The value of a field in the notation of JSON; the error is the rule that it breaks.
+fn read_value(kind: FieldType, field: Field<'_>) -> Result<Value, String> {
     let text = match field.single()? {
         Given::Absent | Given::Null => return Ok(Value::Null),
         Given::Value(text) => text,
     };
-    match name {
-        "id" | "old_id" => match KeyId::parse(&text) {
+    match kind {
+        FieldType::Id => match KeyId::parse(&text) {
             Some(id) => Ok(id.get().into()),
             None => Err("must be an integer from 1 to 9007199254740991".to_owned()),
         },
-        "grace_period_seconds" => match text.parse::<u32>() {
+        FieldType::Seconds => match text.parse::<u32>() {
             Ok(seconds) => Ok(seconds.into()),
             Err(_) => Err("must be a whole number".to_owned()),
         },
-        "expiry_at" => match time::parse(&text) {
+        FieldType::Time => match time::parse(&text) {
             Some(time) => Ok(time.to_string().into()),
             None => Err(time::EXPECTED.to_owned()),
         },
-        _ => Ok(text.into_owned().into()),
+        FieldType::Text | FieldType::Code | FieldType::Flag | FieldType::Count => Ok(text.into_owned().into()),
     }
-}
-
-fn body_violation(at: &str, reason: Reason, message: impl Into<String>) -> Violation {
-    Violation::new("body", reason, message).at(at)
 }
 
 #[cfg(test)]
@@ -188,6 +148,7 @@ mod tests {
     use crate::error::Error;
     use crate::format::samples::values;
     use crate::keys::{KeyName, KeyType, Status};
+    use crate::operation::Operation;
 
     fn expected(operation: Operation) -> ReadContext<'static> {
         let path_id = match operation {
@@ -215,7 +176,7 @@ mod tests {
         format!("MSH|^~\\&|LABGW|HOSP|NUXERA|APIKEYS|20260303||ZAK^{event}^ZAK_Z01|C00001|P|2.5.1\r{rest}")
     }
 
-    /// The values of the named fields, or the places and reasons of what is wrong.
+    /// The values of the named fields, or the places and reasons of the violations.
     fn fields(operation: Operation, rest: &str, names: &[&'static str]) -> Result<Vec<Value>, Vec<(String, Reason)>> {
         values(read(message(operation, rest).as_bytes(), expected(operation)), names)
     }
@@ -245,7 +206,7 @@ mod tests {
         assert_eq!(fields(Operation::SetDefault, "ZAK|1|43|||||||||\"\"", &ids), Ok(vec![json!(43), Value::Null]));
         assert_eq!(fields(Operation::RemoveDefault, "ZAK|1|42", &["id"]), Ok(vec![json!(42)]));
         assert_eq!(fields(Operation::PauseKey, "ZAK|1|42", &[]), Ok(vec![]));
-        assert_eq!(fields(Operation::PauseKey, "ZAK|1", &[]), Ok(vec![]), "the path says it");
+        assert_eq!(fields(Operation::PauseKey, "ZAK|1", &[]), Ok(vec![]), "the path has the id");
         assert_eq!(fields(Operation::ListKeys, "", &[]), Ok(vec![]));
         let grace = "ZAK|1|42||||||||||||3600";
         assert_eq!(fields(Operation::RotateKey, grace, &["grace_period_seconds"]), Ok(vec![json!(3_600)]));
@@ -254,25 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_has_its_event() {
-        for operation in Operation::ALL {
-            for sent in Operation::ALL {
-                let body = message(sent, "ZAK|1");
-                let refused = read(body.as_bytes(), expected(operation)).fields.err();
-                let wrong_event = vec![("MSH-9".to_owned(), Reason::EventCode)];
-                let refused = refused.map(|violations| {
-                    violations
-                        .into_iter()
-                        .map(|violation| (violation.at.unwrap_or_default(), violation.reason))
-                        .collect()
-                });
-                assert_eq!(refused, (sent != operation).then_some(wrong_event), "{sent:?} to {operation:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn messages_that_are_not_for_us_are_refused_each_for_its_reason() {
+    fn unsupported_messages_are_refused_each_for_its_reason() {
         let good = message(Operation::CreateKey, "ZAK|1|||Lab gateway|live|active");
         let cases = [
             ("^ZAK_Z01", "", None),
@@ -312,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_with_the_header_is_told_at_once() {
+    fn all_violations_of_the_header_are_returned_at_once() {
         let refused = refusal("MSH|^~\\&|LABGW|HOSP|||||ADT^A01||T|2.3\rPID|1\rPV1|1");
         let reasons: Vec<_> = refused.into_iter().map(|(_, reason)| reason).collect();
         let expected =
@@ -321,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_utf8_is_refused_and_its_sender_answered() {
+    fn a_body_that_is_not_utf8_is_refused_and_its_sender_read() {
         let mut body = message(Operation::CreateKey, "ZAK|1|||Lab ").into_bytes();
         body.push(0xe9);
         let incoming = read(&body, expected(Operation::CreateKey));
@@ -361,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_endpoint_finds_has_a_place_too() {
+    fn violations_found_by_the_endpoint_have_places_too() {
         let body = message(Operation::CreateKey, "ZAK|1||||gold||||20270301120000");
         let fields = read(body.as_bytes(), expected(Operation::CreateKey)).fields.expect("fields to look at");
         let error = fields.read(|fields| {
@@ -384,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn no_message_repeats_what_was_sent() {
+    fn violations_do_not_repeat_the_input() {
         let body = message(Operation::UpdateKey, "ZAK|1|SECRET|SECRET|SE^CRET|SECRET|SECRET||SECRET|SECRET");
         let incoming = read(body.as_bytes(), expected(Operation::UpdateKey));
         assert!(!format!("{:?}", incoming.fields.map(|fields| fields.read(|_| Ok(())))).contains("SECRET"));

@@ -1,10 +1,12 @@
-//! What went wrong, or that nothing did, as an `OperationOutcome` (R4).
+//! Problems and confirmations as `OperationOutcome` resources (R4).
 
 use serde::Serialize;
 
-use super::resource::Concept;
-use crate::error::{Problem, Reason, Violation};
-use crate::format::{Format, WriteContext};
+use super::data_types::Concept;
+use crate::error::{ErrorKind, Problem, Reason, Violation};
+use crate::fields::Field;
+use crate::format::exchange::WriteContext;
+use crate::format::wire_format::Format;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,17 +27,17 @@ struct Issue<'a> {
 }
 
 impl<'a> OperationOutcome<'a> {
-    /// Good news.
+    /// A confirmation.
     pub(super) fn information(text: &'a str) -> Self {
         Self::new(vec![Issue::new("information", "informational", text)])
     }
 
-    /// One issue for every violation, or one for the whole.
+    /// One issue per violation, or one for the problem as a whole.
     pub(super) fn problem(problem: &'a Problem, about: &WriteContext<'_>) -> Self {
-        let Problem { status, text, violations } = problem;
+        let Problem { kind, text, violations } = problem;
         if violations.is_empty() {
-            let severity = if *status == 500 { "fatal" } else { "error" };
-            return Self::new(vec![Issue::new(severity, of_status(*status, text), text)]);
+            let severity = if *kind == ErrorKind::Failed { "fatal" } else { "error" };
+            return Self::new(vec![Issue::new(severity, of_kind(*kind), text)]);
         }
         let issues = violations.iter().map(|violation| {
             let (diagnostics, expression) = place(violation, about);
@@ -69,29 +71,33 @@ fn of_reason(reason: Reason) -> &'static str {
     }
 }
 
-/// Issue types of problems that no field is to blame for.
-fn of_status(status: u16, text: &str) -> &'static str {
-    match status {
-        // "JWT token required", "API key required": nobody is known. Else somebody is claimed who is not.
-        401 if text.ends_with(" required") => "login",
-        401 => "unknown",
-        403 => "forbidden",
-        404 => "not-found",
-        409 => "conflict",
-        413 => "too-long",
-        429 => "throttled",
-        502 | 503 => "transient",
-        504 => "timeout",
-        500.. => "exception",
-        _ => "invalid",
+/// Issue types of problems that no field causes.
+fn of_kind(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Invalid => "invalid",
+        ErrorKind::TooLarge => "too-long",
+        ErrorKind::TokenRequired | ErrorKind::KeyRequired => "login",
+        ErrorKind::TokenExpired | ErrorKind::TokenInvalid | ErrorKind::KeyUnknown => "unknown",
+        ErrorKind::AccessDenied | ErrorKind::KeyPaused | ErrorKind::KeyExpired => "forbidden",
+        ErrorKind::NotFound => "not-found",
+        ErrorKind::ChangeOfExpired
+        | ErrorKind::KeyLimitReached
+        | ErrorKind::NoDefault
+        | ErrorKind::IdempotencyMismatch => "conflict",
+        ErrorKind::RateLimited | ErrorKind::KeyLimited => "throttled",
+        ErrorKind::Unavailable | ErrorKind::TranscriptionFailed => "transient",
+        ErrorKind::TranscriptionTimedOut => "timeout",
+        ErrorKind::Failed => "exception",
     }
 }
 
-/// `diagnostics` and `expression`: what is wrong, and where. `expression` takes `FHIRPath`, which can speak of the
-/// elements of JSON too, and `http.` with a name for what is not in the body. A place in an HL7 message is words.
+/// `diagnostics` and `expression`: the violation and its place. `expression` is `FHIRPath`, which also fits JSON bodies, or
+/// `http.` and the name of a parameter or header. A place in an HL7 message is part of `diagnostics`.
 fn place(violation: &Violation, about: &WriteContext<'_>) -> (Option<String>, Option<[String; 1]>) {
     let Violation { field, message, reason, at } = violation;
-    let in_body = *reason == Reason::Unknown || about.operation.inputs().contains(&&**field);
+    let operation = about.operation;
+    let is_input = Field::named(field).is_some_and(|field| field.is_input_of(operation));
+    let in_body = *reason == Reason::Unknown || is_input || operation.form_parts().contains(&&**field);
     let expression = match (about.request_format, at) {
         (Format::Hl7, Some(at)) => return (Some(format!("{message} ({at})")), None),
         (_, Some(at)) => Some(at.clone()),
@@ -103,7 +109,7 @@ fn place(violation: &Violation, about: &WriteContext<'_>) -> (Option<String>, Op
     (Some(message.clone()), expression.map(|expression| [expression]))
 }
 
-/// Whether a name can be written in `FHIRPath` as it is.
+/// Whether a name is an identifier in `FHIRPath`.
 fn is_identifier(name: &str) -> bool {
     !name.starts_with(|char: char| char.is_ascii_digit())
         && !name.is_empty()

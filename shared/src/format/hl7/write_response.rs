@@ -1,22 +1,22 @@
-//! A response → an `ACK^Znn^ACK` message.
+//! Responses as `ACK^Znn^ACK` messages.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
 use super::message::MAX_CONTROL_ID;
+use super::write_error;
 use super::writer::Writer;
-use super::{ZAK, error};
-use crate::format::{Content, WriteContext};
-use crate::keys::{Actor, Entry};
-use crate::keys::{DailyUsage, UsageView};
-use crate::keys::{KeyView, Verification};
+use super::zak::ZAK;
+use crate::fields::SHOWN;
+use crate::format::exchange::{Content, WriteContext};
+use crate::keys::{Actor, DailyUsage, Entry, FieldValue, KeyView, UsageView, Verification};
 
-/// About what a segment of a key takes, and the segments before it.
+/// The approximate size of a key's segment, and of the segments before it.
 const KEY_BYTES: usize = 256;
 
 /// Writes a response.
-pub(in crate::format) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
+pub(crate) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
     let segments = match content {
         Content::Key(_) | Content::Deleted | Content::Verification(_) | Content::Problem(_) => 1,
         Content::Keys(page) => page.keys.len(),
@@ -48,8 +48,8 @@ pub(in crate::format) fn write(content: &Content, about: &WriteContext<'_>) -> V
             write_verification(&mut writer, verification);
         }
         Content::Problem(problem) => {
-            write_acknowledgement(&mut writer, error::acknowledgement(problem), about);
-            error::write(&mut writer, problem);
+            write_acknowledgement(&mut writer, write_error::acknowledgement(problem), about);
+            write_error::write(&mut writer, problem);
         }
     }
     writer.into_bytes()
@@ -64,14 +64,14 @@ fn write_header(writer: &mut Writer, about: &WriteContext<'_>) {
     writer.text(control_id(about)).encoded("P").encoded("2.5.1").empty(5).encoded("UNICODE UTF-8").end();
 }
 
-/// MSA (section 2.15.8). Without a control id to answer to, the field, which is required, repeats that of the response.
+/// MSA (section 2.15.8). The required MSA-2 repeats the response's own control id if the request has none.
 fn write_acknowledgement(writer: &mut Writer, code: &str, about: &WriteContext<'_>) {
     let answered = about.sender.map(|sender| sender.control_id.as_str()).filter(|id| !id.is_empty());
     let answered = answered.unwrap_or_else(|| control_id(about));
     writer.segment("MSA").encoded(code).text(first_chars(answered)).end();
 }
 
-/// The control id of the response: what MSH-10 takes of the request id.
+/// The control id of the response: as much of the request id as MSH-10 holds.
 fn control_id<'a>(about: &WriteContext<'a>) -> &'a str {
     first_chars(about.request_id)
 }
@@ -81,17 +81,25 @@ fn first_chars(text: &str) -> &str {
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
+/// ZAK. Fields that only requests have are left empty.
 fn write_key(writer: &mut Writer, set_id: u64, view: &KeyView) {
-    let KeyView { id, key, name, kind, status, is_default, created_at, expiry_at, user_id, last_used_at, usage_count } =
-        view;
-    writer.segment(ZAK).number(set_id).number(id.get()).text(key.as_str()).text(name.as_str());
-    writer.encoded(kind.as_str()).encoded(status.as_str()).encoded(if *is_default { "Y" } else { "N" });
-    writer.time(created_at.time()).time_or_null(*expiry_at).number(user_id.get());
-    // ZAK-11, the old default, is for requests only.
-    writer.empty(1).time_or_null(*last_used_at).number(*usage_count).end();
+    writer.segment(ZAK).number(set_id);
+    let mut last = 1;
+    for (field, value) in SHOWN.iter().zip(view.values()) {
+        writer.empty(field.zak - last - 1);
+        last = field.zak;
+        match value {
+            FieldValue::Id(number) | FieldValue::Count(number) => writer.number(number),
+            FieldValue::Text(text) => writer.text(text),
+            FieldValue::Code(code) => writer.encoded(code),
+            FieldValue::Flag(flag) => writer.encoded(if flag { "Y" } else { "N" }),
+            FieldValue::Time(time) => writer.time_or_null(time),
+        };
+    }
+    writer.end();
 }
 
-/// ZAU. ZAU-9 repeats for each field that changed: its name, the value before and the value after.
+/// ZAU. ZAU-9 repeats per changed field: its name, its value before and after.
 fn write_entry(writer: &mut Writer, set_id: u64, entry: &Entry) {
     let Entry {
         id: _,
@@ -114,7 +122,7 @@ fn write_entry(writer: &mut Writer, set_id: u64, entry: &Entry) {
     writer.repetitions(changes).end();
 }
 
-/// ZUS: the total, then one for each day.
+/// ZUS: the total, then one per day.
 fn write_usage(writer: &mut Writer, usage: &UsageView) {
     let UsageView { id, usage_count, last_used_at, daily } = usage;
     writer.segment("ZUS").number(1).number(id.get()).empty(1).number(*usage_count).time_or_null(*last_used_at).end();
@@ -149,13 +157,11 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::error::{Problem, Reason, Violation};
+    use crate::error::{ErrorKind, Problem, Reason, Violation};
+    use crate::format::exchange::Sender;
     use crate::format::samples::{context, key};
-    use crate::format::{AuditPage, Sender};
     use crate::ids::{KeyId, UserId};
-    use crate::keys::KeyPage;
-    use crate::keys::Role;
-    use crate::keys::{Action, Change};
+    use crate::keys::{Action, AuditPage, Change, KeyPage, Role};
     use crate::operation::Operation;
 
     fn written(content: &Content, operation: Operation) -> String {
@@ -187,14 +193,14 @@ ZAK|1|42|nux_live_…bm4k|Lab gateway|live|active|Y|20260301120000.000+0000|""|7
     }
 
     #[test]
-    fn a_deletion_is_acknowledged_and_no_more() {
+    fn a_deletion_has_nothing_but_an_acknowledgement() {
         let text = written(&Content::Deleted, Operation::DeleteKey);
         assert!(text.contains("|ACK^Z05^ACK|"));
         assert!(text.ends_with("|UNICODE UTF-8\nMSA|AA|C00001\n"));
     }
 
     #[test]
-    fn the_use_of_a_key_is_a_total_and_its_days() {
+    fn the_usage_of_a_key_is_a_total_and_its_days() {
         let usage = UsageView {
             id: KeyId::new(42).expect("an id"),
             usage_count: 5,
@@ -232,7 +238,7 @@ ZAK|1|42|nux_live_…bm4k|Lab gateway|live|active|Y|20260301120000.000+0000|""|7
             Violation::new("name", Reason::Required, "name is required"),
             Violation::new("body", Reason::VersionId, "MSH-12 (version) must be 2.5.1").at("MSH-12"),
         ];
-        let problem = Problem { status: 400, text: "Invalid request data", violations };
+        let problem = Problem { kind: ErrorKind::Invalid, text: "Invalid request data", violations };
         let text = written(&Content::Problem(problem), Operation::CreateKey);
         let expected = r"MSA|AR|C00001
 ERR||ZAK^1^4|101^Required field missing^HL70357|E|400^Bad Request^L|||name is required
@@ -242,7 +248,7 @@ ERR||MSH^1^12|203^Unsupported version id^HL70357|E|400^Bad Request^L|||MSH-12 (v
     }
 
     #[test]
-    fn without_a_control_id_the_request_id_is_answered() {
+    fn without_a_control_id_msa_2_repeats_the_request_id() {
         for sender in [None, Some(&Sender::default())] {
             let about = WriteContext { sender, ..context() };
             let text = String::from_utf8(write(&Content::Deleted, &about)).expect("UTF-8");

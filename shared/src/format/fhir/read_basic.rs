@@ -1,21 +1,23 @@
-//! A `Basic` of the `api-key` profile → the fields of a request to create or update a key.
+//! Reads a `Basic` of the `api-key` profile: the fields of a request to create or update a key.
 
-use super::element::{Reading, field_of_extension, is_profile};
+use super::definitions::{API_KEY, field_of_extension, is_profile};
+use super::field_value::Reading;
 use super::node::{Member, Node};
-use super::{API_KEY, EXTENSIONS};
 use crate::error::Reason;
-use crate::format::{Fields, ReadContext};
+use crate::fields::Field;
+use crate::format::exchange::ReadContext;
+use crate::format::request_fields::Fields;
 use crate::ids::KeyId;
 
-/// Reads the members of the resource. What only the server sets is refused rather than ignored: a client that sends
-/// back what it read would believe that it took effect.
+/// Reads the members of the resource. Elements that only the server sets are refused rather than ignored: otherwise a client
+/// that sends back a resource it read would believe that all of it took effect.
 pub(super) fn read(members: &[Member<'_>], expected: ReadContext<'_>) -> Fields {
     let mut reading = Reading::new(expected, place);
     let mut seen: Vec<&str> = Vec::new();
     for (name, node) in members {
         match name.as_ref() {
             repeated if seen.contains(&repeated) => {
-                reading.refuse("body", Reason::Structure, "Basic must not have an element twice", "Basic");
+                reading.refuse("body", Reason::Structure, "Basic must not contain an element twice", "Basic");
             }
             "resourceType" => {}
             "id" => {
@@ -38,11 +40,11 @@ pub(super) fn read(members: &[Member<'_>], expected: ReadContext<'_>) -> Fields 
             "subject" => reading.refuse_field("user_id", "Basic.subject"),
             "created" => reading.refuse_field("created_at", "Basic.created"),
             _ => {
-                let message = "Basic must have nothing but id, meta, extension and code in a request";
+                let message = "Basic must contain only id, meta, extension and code in a request";
                 reading.refuse("body", Reason::Unknown, message, "Basic");
             }
         }
-        if reading.is_hopeless() {
+        if reading.too_many_errors() {
             break;
         }
     }
@@ -54,41 +56,41 @@ pub(super) fn read(members: &[Member<'_>], expected: ReadContext<'_>) -> Fields 
 
 /// The `FHIRPath` expression of a field's extension.
 fn place(field: &str) -> String {
-    let extension = EXTENSIONS.iter().find(|(name, _)| *name == field);
-    extension.map_or_else(|| "Basic".to_owned(), |(_, url)| format!("Basic.extension.where(url.endsWith('/{url}'))"))
+    let extension = Field::named(field).and_then(|field| field.extension);
+    extension.map_or_else(|| "Basic".to_owned(), |url| format!("Basic.extension.where(url.endsWith('/{url}'))"))
 }
 
 fn read_id(reading: &mut Reading<'_>, node: &Node<'_>) {
     match reading.expected.path_id {
         None => reading.refuse_field("id", "Basic.id"),
         Some(id) if node.text().and_then(KeyId::parse) == Some(id) => {}
-        Some(_) => reading.refuse("id", Reason::Value, "id must be the one in the path", "Basic.id"),
+        Some(_) => reading.refuse("id", Reason::Value, "id must match the id in the path", "Basic.id"),
     }
 }
 
 fn read_meta(reading: &mut Reading<'_>, node: &Node<'_>) {
     let base = reading.expected.fhir_base;
-    let is_ours = || {
+    let is_known = || {
         let [profiles] = node.exactly(["profile"], [])?;
         let [profile] = profiles.list()? else { return None };
         Some(is_profile(profile.text()?, base))
     };
-    if is_ours() != Some(true) {
-        let message = "Basic.meta must have nothing but the api-key profile in a request";
+    if is_known() != Some(true) {
+        let message = "Basic.meta must contain only the api-key profile in a request";
         reading.refuse("body", Reason::Value, message, "Basic.meta");
     }
 }
 
 fn read_code(reading: &mut Reading<'_>, node: &Node<'_>) {
     let base = reading.expected.fhir_base;
-    let is_ours = || {
+    let is_known = || {
         let [codings] = node.exactly(["coding"], ["text"])?;
         let [coding] = codings.list()? else { return None };
         let [system, code] = coding.exactly(["system", "code"], ["display"])?;
         let system = system.text()?.strip_prefix(base)?;
         Some(system == "/CodeSystem/resource-type" && code.text()? == API_KEY)
     };
-    if is_ours() != Some(true) {
+    if is_known() != Some(true) {
         let message = "Basic.code must be the code api-key of the resource-type code system";
         reading.refuse("body", Reason::Value, message, "Basic.code");
     }

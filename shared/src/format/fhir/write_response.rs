@@ -1,34 +1,36 @@
-//! A response → a resource.
+//! Responses as resources.
 
 use serde::Serialize;
 
 use super::audit_event::AuditEntry;
 use super::bundle::Bundle;
-use super::outcome::OperationOutcome;
-use super::resource::{ApiKey, Urls};
-use super::result::Parameters;
-use crate::format::{Content, WriteContext};
+use super::definitions::Definitions;
+use super::operation_outcome::OperationOutcome;
+use super::write_basic::ApiKey;
+use super::write_parameters::Parameters;
+use crate::format::exchange::{Content, WriteContext};
 
-/// About what an entry of a list takes with the usual base: one allocation for a list.
+/// The approximate size of a list's entry with the usual base, so that a list takes one allocation.
 const KEY_BYTES: usize = 1_664;
 const OUTCOME_BYTES: usize = 256;
 
 /// Writes a response.
-pub(in crate::format) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
+pub(crate) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
     let base = about.fhir_base;
     match content {
-        Content::Key(view) => to_json(&ApiKey { view, urls: &Urls::new(base) }, KEY_BYTES),
+        Content::Key(view) => to_json(&ApiKey { view, definitions: &Definitions::new(base) }, KEY_BYTES),
         Content::Keys(page) => {
-            let urls = &Urls::new(base);
-            let keys = page.keys.iter().map(|view| (format!("{base}/Basic/{}", view.id), ApiKey { view, urls }));
+            let definitions = &Definitions::new(base);
+            let keys = page.keys.iter().map(|view| (format!("{base}/Basic/{}", view.id), ApiKey { view, definitions }));
             to_json(&Bundle::new(Some(page.total), keys, about), KEY_BYTES * (1 + page.keys.len()))
         }
         Content::Deleted => to_json(&OperationOutcome::information("API Key deleted successfully"), OUTCOME_BYTES),
         Content::Audit(page) => {
-            let urls = &Urls::new(base);
+            let definitions = &Definitions::new(base);
             let entries = page.entries.iter();
-            let events = entries.map(|entry| (format!("{base}/AuditEvent/{}", entry.id), AuditEntry { entry, urls }));
-            // The trail is read page by page; nobody counts it.
+            let events =
+                entries.map(|entry| (format!("{base}/AuditEvent/{}", entry.id), AuditEntry { entry, definitions }));
+            // The trail is read page by page and never counted.
             to_json(&Bundle::new(None, events, about), KEY_BYTES * (1 + page.entries.len()))
         }
         Content::Usage(usage) => to_json(&Parameters::usage(usage), KEY_BYTES),
@@ -49,13 +51,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::error::{Problem, Reason, Violation};
+    use crate::error::{ErrorKind, Problem, Reason, Violation};
     use crate::format::samples::{context, key};
-    use crate::format::{AuditPage, Format};
+    use crate::format::wire_format::Format;
     use crate::ids::{KeyId, UserId};
-    use crate::keys::Role;
-    use crate::keys::{Action, Actor, Change, Entry};
-    use crate::keys::{KeyPage, KeyView};
+    use crate::keys::{Action, Actor, AuditPage, Change, Entry, KeyPage, KeyView, Role};
     use crate::operation::Operation;
 
     fn json_of(content: &Content, about: &WriteContext<'_>) -> Value {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_left_out_or_instants() {
+    fn times_are_instants_and_absent_when_null() {
         let used = KeyView { expiry_at: Some(key().created_at), last_used_at: Some(key().created_at), ..key() };
         let basic = json_of(&Content::Key(Box::new(used)), &context());
         let instants: Vec<_> = basic["extension"]
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_is_good_news() {
+    fn a_deletion_is_informational() {
         let expected = json!({"resourceType": "OperationOutcome", "issue": [{
             "severity": "information", "code": "informational", "details": {"text": "API Key deleted successfully"},
         }]});
@@ -132,20 +132,37 @@ mod tests {
 
     #[test]
     fn problems_have_their_issue_types() {
-        for (status, text, severity, code) in [
-            (400, "Invalid request data", "error", "invalid"),
-            (401, "JWT token required", "error", "login"),
-            (401, "API key required", "error", "login"),
-            (401, "Invalid or expired JWT token", "error", "unknown"),
-            (403, "Access denied", "error", "forbidden"),
-            (404, "API Key not found", "error", "not-found"),
-            (409, "API Key is expired", "error", "conflict"),
-            (413, "Request body too large", "error", "too-long"),
-            (429, "Rate limit exceeded", "error", "throttled"),
-            (500, "Failed to create API Key", "fatal", "exception"),
-            (503, "Service temporarily unavailable", "error", "transient"),
+        for (kind, status, text, severity, code) in [
+            (ErrorKind::Invalid, 400, "Invalid request data", "error", "invalid"),
+            (ErrorKind::TokenRequired, 401, "JWT token required", "error", "login"),
+            (ErrorKind::KeyRequired, 401, "API key required", "error", "login"),
+            (ErrorKind::TokenExpired, 401, "Invalid or expired JWT token", "error", "unknown"),
+            (ErrorKind::TokenInvalid, 401, "Invalid or expired JWT token", "error", "unknown"),
+            (ErrorKind::KeyUnknown, 401, "Invalid API key", "error", "unknown"),
+            (ErrorKind::AccessDenied, 403, "Access denied", "error", "forbidden"),
+            (ErrorKind::KeyPaused, 403, "API key is paused", "error", "forbidden"),
+            (ErrorKind::KeyExpired, 403, "API key is expired", "error", "forbidden"),
+            (ErrorKind::NotFound, 404, "API Key not found", "error", "not-found"),
+            (ErrorKind::ChangeOfExpired, 409, "API Key is expired", "error", "conflict"),
+            (ErrorKind::KeyLimitReached, 409, "API Key limit reached", "error", "conflict"),
+            (ErrorKind::NoDefault, 409, "No default API Key", "error", "conflict"),
+            (
+                ErrorKind::IdempotencyMismatch,
+                409,
+                "Idempotency-Key was used with a different request",
+                "error",
+                "conflict",
+            ),
+            (ErrorKind::TooLarge, 413, "Request body too large", "error", "too-long"),
+            (ErrorKind::RateLimited, 429, "Rate limit exceeded", "error", "throttled"),
+            (ErrorKind::KeyLimited, 429, "Rate limit exceeded", "error", "throttled"),
+            (ErrorKind::Failed, 500, "Failed to create API Key", "fatal", "exception"),
+            (ErrorKind::TranscriptionFailed, 502, "Transcription service failed", "error", "transient"),
+            (ErrorKind::Unavailable, 503, "Service temporarily unavailable", "error", "transient"),
+            (ErrorKind::TranscriptionTimedOut, 504, "Transcription service timed out", "error", "timeout"),
         ] {
-            let outcome = json_of(&Content::Problem(Problem { status, text, violations: vec![] }), &context());
+            assert_eq!((kind.status(), kind.text(Operation::CreateKey)), (status, text));
+            let outcome = json_of(&Content::Problem(Problem { kind, text, violations: vec![] }), &context());
             let expected = json!([{"severity": severity, "code": code, "details": {"text": text}}]);
             assert_eq!(outcome["issue"], expected);
         }
@@ -153,7 +170,7 @@ mod tests {
 
     /// The code, diagnostics and expression of one violation.
     fn issue(violation: Violation, operation: Operation, request_format: Format) -> Value {
-        let problem = Problem { status: 400, text: "Invalid request data", violations: vec![violation] };
+        let problem = Problem { kind: ErrorKind::Invalid, text: "Invalid request data", violations: vec![violation] };
         let outcome = json_of(&Content::Problem(problem), &WriteContext { operation, request_format, ..context() });
         let issue = &outcome["issue"][0];
         assert_eq!((&issue["severity"], &issue["details"]["text"]), (&json!("error"), &json!("Invalid request data")));

@@ -1,13 +1,13 @@
-//! What went wrong, as MSA-1 and ERR segments say it (HL7 v2.5.1, sections 2.15.5 and 2.15.8).
+//! Problems as MSA-1 and ERR segments (HL7 v2.5.1, sections 2.15.5 and 2.15.8).
 
-use super::position;
 use super::writer::Writer;
-use crate::error::{Problem, Reason, Violation};
+use crate::error::{ErrorKind, Problem, Reason, Violation};
+use crate::fields::{Field, FieldType};
 
-/// MSA-1 (table 0008): `AE` for what the request itself got wrong; `AR`, reject, for messages of a kind that is not
-/// taken here and for refusals that do not depend on the message.
+/// MSA-1 (table 0008): `AE` for errors in the content of a message; `AR`, reject, for unsupported messages and for
+/// refusals that do not depend on the message.
 pub(super) fn acknowledgement(problem: &Problem) -> &'static str {
-    let of_a_wrong_kind = problem.violations.iter().any(|violation| match violation.reason {
+    let is_unsupported = problem.violations.iter().any(|violation| match violation.reason {
         Reason::MessageType | Reason::EventCode | Reason::ProcessingId | Reason::VersionId => true,
         Reason::Required
         | Reason::Type
@@ -17,27 +17,47 @@ pub(super) fn acknowledgement(problem: &Problem) -> &'static str {
         | Reason::TooLong
         | Reason::Sequence => false,
     });
-    match problem.status {
-        401 | 403 | 429 | 500.. => "AR",
-        _ if of_a_wrong_kind => "AR",
-        _ => "AE",
+    match problem.kind {
+        ErrorKind::Invalid if is_unsupported => "AR",
+        ErrorKind::Invalid
+        | ErrorKind::TooLarge
+        | ErrorKind::NotFound
+        | ErrorKind::ChangeOfExpired
+        | ErrorKind::KeyLimitReached
+        | ErrorKind::NoDefault
+        | ErrorKind::IdempotencyMismatch => "AE",
+        ErrorKind::TokenRequired
+        | ErrorKind::TokenExpired
+        | ErrorKind::TokenInvalid
+        | ErrorKind::AccessDenied
+        | ErrorKind::KeyRequired
+        | ErrorKind::KeyUnknown
+        | ErrorKind::KeyPaused
+        | ErrorKind::KeyExpired
+        | ErrorKind::KeyLimited
+        | ErrorKind::RateLimited
+        | ErrorKind::Unavailable
+        | ErrorKind::TranscriptionFailed
+        | ErrorKind::TranscriptionTimedOut
+        | ErrorKind::Failed => "AR",
     }
 }
 
-/// One ERR for every violation, or one for the whole.
+/// One ERR per violation, or one for the problem as a whole.
 pub(super) fn write(writer: &mut Writer, problem: &Problem) {
+    let status = problem.kind.status();
     if problem.violations.is_empty() {
-        write_one(writer, problem.status, "", of_status(problem.status), problem.text);
+        write_one(writer, status, "", of_kind(problem.kind), problem.text);
     }
     for violation in &problem.violations {
         let place = place(violation).unwrap_or_default();
-        write_one(writer, problem.status, &place, of_violation(violation), &violation.message);
+        write_one(writer, status, &place, of_violation(violation), &violation.message);
     }
 }
 
 fn write_one(writer: &mut Writer, status: u16, place: &str, code: &str, message: &str) {
     let status = format!("{status}^{}^L", phrase(status));
-    // ERR-1 was withdrawn for ERR-2; ERR-6 and ERR-7 are for parameters and our diagnostics.
+    // ERR-2 replaces ERR-1; ERR-6 and ERR-7 are for parameters and internal diagnostics.
     writer.segment("ERR").empty(1).encoded(place).encoded(code).encoded("E").encoded(&status);
     writer.empty(2).text(message).end();
 }
@@ -45,7 +65,7 @@ fn write_one(writer: &mut Writer, status: u16, place: &str, code: &str, message:
 /// ERR-2 (ERL): segment, its number among those of its name, and the field.
 fn place(violation: &Violation) -> Option<String> {
     let in_message = violation.at.as_deref().and_then(location);
-    in_message.or_else(|| position(&violation.field).map(|number| format!("ZAK^1^{number}")))
+    in_message.or_else(|| Field::named(&violation.field).map(|field| format!("ZAK^1^{}", field.zak)))
 }
 
 /// The location of `SEG`, `SEG-n`, `SEG[k]` or `SEG[k]-n`.
@@ -78,8 +98,9 @@ fn of_violation(violation: &Violation) -> &'static str {
     match violation.reason {
         Reason::Sequence => SEQUENCE,
         Reason::Required => REQUIRED,
-        // Only types and statuses come from tables.
-        Reason::Value if matches!(&*violation.field, "type" | "status") => TABLE_VALUE,
+        Reason::Value if Field::named(&violation.field).is_some_and(|field| field.kind == FieldType::Code) => {
+            TABLE_VALUE
+        }
         Reason::Value | Reason::Type | Reason::Unknown | Reason::Structure | Reason::TooLong => DATA_TYPE,
         Reason::MessageType => "200^Unsupported message type^HL70357",
         Reason::EventCode => "201^Unsupported event code^HL70357",
@@ -88,13 +109,29 @@ fn of_violation(violation: &Violation) -> &'static str {
     }
 }
 
-/// ERR-3 of a problem that no field is to blame for.
-fn of_status(status: u16) -> &'static str {
-    match status {
-        404 => UNKNOWN_KEY,
-        409 => DUPLICATE_KEY,
-        400 | 413 => DATA_TYPE,
-        _ => INTERNAL,
+/// ERR-3 of a problem that no field causes. The contract promises 205 for every conflict: the table has no closer code.
+fn of_kind(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => UNKNOWN_KEY,
+        ErrorKind::ChangeOfExpired
+        | ErrorKind::KeyLimitReached
+        | ErrorKind::NoDefault
+        | ErrorKind::IdempotencyMismatch => DUPLICATE_KEY,
+        ErrorKind::Invalid | ErrorKind::TooLarge => DATA_TYPE,
+        ErrorKind::TokenRequired
+        | ErrorKind::TokenExpired
+        | ErrorKind::TokenInvalid
+        | ErrorKind::AccessDenied
+        | ErrorKind::KeyRequired
+        | ErrorKind::KeyUnknown
+        | ErrorKind::KeyPaused
+        | ErrorKind::KeyExpired
+        | ErrorKind::KeyLimited
+        | ErrorKind::RateLimited
+        | ErrorKind::Unavailable
+        | ErrorKind::TranscriptionFailed
+        | ErrorKind::TranscriptionTimedOut
+        | ErrorKind::Failed => INTERNAL,
     }
 }
 
@@ -120,8 +157,8 @@ fn phrase(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
-    fn written(status: u16, text: &'static str, violations: Vec<Violation>) -> (&'static str, String) {
-        let problem = Problem { status, text, violations };
+    fn written(kind: ErrorKind, text: &'static str, violations: Vec<Violation>) -> (&'static str, String) {
+        let problem = Problem { kind, text, violations };
         let mut writer = Writer::with_capacity(0);
         write(&mut writer, &problem);
         (acknowledgement(&problem), String::from_utf8(writer.into_bytes()).expect("UTF-8"))
@@ -131,28 +168,26 @@ mod tests {
     fn a_violation_names_its_field() {
         let missing = Violation::new("name", Reason::Required, "name is required");
         let expected = "ERR||ZAK^1^4|101^Required field missing^HL70357|E|400^Bad Request^L|||name is required\r";
-        assert_eq!(written(400, "Invalid request data", vec![missing]), ("AE", expected.to_owned()));
+        assert_eq!(written(ErrorKind::Invalid, "Invalid request data", vec![missing]), ("AE", expected.to_owned()));
     }
 
     #[test]
     fn a_problem_without_violations_has_one_err() {
         let expected = "ERR|||204^Unknown key identifier^HL70357|E|404^Not Found^L|||API Key not found\r";
-        assert_eq!(written(404, "API Key not found", vec![]), ("AE", expected.to_owned()));
-        for (status, code, acknowledgement) in [
-            (401, "207", "AR"),
-            (403, "207", "AR"),
-            (409, "205", "AE"),
-            (413, "102", "AE"),
-            (429, "207", "AR"),
-            (500, "207", "AR"),
-            (502, "207", "AR"),
-            (503, "207", "AR"),
-            (504, "207", "AR"),
-        ] {
-            let (written_acknowledgement, err) = written(status, "text", vec![]);
-            assert_eq!(written_acknowledgement, acknowledgement, "{status}");
+        assert_eq!(written(ErrorKind::NotFound, "API Key not found", vec![]), ("AE", expected.to_owned()));
+        for kind in ErrorKind::ALL {
+            let (code, acknowledgement) = match kind.status() {
+                400 | 413 => ("102", "AE"),
+                404 => ("204", "AE"),
+                409 => ("205", "AE"),
+                401 | 403 | 429 | 500.. => ("207", "AR"),
+                status => panic!("{status}"),
+            };
+            let (written_acknowledgement, err) = written(kind, "text", vec![]);
+            assert_eq!(written_acknowledgement, acknowledgement, "{kind:?}");
             assert!(err.starts_with(&format!("ERR|||{code}^")), "{err}");
-            assert!(err.contains(&format!("|{status}^")), "{err}");
+            assert!(err.contains(&format!("|{}^", kind.status())), "{err}");
+            assert!(!err.contains("^Error^L"), "the status has a phrase: {err}");
         }
     }
 
@@ -173,7 +208,8 @@ mod tests {
             (Reason::ProcessingId, "body", "202", "AR"),
             (Reason::VersionId, "body", "203", "AR"),
         ] {
-            let (written_acknowledgement, err) = written(400, "", vec![Violation::new(field, reason, "m")]);
+            let (written_acknowledgement, err) =
+                written(ErrorKind::Invalid, "", vec![Violation::new(field, reason, "m")]);
             assert_eq!(written_acknowledgement, acknowledgement, "{reason:?}");
             assert_eq!(err.split('|').nth(3).and_then(|code| code.split('^').next()), Some(code), "{reason:?}");
         }
@@ -196,7 +232,7 @@ mod tests {
     #[test]
     fn messages_are_escaped() {
         let odd = Violation::new("body", Reason::Unknown, "a|b^c\rd");
-        let (_, err) = written(400, "", vec![odd]);
+        let (_, err) = written(ErrorKind::Invalid, "", vec![odd]);
         assert!(err.ends_with("|||a\\F\\b\\S\\c\\X0D\\d\r"), "{err}");
     }
 }

@@ -1,9 +1,11 @@
-//! A `Parameters` resource → the fields of a request (R4, Parameters).
+//! Reads a `Parameters` resource (R4, Parameters).
 
-use super::element::Reading;
+use super::field_value::Reading;
 use super::node::Member;
 use crate::error::Reason;
-use crate::format::{FIELDS, Fields, ReadContext};
+use crate::fields::Field;
+use crate::format::exchange::ReadContext;
+use crate::format::request_fields::Fields;
 
 /// Reads the members of the resource.
 pub(super) fn read(members: &[Member<'_>], expected: ReadContext<'_>) -> Fields {
@@ -23,22 +25,21 @@ pub(super) fn read(members: &[Member<'_>], expected: ReadContext<'_>) -> Fields 
                 let message = "Parameters.parameter must not be repeated";
                 reading.refuse("body", Reason::Structure, message, "Parameters.parameter");
             }
-            _ => reading.refuse("body", Reason::Unknown, "Parameters must have nothing but parameter", "Parameters"),
+            _ => reading.refuse("body", Reason::Unknown, "Parameters must contain only parameter", "Parameters"),
         }
-        if reading.is_hopeless() {
+        if reading.too_many_errors() {
             break;
         }
     }
-    let field_of = |name: &str| FIELDS.into_iter().find(|field| *field == name);
     if let Some(parameters) = parameters {
-        reading.take_all(parameters, "Parameters.parameter", "name", field_of);
+        reading.take_all(parameters, "Parameters.parameter", "name", Field::named);
     }
     reading.finish()
 }
 
 /// The `FHIRPath` expression of a field's parameter.
 fn place(field: &str) -> String {
-    if FIELDS.contains(&field) {
+    if Field::named(field).is_some() {
         format!("Parameters.parameter.where(name = '{field}')")
     } else {
         "Parameters".to_owned()

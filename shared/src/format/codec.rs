@@ -1,0 +1,34 @@
+//! Reading and writing in the format that a header names.
+
+use super::exchange::{Content, Incoming, ReadContext, Sender, WriteContext};
+use super::wire_format::Format;
+use super::{fhir, hl7, json};
+
+/// Reads a request body.
+#[must_use]
+pub fn read(format: Format, body: &[u8], expected: ReadContext<'_>) -> Incoming {
+    match format {
+        Format::Json => json::read(body),
+        Format::Hl7 => hl7::read(body, expected),
+        Format::Fhir => fhir::read(body, expected),
+    }
+}
+
+/// Reads the sender alone, for which the beginning of an oversized body is enough.
+#[must_use]
+pub fn sender(format: Format, body: &[u8]) -> Option<Sender> {
+    match format {
+        Format::Json | Format::Fhir => None,
+        Format::Hl7 => hl7::sender(body),
+    }
+}
+
+/// Writes a response body.
+#[must_use]
+pub fn write(format: Format, content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
+    match format {
+        Format::Json => json::write(content),
+        Format::Hl7 => hl7::write(content, about),
+        Format::Fhir => fhir::write(content, about),
+    }
+}

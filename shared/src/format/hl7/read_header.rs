@@ -1,0 +1,70 @@
+//! The checks of a request's MSH segment.
+
+use super::message::{Given, MAX_CONTROL_ID, Segment};
+use super::zak::ZAK;
+use crate::error::{Reason, Violation};
+use crate::operation::Operation;
+
+/// Checks the header (sections 2.15.9.9 to 2.15.9.18). Routing, times and acknowledgement conditions do not affect the
+/// response.
+pub(super) fn check_header(header: Segment<'_>, operation: Operation) -> impl Iterator<Item = Violation> {
+    let message_type = header.field(9);
+    let event = operation.trigger_event();
+    // The structure follows from the type and the event, so it may be left out.
+    let known_type = message_type.component(1) == ZAK && matches!(&*message_type.component(3), "" | "ZAK_Z01");
+    let control_id = match header.field(10).single() {
+        Ok(Given::Value(id)) if id.chars().count() <= MAX_CONTROL_ID => None,
+        Ok(Given::Value(_)) => Some((Reason::TooLong, "MSH-10 (control id) must be at most 20 characters long")),
+        Ok(Given::Absent | Given::Null) => Some((Reason::Required, "MSH-10 (control id) is required")),
+        Err(_) => Some((Reason::Type, "MSH-10 (control id) must be a single, properly escaped value")),
+    };
+    // "Not present" and "T" both mean current processing (table 0207).
+    let processing = header.field(11);
+    let production = processing.component(1) == "P" && matches!(&*processing.component(2), "" | "T");
+    let known_version = header.field(12).component(1) == "2.5.1";
+    // An empty field means ASCII, of which UTF-8 is a superset (table 0211).
+    let character_set = header.field(18).component(1);
+    let utf8 = ["", "UNICODE UTF-8", "UTF-8", "ASCII"].iter().any(|known| character_set.eq_ignore_ascii_case(known));
+    let violation_if = |fails: bool, at, reason, message: &str| fails.then(|| in_body(at, reason, message));
+    let wrong_event = |reason, part| {
+        let message = format!("MSH-9 ({part}) must be ZAK^{event}^ZAK_Z01 for this endpoint");
+        in_body("MSH-9", reason, message)
+    };
+    let known_event = message_type.component(2) == event;
+    [
+        (!known_type).then(|| wrong_event(Reason::MessageType, "message type")),
+        (known_type && !known_event).then(|| wrong_event(Reason::EventCode, "trigger event")),
+        control_id.map(|(reason, message)| in_body("MSH-10", reason, message)),
+        violation_if(!production, "MSH-11", Reason::ProcessingId, "MSH-11 (processing id) must be P"),
+        violation_if(!known_version, "MSH-12", Reason::VersionId, "MSH-12 (version) must be 2.5.1"),
+        violation_if(!utf8, "MSH-18", Reason::Value, "MSH-18 (character set) must be UNICODE UTF-8"),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// A violation that is located in the message rather than in a field of the request.
+pub(super) fn in_body(at: &str, reason: Reason, message: impl Into<String>) -> Violation {
+    Violation::new("body", reason, message).at(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::Message;
+    use super::*;
+
+    #[test]
+    fn every_operation_has_its_event() {
+        for operation in Operation::ALL {
+            for sent in Operation::ALL {
+                let event = sent.trigger_event();
+                let text = format!("MSH|^~\\&|LABGW|HOSP|NUXERA|APIKEYS|20260303||ZAK^{event}^ZAK_Z01|C00001|P|2.5.1");
+                let message = Message::parse(&text).expect("a message");
+                let violations: Vec<_> = check_header(message.header(), operation).collect();
+                let found = violations.iter().map(|violation| (violation.at.as_deref(), violation.reason));
+                let expected = (sent != operation).then_some((Some("MSH-9"), Reason::EventCode));
+                assert_eq!(found.collect::<Vec<_>>(), Vec::from_iter(expected), "{sent:?} to {operation:?}");
+            }
+        }
+    }
+}

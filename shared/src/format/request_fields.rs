@@ -1,0 +1,161 @@
+//! The fields of a request, whatever its format, and the checks that every endpoint needs.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::from_field::FromField;
+use crate::clock::Timestamp;
+use crate::error::{Error, Reason, Violation};
+use crate::fields::{Field, FieldType};
+
+/// The most violations in one response. A body of thousands of unknown fields must not cause a response many times its size.
+pub(super) const MAX_VIOLATIONS: usize = 20;
+
+/// The fields of a request body by their JSON names. Every format is read into these; endpoints take their inputs from them.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    values: Vec<(String, Value)>,
+    violations: Vec<Violation>,
+    /// The place of a field in the terms of the request's format.
+    place: Option<fn(&str) -> String>,
+}
+
+/// A rejected field, whose violation is recorded in [`Fields`]: an endpoint reads all its fields before it returns, so that
+/// the client gets all violations at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Rejected;
+
+impl Fields {
+    /// The fields of a request without a body: none.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// No fields yet, of a request in a format with its own terms for places.
+    pub(super) fn placed(place: fn(&str) -> String) -> Self {
+        Self { place: Some(place), ..Self::default() }
+    }
+
+    /// Records a violation found by a format's reader.
+    pub(super) fn add_violation(&mut self, violation: Violation) {
+        self.violations.push(violation);
+    }
+
+    /// A field's value as sent.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// Adds a field; a repeated one is a violation.
+    pub fn insert(&mut self, name: impl Into<String>, value: Value) {
+        let name = name.into();
+        if self.values.iter().any(|(known, _)| *known == name) {
+            let message = format!("{name} must not be repeated");
+            self.violations.push(Violation::new(name, Reason::Structure, message));
+        } else {
+            self.values.push((name, value));
+        }
+    }
+
+    /// A required field.
+    ///
+    /// # Errors
+    ///
+    /// If it is absent, `null` or invalid; the violation is recorded.
+    pub fn required<T: FromField>(&mut self, name: &'static str) -> Result<T, Rejected> {
+        match self.nullable(name)? {
+            Some(Some(value)) => Ok(value),
+            Some(None) => Err(self.reject(name, Reason::Type, "must not be null")),
+            None => Err(self.reject(name, Reason::Required, "is required")),
+        }
+    }
+
+    /// An optional field that must not be `null`.
+    ///
+    /// # Errors
+    ///
+    /// If it is `null` or invalid; the violation is recorded.
+    pub fn optional<T: FromField>(&mut self, name: &'static str) -> Result<Option<T>, Rejected> {
+        match self.nullable(name)? {
+            Some(Some(value)) => Ok(Some(value)),
+            Some(None) => Err(self.reject(name, Reason::Type, "must not be null")),
+            None => Ok(None),
+        }
+    }
+
+    /// An optional field: absent (`None`) or `null` (`Some(None)`).
+    ///
+    /// # Errors
+    ///
+    /// If it is invalid; the violation is recorded.
+    pub fn nullable<T: FromField>(&mut self, name: &'static str) -> Result<Option<Option<T>>, Rejected> {
+        let index = self.values.iter().position(|(known, _)| known == name);
+        let value = index.map(|index| self.values.remove(index).1);
+        if self.violations.iter().any(|violation| violation.field == name) {
+            return Err(Rejected);
+        }
+        match value {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(value) => match T::from_field(&value) {
+                Ok(value) => Ok(Some(Some(value))),
+                Err((reason, message)) => Err(self.reject(name, reason, message)),
+            },
+        }
+    }
+
+    /// The fields as a JSON object, sorted by name and with times in UTC: the same for the same request in any format.
+    pub(crate) fn canonical(&self) -> String {
+        let value = |name: &str, value: &Value| match Timestamp::from_field(value) {
+            Ok(time) if Field::named(name).is_some_and(|field| field.kind == FieldType::Time) => {
+                time.to_string().into()
+            }
+            Ok(_) | Err(_) => value.clone(),
+        };
+        let fields: BTreeMap<&str, Value> =
+            self.values.iter().map(|(name, found)| (name.as_str(), value(name, found))).collect();
+        serde_json::to_string(&fields).expect("names are strings")
+    }
+
+    /// `expiry_at`: absent (`None`), never (`Some(None)`), or after `now`.
+    ///
+    /// # Errors
+    ///
+    /// If it is invalid or not in the future; the violation is recorded.
+    pub fn expiry(&mut self, now: Timestamp) -> Result<Option<Option<Timestamp>>, Rejected> {
+        match self.nullable("expiry_at")? {
+            Some(Some(expiry)) if expiry <= now => {
+                Err(self.reject("expiry_at", Reason::Value, "must be in the future"))
+            }
+            expiry => Ok(expiry),
+        }
+    }
+
+    /// Records a violation of a field's rule.
+    pub fn reject(&mut self, name: &'static str, reason: Reason, message: impl Into<String>) -> Rejected {
+        let violation = Violation::new(name, reason, format!("{name} {}", message.into()));
+        self.violations.push(Violation { at: self.place.map(|place| place(name)), ..violation });
+        Rejected
+    }
+
+    /// Reads an endpoint's inputs.
+    ///
+    /// # Errors
+    ///
+    /// All recorded violations, and one for each field that the endpoint does not read.
+    pub fn read<T>(mut self, input: impl FnOnce(&mut Self) -> Result<T, Rejected>) -> Result<T, Error> {
+        let read = input(&mut self);
+        let unknown = self.values.drain(..).map(|(name, _)| {
+            let message = format!("{name} is not a field of this request");
+            Violation::new(name, Reason::Unknown, message)
+        });
+        self.violations.extend(unknown);
+        self.violations.truncate(MAX_VIOLATIONS);
+        match read {
+            Ok(value) if self.violations.is_empty() => Ok(value),
+            Ok(_) | Err(Rejected) => Err(Error::Invalid(self.violations)),
+        }
+    }
+}
