@@ -3,6 +3,8 @@
 import json
 import os
 import random
+import re
+import unicodedata
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -33,7 +35,7 @@ RECORDING = (Path(__file__).parents[2] / "local/samples/recording.wav").read_byt
 STATE = json.loads(os.environ["CONTRACT_STATE"])
 FUTURE = "2100-01-01T00:00:00Z"
 
-# An expiry must lie in the future.
+# An expiry must be in the future.
 schemathesis.openapi.format(
     "date-time",
     st.builds(
@@ -112,13 +114,22 @@ def acceptable(body):
         case dict():
             expiries = {"expiry_at", "valueInstant"} & body.keys()
             later = {name: FUTURE for name in expiries if isinstance(body[name], str) and body[name] < FUTURE}
-            return {name: acceptable(value) for name, value in body.items()} | later
+            names = {name for name in {"name", "valueString"} & body.keys() if isinstance(body[name], str)}
+            readable = {name: "Lab gateway" for name in names if misleads(body[name])}
+            return {name: acceptable(value) for name, value in body.items()} | later | readable
         case list():
             return [acceptable(value) for value in body]
         case float() if body.is_integer():
             # JSON Schema takes 1.0 for an integer.
             return int(body)
     return body
+
+
+def misleads(text):
+    """Whether a name has what the pattern of the schema cannot exclude: signs of lost bytes, or nothing to be seen."""
+    hidden = re.compile("[\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+    seen = [char for char in text if unicodedata.category(char) not in {"Cc", "Cf", "Zs", "Zl", "Zp"} and not hidden.match(char)]
+    return not seen or re.search("[\ufffd\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", text) is not None
 
 
 def hl7_request(operation, seed):

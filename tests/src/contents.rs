@@ -6,6 +6,7 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 use shared::clock::Timestamp;
+use shared::fields::{FIELDS, FieldType, TRAIL_ONLY};
 use shared::store::{Item, Table, number};
 
 /// All items of a table, by partition and sort key.
@@ -153,12 +154,21 @@ impl Contents {
                 Some(1 + count(&["update", "pause", "resume", "rotate", "set_default", "remove_default"]) as u64),
                 "version by trail {trail}"
             );
-            for (field, attribute) in [("expiry_at", "expires_at"), ("previous_key_until", "old_until")] {
-                let time = record.get(attribute).and_then(number).and_then(Timestamp::from_seconds);
-                expect(field, Value::Null, time.map(|time| time.to_string()).into());
-            }
-            for field in ["name", "type", "status"] {
-                expect(field, Value::Null, text(record, field).into());
+            let in_record = FIELDS.iter().filter(|field| field.is_audited && field.name != "is_default");
+            let in_record = in_record.map(|field| (field.name, field.kind));
+            for (field, kind) in in_record.chain(TRAIL_ONLY.map(|name| (name, FieldType::Time))) {
+                let attribute = match field {
+                    "expiry_at" => "expires_at",
+                    "previous_key_until" => "old_until",
+                    other => other,
+                };
+                let value = record.get(attribute);
+                let now = if kind == FieldType::Time {
+                    value.and_then(number).and_then(Timestamp::from_seconds).map(|time| time.to_string())
+                } else {
+                    value.map(|_| text(record, attribute))
+                };
+                expect(field, Value::Null, now.into());
             }
             expect("is_default", false.into(), (self.default_id(user_id) == Some(id)).into());
         } else {

@@ -16,21 +16,8 @@ use crate::keys::{Day, Key, KeyName, KeyType, Previous, Sealed, Status, Usage};
 /// The partitions of the index of keys for which something will fall due: one could not take the writes of all.
 pub const EXPIRY_SHARDS: u8 = 16;
 
-/// The attributes that a change may replace; the others stay, or are counted by uses.
-pub const CHANGEABLE: &[&str] = &[
-    "name",
-    "type",
-    "status",
-    "expires_at",
-    "due_at",
-    "expiry_shard",
-    "hash",
-    "data_key",
-    "ciphertext",
-    "old_hash",
-    "old_until",
-    "entry_at",
-];
+/// The attributes that changes leave alone: uses count them, beside all changes.
+pub const COUNTED: [&str; 3] = ["used_at", "uses", "days"];
 
 /// An item that is not a key record.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! Reads of keys, and the parts that all changes are made of.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem};
 use chrono::{DateTime, Utc};
@@ -9,7 +10,7 @@ use futures_util::future::{join, try_join_all};
 use super::attempts::{Attempts, back_off};
 use super::aws_requests::Request as _;
 use super::item::{Item, count_of, number};
-use super::key_record::{CHANGEABLE, from_item, to_item};
+use super::key_record::{COUNTED, from_item, to_item};
 use super::primary_key::{KEY_PREFIX, PrimaryKey};
 use super::table::{Table, built, failure};
 use super::vault::Vault;
@@ -205,7 +206,7 @@ impl Keys {
         Ok(KeyView::new(key, shown, is_default, author.timestamp()))
     }
 
-    /// Writes the changeable attributes that differ. The usage is left alone: uses are counted beside all changes.
+    /// Writes the attributes that differ, but for the [`COUNTED`] ones.
     pub(super) fn replace(&self, before: &Key, after: &Key) -> Result<TransactWriteItem, Error> {
         let (old, new) = (to_item(before), to_item(after));
         let mut update = self
@@ -216,9 +217,11 @@ impl Keys {
             .expression_attribute_values(":next", count_of(before.version + 1));
         let mut sets = vec!["version = :next".to_owned()];
         let mut removes = Vec::new();
-        for name in CHANGEABLE.iter().filter(|name| old.get(**name) != new.get(**name)) {
-            update = update.expression_attribute_names(format!("#{name}"), *name);
-            match new.get(*name) {
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let left_alone = |name: &str| name == "version" || COUNTED.contains(&name);
+        for name in names.into_iter().filter(|name| !left_alone(name) && old.get(*name) != new.get(*name)) {
+            update = update.expression_attribute_names(format!("#{name}"), name);
+            match new.get(name) {
                 Some(value) => {
                     sets.push(format!("#{name} = :{name}"));
                     update = update.expression_attribute_values(format!(":{name}"), value.clone());
