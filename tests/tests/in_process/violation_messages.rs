@@ -149,10 +149,15 @@ const FHIR: &[(Operation, &str, &str, &str)] = &[
         "id",
         "id must be sent as a valueReference to a Basic, a positive valueInteger or a valueString",
     ),
-    (UpdateKey, r#"{"resourceType":"Basic"}"#, "body", "Basic.code is required"),
     (
         UpdateKey,
-        r#"{"resourceType":"Basic","code":{}}"#,
+        r#"{"resourceType":"Basic","extension":[{"url":"https://nuxera.cloud/fhir/StructureDefinition/api-key-name","valueString":"a"}]}"#,
+        "body",
+        "Basic.code is required",
+    ),
+    (
+        UpdateKey,
+        r#"{"resourceType":"Basic","code":{},"extension":[{"url":"https://nuxera.cloud/fhir/StructureDefinition/api-key-name","valueString":"a"}]}"#,
         "body",
         "Basic.code must be the code api-key of the resource-type code system",
     ),
