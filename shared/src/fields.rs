@@ -33,7 +33,7 @@ pub enum FieldType {
     Code,
     /// A boolean.
     Flag,
-    /// A point in time, or none.
+    /// A point in time.
     Time,
     /// A count, of up to 64 bits.
     Count,

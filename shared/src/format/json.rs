@@ -92,3 +92,30 @@ impl<'a> From<&'a Problem> for ErrorBody<'a> {
         Self { error: problem.text, details: details.collect() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fields::SHOWN;
+    use crate::format::samples::{cases, key_view, read_back};
+
+    proptest! {
+        #![proptest_config(cases())]
+
+        #[test]
+        fn keys_survive_writing_and_reading(view in key_view()) {
+            let json: Value = serde_json::from_slice(&write(&Content::Key(Box::new(view.clone())))).expect("JSON");
+            prop_assert_eq!(json.as_object().map(serde_json::Map::len), Some(SHOWN.len()));
+            prop_assert_eq!(read_back(|field| json.get(field.name).cloned()), Some(view));
+        }
+
+        #[test]
+        fn values_have_the_types_of_their_fields(view in key_view()) {
+            for (field, value) in SHOWN.iter().zip(view.values()) {
+                prop_assert!(value.is_none_or(|value| value.kind() == field.kind), "{}: {:?}", field.name, value);
+            }
+        }
+    }
+}

@@ -75,23 +75,23 @@ impl KeyView {
         }
     }
 
-    /// The values of the fields of [`SHOWN`], in its order.
+    /// The values of the fields of [`SHOWN`], in its order; `None` for null.
     #[must_use]
-    pub fn values(&self) -> [FieldValue<'_>; SHOWN.len()] {
+    pub fn values(&self) -> [Option<FieldValue<'_>>; SHOWN.len()] {
         let Self { id, key, name, kind, status, is_default, created_at, expiry_at, user_id, last_used_at, usage_count } =
             self;
         [
-            FieldValue::Id(id.get()),
-            FieldValue::Text(key.as_str()),
-            FieldValue::Text(name.as_str()),
-            FieldValue::Code(kind.as_str()),
-            FieldValue::Code(status.as_str()),
-            FieldValue::Flag(*is_default),
-            FieldValue::Time(Some(*created_at)),
-            FieldValue::Time(*expiry_at),
-            FieldValue::Id(user_id.get()),
-            FieldValue::Time(*last_used_at),
-            FieldValue::Count(*usage_count),
+            Some(FieldValue::Id(id.get())),
+            Some(FieldValue::Text(key.as_str())),
+            Some(FieldValue::Text(name.as_str())),
+            Some(FieldValue::Code(kind.as_str())),
+            Some(FieldValue::Code(status.as_str())),
+            Some(FieldValue::Flag(*is_default)),
+            Some(FieldValue::Time(*created_at)),
+            expiry_at.map(FieldValue::Time),
+            Some(FieldValue::Id(user_id.get())),
+            last_used_at.map(FieldValue::Time),
+            Some(FieldValue::Count(*usage_count)),
         ]
     }
 }
@@ -117,8 +117,8 @@ pub enum FieldValue<'a> {
     Code(&'static str),
     /// A boolean.
     Flag(bool),
-    /// A point in time, or none.
-    Time(Option<Timestamp>),
+    /// A point in time.
+    Time(Timestamp),
     /// A count.
     Count(u64),
 }

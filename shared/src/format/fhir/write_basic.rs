@@ -51,15 +51,15 @@ struct Basic<'a> {
 
 struct Extensions<'a> {
     urls: &'a [Option<Box<RawValue>>; SHOWN.len()],
-    values: [FieldValue<'a>; SHOWN.len()],
+    values: [Option<FieldValue<'a>>; SHOWN.len()],
 }
 
 impl Serialize for Extensions<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = self.urls.iter().zip(self.values);
-        let extensions = fields.filter_map(|(url, value)| Some(Extension { url: url.as_deref()?, value }));
-        // FHIR has no nulls: a time that there is not has no extension.
-        serializer.collect_seq(extensions.filter(|extension| extension.value != FieldValue::Time(None)))
+        // FHIR has no nulls: a field without a value has no extension.
+        serializer
+            .collect_seq(fields.filter_map(|(url, value)| Some(Extension { url: url.as_deref()?, value: value? })))
     }
 }
 
@@ -79,10 +79,7 @@ impl Serialize for Extension<'_> {
             }
             FieldValue::Code(code) => extension.serialize_field("valueCode", code)?,
             FieldValue::Flag(flag) => extension.serialize_field("valueBoolean", &flag)?,
-            FieldValue::Time(time) => {
-                let instant = time.map(|time| instant(time.time()));
-                extension.serialize_field("valueInstant", &instant)?;
-            }
+            FieldValue::Time(time) => extension.serialize_field("valueInstant", &instant(time.time()))?,
         }
         extension.end()
     }

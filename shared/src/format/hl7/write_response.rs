@@ -89,11 +89,12 @@ fn write_key(writer: &mut Writer, set_id: u64, view: &KeyView) {
         writer.empty(field.zak - last - 1);
         last = field.zak;
         match value {
-            FieldValue::Id(number) | FieldValue::Count(number) => writer.number(number),
-            FieldValue::Text(text) => writer.text(text),
-            FieldValue::Code(code) => writer.encoded(code),
-            FieldValue::Flag(flag) => writer.encoded(if flag { "Y" } else { "N" }),
-            FieldValue::Time(time) => writer.time_or_null(time),
+            None => writer.null(),
+            Some(FieldValue::Id(number) | FieldValue::Count(number)) => writer.number(number),
+            Some(FieldValue::Text(text)) => writer.text(text),
+            Some(FieldValue::Code(code)) => writer.encoded(code),
+            Some(FieldValue::Flag(flag)) => writer.encoded(if flag { "Y" } else { "N" }),
+            Some(FieldValue::Time(time)) => writer.time(time.time()),
         };
     }
     writer.end();
@@ -115,7 +116,7 @@ fn write_entry(writer: &mut Writer, set_id: u64, entry: &Entry) {
     writer.segment("ZAU").number(set_id).time(*at).encoded(action.as_str()).number(key_id.get());
     match actor {
         Some(actor) => writer.number(actor.get()),
-        None => writer.text_or_null(None),
+        None => writer.null(),
     };
     writer.encoded(role.as_str()).text_or_null(source_ip.as_deref()).text(request_id);
     let changes = changes.iter().map(|(field, change)| [Some(field.into()), value(&change.from), value(&change.to)]);

@@ -73,11 +73,16 @@ impl Writer {
         self
     }
 
+    /// Explicitly no value.
+    pub(super) fn null(&mut self) -> &mut Self {
+        self.encoded(NULL)
+    }
+
     /// A text, or no value.
     pub(super) fn text_or_null(&mut self, text: Option<&str>) -> &mut Self {
         match text {
             Some(text) => self.text(text),
-            None => self.encoded(NULL),
+            None => self.null(),
         }
     }
 
@@ -99,7 +104,7 @@ impl Writer {
     pub(super) fn time_or_null(&mut self, time: Option<Timestamp>) -> &mut Self {
         match time {
             Some(time) => self.time(time.time()),
-            None => self.encoded(NULL),
+            None => self.null(),
         }
     }
 
