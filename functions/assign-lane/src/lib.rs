@@ -21,11 +21,9 @@ pub async fn handle(gate: Arc<Gate>, request: Request) -> Pass {
 /// the endpoint to find out: here it would cost a read of the table for each request.
 async fn user(gate: &Gate, request: &Request) -> Option<UserId> {
     let caller = gate.authenticator.authenticate(request.header("Authorization"), gate.clock.now()).await;
-    match caller {
-        Ok(caller) => Some(caller.user_id),
-        Err(_) => {
-            let (_, locator) = PlainKey::parse(request.header("x-api-key")?, &gate.checksums)?;
-            Some(locator.user_id)
-        }
+    if let Ok(caller) = caller {
+        return Some(caller.user_id);
     }
+    let (_, locator) = PlainKey::parse(request.header("x-api-key")?, &gate.checksums)?;
+    Some(locator.user_id)
 }

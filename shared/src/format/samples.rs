@@ -121,9 +121,9 @@ fn checksums() -> Checksums {
 pub(super) fn read_back(value: impl Fn(&Field) -> Option<Value>) -> Option<KeyView> {
     let value = |name: &str| value(Field::named(name)?);
     let text = |name: &str| Some(value(name)?.as_str()?.to_owned());
-    let time = |name: &str| match value(name)? {
-        Value::Null => Some(None),
-        value => Some(Some(Timestamp::parse(value.as_str()?)?)),
+    let time = |name: &str| {
+        let value = value(name)?;
+        if value.is_null() { Some(None) } else { Timestamp::parse(value.as_str()?).map(Some) }
     };
     let shown = |text: String| {
         PlainKey::parse(&text, &checksums()).map_or(ShownKey::Masked(text), |(key, _)| ShownKey::Whole(key))
