@@ -127,7 +127,7 @@ def acceptable(body):
 
 def misleads(text):
     """Whether a name has what the pattern of the schema cannot exclude: signs of lost bytes, or nothing to be seen."""
-    hidden = re.compile("[\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+    hidden = re.compile("[\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\u2065\ufff0-\ufff8\U000e0000-\U000e0fff]")
     seen = [char for char in text if unicodedata.category(char) not in {"Cc", "Cf", "Zs", "Zl", "Zp"} and not hidden.match(char)]
     return not seen or re.search("[\ufffd\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", text) is not None
 

@@ -38,14 +38,14 @@ impl LocalAws {
     }
 
     /// A call that reads the JWT secret, not signed.
-    fn unsigned(&self, host: &str) -> Request {
+    fn unsigned(host: &str) -> Request {
         let call = Request::new("POST", "/", host).with_body(r#"{"SecretId": "nuxera/jwt"}"#);
         call.with("X-Amz-Date", &amz_date()).with("X-Amz-Target", "secretsmanager.GetSecretValue")
     }
 
     /// The same, signed with an access key.
     fn signed_with(&self, (id, secret): (&str, &str), host: &str) -> Request {
-        let request = self.unsigned(host);
+        let request = Self::unsigned(host);
         let authorization = self.authorization(&request, id, secret);
         request.with("Authorization", &authorization)
     }
@@ -217,7 +217,7 @@ async fn a_request_without_the_access_key_is_refused() {
         ("Authorization", &format!("AWS4-HMAC-SHA256 Credential=test/Credential={id}/20260101/a/b/aws4_request")),
         ("X-Amz-Security-Token", id),
     ] {
-        aws.assert_refuses(&format!("{name}: {value}"), &aws.unsigned(&host).with(name, value)).await;
+        aws.assert_refuses(&format!("{name}: {value}"), &LocalAws::unsigned(&host).with(name, value)).await;
     }
     let twice = aws.signed_with(("test", "test"), &host);
     let [ours, theirs] = [aws.signed(&host), twice.clone()]
@@ -237,7 +237,7 @@ async fn a_request_without_the_access_key_is_refused() {
         format!("AWSAccessKeyId={id}&Signature=c2lnbmF0dXJl&Expires=4102444800"),
         format!("Action=GetSecretValue&SecretId=nuxera/jwt&AWSAccessKeyId={id}"),
     ] {
-        let mut request = aws.unsigned(&host);
+        let mut request = LocalAws::unsigned(&host);
         request.target = format!("/?{query}");
         aws.assert_refuses(&query, &request).await;
         aws.assert_refuses(&query, &Request::new("GET", &format!("/?{query}"), &host)).await;
