@@ -16,10 +16,6 @@ const FIRST_ID: u64 = 1_000_000;
 const BATCH: usize = 25;
 
 /// The ids that [`fill`] gives to so many keys in so many shards.
-///
-/// # Panics
-///
-/// Never: they are small.
 pub fn ids(keys: u64, shards: u64) -> impl Iterator<Item = KeyId> {
     let id = move |index| FIRST_ID + index / shards * u64::from(EXPIRY_SHARDS) + index % shards;
     (0..keys).map(move |index| KeyId::new(id(index)).expect("a small number"))
@@ -27,10 +23,6 @@ pub fn ids(keys: u64, shards: u64) -> impl Iterator<Item = KeyId> {
 
 /// Makes keys of a user that end in some time, in so many of the index's shards: copies of the record of one that was
 /// made by the service.
-///
-/// # Panics
-///
-/// If the engine does not take them.
 pub async fn fill(test: &TestApp, keys: u64, shards: u64, user_id: u64, expires_in: TimeDelta) {
     let original = test.key_of(user_id, "One of many").await;
     let user_id = UserId::new(user_id).expect("an id");

@@ -30,29 +30,17 @@ pub struct SentCall {
 
 impl CallLog {
     /// Forgets the calls made so far.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked while recording.
     pub fn clear(&self) {
         self.0.lock().expect("not poisoned").clear();
     }
 
     /// How often an operation was called.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked while recording.
     #[must_use]
     pub fn count(&self, operation: &str) -> usize {
         self.rounds().iter().flatten().filter(|called| *called == operation).count()
     }
 
     /// The ids of the answers that came in time to be read.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked while recording.
     #[must_use]
     pub fn answers(&self) -> Vec<String> {
         let moments = self.0.lock().expect("not poisoned");
@@ -65,10 +53,6 @@ impl CallLog {
 
     /// The operations called, in rounds: those of one round were under way together, and each round waited for the
     /// one before it.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked while recording.
     #[must_use]
     pub fn rounds(&self) -> Vec<Vec<String>> {
         let sent = self.sent();
@@ -81,10 +65,6 @@ impl CallLog {
     }
 
     /// The calls, in the order in which they were sent.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked while recording.
     #[must_use]
     pub fn sent(&self) -> Vec<SentCall> {
         let moments = self.0.lock().expect("not poisoned");

@@ -15,10 +15,6 @@ pub struct Contents(BTreeMap<(String, String), Item>);
 
 impl Contents {
     /// Reads a table.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be read.
     pub async fn of(table: &Table) -> Self {
         let scan = table.client().scan().table_name(table.name()).consistent_read(true);
         let mut pages = scan.into_paginator().items().send();
@@ -44,7 +40,6 @@ impl Contents {
         self
     }
 
-    /// All items.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.0.values()
     }
@@ -55,7 +50,6 @@ impl Contents {
         self.0.iter().filter(|((pk, _), _)| pk == partition).map(|(_, item)| item).collect()
     }
 
-    /// An item.
     #[must_use]
     pub fn get(&self, partition: &str, sort: &str) -> Option<&Item> {
         self.0.get(&(partition.to_owned(), sort.to_owned()))
@@ -102,10 +96,6 @@ impl Contents {
 
     /// Checks what must hold after any calls, however they ran into each other or failed: counts are right, a default
     /// is a key that is there, and each record is what its trail says.
-    ///
-    /// # Panics
-    ///
-    /// If something does not fit.
     pub fn assert_consistent(&self) {
         let ids = |prefix: &str| -> BTreeSet<String> {
             self.0.keys().filter_map(|(partition, _)| partition.strip_prefix(prefix)).map(str::to_owned).collect()
@@ -180,18 +170,12 @@ impl Contents {
     }
 }
 
-/// A string attribute.
-///
-/// # Panics
-///
-/// If it is missing.
 #[must_use]
 pub fn text(item: &Item, name: &str) -> String {
     let text = item.get(name).and_then(|value| value.as_s().ok());
     text.unwrap_or_else(|| panic!("no {name} in {:?}", item.keys())).clone()
 }
 
-/// A number attribute.
 #[must_use]
 pub fn integer(item: &Item, name: &str) -> Option<u64> {
     item.get(name).and_then(|value: &AttributeValue| number(value))

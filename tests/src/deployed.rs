@@ -1,12 +1,19 @@
 //! The deployed service, as its users see it: a URL, tokens, and what `local_aws.py run` says about the stack.
 
+use std::time::Duration;
+
 use aws_types::SdkConfig;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{EncodingKey, Header};
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::config::AwsConfig;
+
+use crate::engine::unique_name;
+
+/// More often than any call has to be sent.
+const ATTEMPTS: usize = 10;
 
 /// The deployment that the environment names.
 #[derive(Clone, Debug)]
@@ -14,16 +21,11 @@ pub struct Deployed {
     client: Client,
     url: String,
     jwt_secret: String,
-    /// Its table.
     pub table_name: String,
 }
 
 impl Deployed {
     /// The deployment that `API_URL` and `JWT_SECRET` name.
-    ///
-    /// # Panics
-    ///
-    /// If they are not set.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "tests learn from the environment what is deployed")]
     pub fn from_env() -> Self {
@@ -40,10 +42,6 @@ impl Deployed {
     }
 
     /// A token of a user, valid for an hour.
-    ///
-    /// # Panics
-    ///
-    /// Never: HS256 signs any claims.
     #[must_use]
     pub fn token(&self, user_id: u64) -> String {
         self.sign(&json!({"user_id": user_id, "exp": now().timestamp() + 3_600}))
@@ -67,10 +65,6 @@ impl Deployed {
     }
 
     /// The configuration of clients of the deployment's AWS, which the environment names as AWS's own tools know it.
-    ///
-    /// # Panics
-    ///
-    /// If there can be no HTTP client.
     #[must_use]
     pub fn sdk_config(&self) -> SdkConfig {
         shared::edge::aws_clients::sdk_config(AwsConfig::from_env().expect("complete")).expect("an HTTP client")
@@ -82,31 +76,52 @@ impl Deployed {
     }
 
     /// The same for a path that a response named.
-    ///
-    /// # Panics
-    ///
-    /// If `API_URL` is no URL.
     pub fn call_absolute(&self, method: Method, path: &str) -> RequestBuilder {
         let url = reqwest::Url::parse(&self.url).and_then(|base| base.join(path));
         self.client.request(method, url.expect("a URL"))
     }
 
-    /// A management call of a user that succeeds.
-    ///
-    /// # Panics
-    ///
-    /// If it does not.
+    /// A management call of a user that succeeds. As clients should, it repeats a call that got a 503, with the same
+    /// `Idempotency-Key`.
     pub async fn manage(&self, user_id: u64, method: Method, path: &str, body: Option<Value>) -> Value {
         let call = self.call(method, path).bearer_auth(self.token(user_id));
+        let call = call.header("Idempotency-Key", unique_name("call"));
         let call = body.iter().fold(call, RequestBuilder::json);
-        let response = call.send().await.expect("an answer");
-        let (status, text) = (response.status(), response.text().await.expect("text"));
-        assert!(status.is_success(), "{path}: {status} {text}");
-        serde_json::from_str(&text).expect("JSON")
+        for _ in 0..ATTEMPTS {
+            let response = call.try_clone().expect("a body in memory").send().await.expect("an answer");
+            let retry_after = response.headers().get("retry-after").cloned();
+            let (status, text) = (response.status(), response.text().await.expect("text"));
+            if status != StatusCode::SERVICE_UNAVAILABLE {
+                assert!(status.is_success(), "{path}: {status} {text}");
+                return serde_json::from_str(&text).expect("JSON");
+            }
+            let seconds = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+            tokio::time::sleep(Duration::from_secs(seconds.expect("a number of seconds"))).await;
+        }
+        panic!("{path}: {ATTEMPTS} times a 503")
+    }
+
+    /// Makes a key that expires soon, and returns what is made of it before it does: on a machine that is too busy for
+    /// the first, with keys of longer and longer lives.
+    pub async fn before_expiry<T>(&self, user_id: u64, body: &Value, attempt: impl AsyncFn(Value) -> T) -> (Value, T) {
+        for seconds in [4, 16, 64] {
+            let expiry = now() + TimeDelta::seconds(seconds);
+            let mut body = body.clone();
+            body["expiry_at"] = expiry.format("%Y-%m-%dT%H:%M:%SZ").to_string().into();
+            let call = self.call(Method::POST, "/api/apiKeys").bearer_auth(self.token(user_id)).json(&body);
+            let response = call.send().await.expect("an answer");
+            if response.status() == StatusCode::CREATED {
+                let key: Value = response.json().await.expect("JSON");
+                let outcome = attempt(key.clone()).await;
+                if now() + TimeDelta::seconds(1) < expiry {
+                    return (key, outcome);
+                }
+            }
+        }
+        panic!("no key of a minute can be used within it")
     }
 }
 
-/// The time now.
 #[must_use]
 pub fn now() -> DateTime<Utc> {
     Clock::system().now()

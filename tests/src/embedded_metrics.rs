@@ -11,23 +11,15 @@ const UNITS: [&str; 3] = ["Count", "Milliseconds", "Seconds"];
 /// A value of a metric, as CloudWatch would take it from a line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
-    /// The namespace.
     pub namespace: String,
-    /// The metric.
     pub metric: String,
-    /// Its unit.
     pub unit: String,
     /// Names and values of its dimensions.
     pub dimensions: BTreeMap<String, String>,
-    /// The value.
     pub value: f64,
 }
 
 /// The values in a line; none in one without `_aws`.
-///
-/// # Panics
-///
-/// If CloudWatch could not read them all.
 #[must_use]
 pub fn of(line: &Value) -> Vec<Measurement> {
     let line = line.as_object().expect("a line is an object");

@@ -22,8 +22,8 @@ use shared::store::Table;
 use crate::calls::CallLog;
 use crate::repository;
 
-/// The URLs of the embedded engines, which have nothing in front of them.
-static EMBEDDED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// The URLs whose clients have no time-outs.
+static WITHOUT_TIME_OUTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Which engine.
 #[derive(Clone, Copy, Debug)]
@@ -36,39 +36,42 @@ pub enum Engine {
 
 impl Engine {
     /// The engine's URL; the embedded one is started for each call of this.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be started, or DynamoDB Local is not running.
     #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where DynamoDB Local is")]
     pub async fn start(self) -> String {
         match self {
             Self::Embedded => serve(Database::memory().expect("an empty database")).await,
-            Self::DynamoDbLocal => std::env::var("DYNAMODB_LOCAL_URL")
-                .expect("DYNAMODB_LOCAL_URL names a running DynamoDB Local: `make test-in-process` starts one"),
+            Self::DynamoDbLocal => {
+                let url = std::env::var("DYNAMODB_LOCAL_URL");
+                let url = url.expect("DYNAMODB_LOCAL_URL names DynamoDB Local: `make test-in-process` starts one");
+                without_time_outs(&url);
+                url
+            }
         }
     }
 }
 
 /// Starts an embedded engine on a database.
-///
-/// # Panics
-///
-/// If it cannot listen.
 pub async fn serve(database: Database) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(dynoxide::server::serve_on(listener, database));
-    EMBEDDED.lock().expect("not poisoned").push(url.clone());
+    without_time_outs(&url);
     url
 }
 
-/// The configuration of clients of an engine, or of anything in front of one: the service's own but for the place. An
-/// embedded engine gets the time it needs on a busy machine: what is asked again after a time-out may be done twice.
-///
-/// # Panics
-///
-/// If the service's HTTP client cannot be made.
+/// Lets the clients of a URL wait as long as a busy machine takes: what is asked again after a time-out may be done
+/// twice.
+pub(crate) fn without_time_outs(url: &str) {
+    WITHOUT_TIME_OUTS.lock().expect("not poisoned").push(url.to_owned());
+}
+
+/// Lets the clients of a URL have the service's time-outs, also where its port was another's before.
+pub(crate) fn with_time_outs(url: &str) {
+    WITHOUT_TIME_OUTS.lock().expect("not poisoned").retain(|known| known != url);
+}
+
+/// The configuration of clients of an engine, or of a proxy in front of one: the service's own but for the place, and
+/// for the time-outs where a test is not about them.
 pub fn sdk_config(url: &str) -> SdkConfig {
     let sdk = shared::edge::aws_clients::sdk_config(AwsConfig {
         region: Region::new("eu-central-1"),
@@ -77,7 +80,7 @@ pub fn sdk_config(url: &str) -> SdkConfig {
         service_endpoint_urls: Vec::new(),
     });
     let sdk = sdk.expect("an HTTP client");
-    if EMBEDDED.lock().expect("not poisoned").iter().any(|embedded| embedded == url) {
+    if WITHOUT_TIME_OUTS.lock().expect("not poisoned").iter().any(|known| known == url) {
         sdk.into_builder().timeout_config(TimeoutConfig::disabled()).build()
     } else {
         sdk
@@ -101,10 +104,6 @@ pub fn unique_name(prefix: &str) -> String {
 }
 
 /// Makes the table of `template.yaml` under a name of its own.
-///
-/// # Panics
-///
-/// If the template has no such table, or the engine refuses it.
 pub async fn create_table(client: &Client, name: &str) -> Table {
     let template = repository::yaml("template.yaml");
     let table = &template["Resources"]["Table"]["Properties"];

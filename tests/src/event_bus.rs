@@ -53,19 +53,11 @@ impl EventBus {
     }
 
     /// Lets the bus answer in a certain way from now on.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked while it did.
     pub fn answer(&self, answer: BusAnswer) {
         self.0.lock().expect("not poisoned").answer = answer;
     }
 
     /// The events published since the last time this was asked: detail type and detail, sorted.
-    ///
-    /// # Panics
-    ///
-    /// If an event is not as all are, or names another bus.
     #[must_use]
     pub fn take(&self) -> Vec<(String, Value)> {
         let entries = std::mem::take(&mut self.0.lock().expect("not poisoned").entries);

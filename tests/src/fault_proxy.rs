@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::http_message::Message;
-use crate::kms;
+use crate::{engine, kms};
 
 /// What goes wrong with a request.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub enum Fault {
     Delay(Duration),
     /// It is passed on when the gate opens.
     Hold(Gate),
+    /// The connection is reset, and it is passed on when the gate opens.
+    Detach(Gate),
     /// Of a `BatchGetItem`, only so many keys are processed; the others come back as unprocessed.
     Process(usize),
 }
@@ -77,11 +79,13 @@ pub const INTERNAL_TEXT: &str = "arn:aws:dynamodb:eu-central-1:123456789012:tabl
 pub struct Gate {
     arrived: Arc<Semaphore>,
     opened: Arc<Semaphore>,
+    delivered: Arc<Semaphore>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { arrived: Arc::new(Semaphore::new(0)), opened: Arc::new(Semaphore::new(0)) }
+        let closed = || Arc::new(Semaphore::new(0));
+        Self { arrived: closed(), opened: closed(), delivered: closed() }
     }
 }
 
@@ -93,13 +97,13 @@ impl fmt::Debug for Gate {
 
 impl Gate {
     /// Waits until a request is held back.
-    ///
-    /// # Panics
-    ///
-    /// If none is within ten seconds.
     pub async fn reached(&self) {
-        let arrived = tokio::time::timeout(Duration::from_secs(10), self.arrived.acquire());
-        arrived.await.expect("a request is held back").expect("never closed").forget();
+        soon(&self.arrived, "a request is held back").await;
+    }
+
+    /// Waits until the engine has answered a request whose client was gone.
+    pub async fn delivered(&self) {
+        soon(&self.delivered, "a late request is answered").await;
     }
 
     /// Lets all requests go on.
@@ -113,10 +117,15 @@ impl Gate {
     }
 }
 
+/// Waits for what a busy machine may be slow to do, but does.
+async fn soon(event: &Semaphore, what: &str) {
+    let happened = tokio::time::timeout(Duration::from_mins(2), event.acquire()).await;
+    happened.unwrap_or_else(|_| panic!("not within two minutes: {what}")).expect("never closed").forget();
+}
+
 /// The proxy. It runs as long as the test.
 #[derive(Clone, Debug)]
 pub struct FaultProxy {
-    /// Where it listens.
     pub url: String,
     state: Arc<State>,
 }
@@ -149,14 +158,18 @@ pub struct Update {
 }
 
 impl FaultProxy {
-    /// A proxy in front of an engine.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot listen.
+    /// A proxy in front of an engine, whose clients have no time-outs: nothing goes wrong but what a test asks for.
+    pub async fn patient(engine_url: &str) -> Self {
+        let proxy = Self::start(engine_url).await;
+        engine::without_time_outs(&proxy.url);
+        proxy
+    }
+
+    /// A proxy in front of an engine, whose clients have the time-outs of the service.
     pub async fn start(engine_url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
+        engine::with_time_outs(&url);
         let engine = engine_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let (rules, requests, updates) = Default::default();
         let under_way = Semaphore::new(ROOM as usize);
@@ -175,40 +188,24 @@ impl FaultProxy {
     }
 
     /// Lets the next `times` requests of an operation (`UpdateItem`, …) go wrong; earlier rules come first.
-    ///
-    /// # Panics
-    ///
-    /// If the proxy panicked.
     pub fn inject(&self, operation: &str, times: usize, fault: Fault) {
         let rule = Rule { operation: operation.to_owned(), times, met: 0, fault };
         self.state.rules.lock().expect("not poisoned").push(rule);
     }
 
     /// How often each of the injected faults was met so far, in the order of their injection.
-    ///
-    /// # Panics
-    ///
-    /// If the proxy panicked.
     #[must_use]
     pub fn met(&self) -> Vec<usize> {
         self.state.rules.lock().expect("not poisoned").iter().map(|rule| rule.met).collect()
     }
 
     /// The `UpdateItem`s that the engine has applied, in order. [`FaultProxy::clear`] does not forget them.
-    ///
-    /// # Panics
-    ///
-    /// If the proxy panicked.
     #[must_use]
     pub fn updates(&self) -> Vec<Update> {
         self.state.updates.lock().expect("not poisoned").clone()
     }
 
     /// Lets all go well again, and forgets the requests.
-    ///
-    /// # Panics
-    ///
-    /// If the proxy panicked.
     pub fn clear(&self) {
         self.state.rules.lock().expect("not poisoned").clear();
         self.state.requests.lock().expect("not poisoned").clear();
@@ -224,10 +221,6 @@ impl FaultProxy {
     }
 
     /// How many requests of an operation there were, answered or not.
-    ///
-    /// # Panics
-    ///
-    /// If the proxy panicked.
     #[must_use]
     pub fn count(&self, operation: &str) -> usize {
         let requests = self.state.requests.lock().expect("not poisoned");
@@ -256,6 +249,16 @@ impl State {
                 Some(Fault::Reset) => return client.get_ref().set_zero_linger(),
                 Some(Fault::Delay(time)) => tokio::time::sleep(*time).await,
                 Some(Fault::Hold(gate)) => gate.pass().await,
+                Some(Fault::Detach(gate)) => {
+                    client.get_ref().set_zero_linger()?;
+                    drop(client);
+                    gate.pass().await;
+                    let mut engine = BufReader::new(TcpStream::connect(&self.engine).await?);
+                    request.write(&mut engine).await?;
+                    Message::read(&mut engine).await?;
+                    gate.delivered.add_permits(1);
+                    return Ok(());
+                }
                 Some(Fault::Process(0)) => {
                     let request: Value = serde_json::from_slice(&request.body)?;
                     let body = json!({"Responses": {}, "UnprocessedKeys": request["RequestItems"]}).to_string();

@@ -9,7 +9,6 @@ use tokio::sync::watch;
 /// A small HTTP server, as long as the test runs.
 #[derive(Debug)]
 pub struct Issuer {
-    /// Where it publishes its keys.
     pub url: String,
     state: Arc<Mutex<State>>,
     sent_without_end: watch::Receiver<Option<usize>>,
@@ -32,10 +31,6 @@ enum Body {
 
 impl Issuer {
     /// An issuer that answers with a body.
-    ///
-    /// # Panics
-    ///
-    /// If there is no free port.
     pub async fn start(body: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/.well-known/jwks.json", listener.local_addr().expect("an address"));
@@ -54,20 +49,12 @@ impl Issuer {
     }
 
     /// Answers with a body from now on.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked meanwhile.
     pub fn answer(&self, body: &str) {
         let mut state = self.state.lock().expect("not poisoned");
         (state.status, state.body) = (200, Body::Text(body.to_owned()));
     }
 
     /// Answers with an error from now on.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked meanwhile.
     pub fn fail(&self) {
         self.state.lock().expect("not poisoned").status = 500;
     }
@@ -103,10 +90,6 @@ impl Issuer {
     }
 
     /// How often the keys were asked for.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked meanwhile.
     #[must_use]
     pub fn fetches(&self) -> usize {
         self.state.lock().expect("not poisoned").fetches

@@ -7,10 +7,6 @@ use serde_json::{Value, json};
 use shared::clock::Random;
 
 /// The answer's status and body.
-///
-/// # Panics
-///
-/// If the service calls anything else.
 #[must_use]
 pub fn answer(operation: &str, request: &Value) -> (u16, Value) {
     let context = request["EncryptionContext"].to_string();

@@ -1,5 +1,8 @@
 //! What the tests share: an app on a real DynamoDB engine with a clock that stands still, and the events that drive it.
 
+#![expect(missing_docs, reason = "no other crate uses this one; a comment is for what a name leaves open")]
+#![expect(clippy::missing_panics_doc, reason = "helpers of tests panic when anything is not as it should be")]
+
 pub mod backlog;
 pub mod calls;
 pub mod contents;
@@ -8,6 +11,7 @@ pub mod embedded_metrics;
 pub mod engine;
 pub mod event_bus;
 pub mod fault_proxy;
+pub mod form;
 mod http_message;
 pub mod issuer;
 pub mod key_strings;

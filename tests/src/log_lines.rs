@@ -16,11 +16,8 @@ pub const SERVICE: &str = "tests";
 pub struct LogLines(Arc<Mutex<Vec<Value>>>);
 
 impl LogLines {
-    /// A log whose lines are kept here.
-    ///
-    /// # Panics
-    ///
-    /// The log does, if a line is none, holds a secret, or has metrics that CloudWatch cannot read.
+    /// A log whose lines are kept here. It panics at a line that is not JSON, holds a secret, or has metrics that
+    /// CloudWatch cannot read.
     #[must_use]
     pub fn log(&self) -> Log {
         let lines = self.clone();
@@ -40,20 +37,18 @@ impl LogLines {
     }
 
     /// The lines since this was last asked for.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked while it logged.
     #[must_use]
     pub fn take(&self) -> Vec<Value> {
         std::mem::take(&mut self.0.lock().expect("not poisoned"))
     }
 
+    /// The same, which are kept.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Value> {
+        self.0.lock().expect("not poisoned").clone()
+    }
+
     /// The one line since this was last asked for, and what it measures.
-    ///
-    /// # Panics
-    ///
-    /// If there are none or several.
     #[track_caller]
     #[must_use]
     pub fn take_one(&self) -> (Value, Vec<Measurement>) {
@@ -64,10 +59,6 @@ impl LogLines {
 }
 
 /// The keys and tokens in a text, by what they look like.
-///
-/// # Panics
-///
-/// Never: the pattern is one.
 #[must_use]
 pub fn secrets(text: &str) -> Vec<String> {
     static PATTERN: LazyLock<Regex> = LazyLock::new(|| {

@@ -6,20 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// The root of the repository.
-///
-/// # Panics
-///
-/// Never: `tests/` is in it.
 #[must_use]
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()
 }
 
 /// A file as text.
-///
-/// # Panics
-///
-/// If it cannot be read.
 #[must_use]
 pub fn read(path: &str) -> String {
     let path = root().join(path);
@@ -27,20 +19,12 @@ pub fn read(path: &str) -> String {
 }
 
 /// An event of `events/`.
-///
-/// # Panics
-///
-/// If there is none of the name.
 #[must_use]
 pub fn event(name: &str) -> Value {
     serde_json::from_str(&read(&format!("events/{name}.json"))).expect("events are JSON")
 }
 
 /// A YAML file. Tags (`!Ref`) are kept; aliases and merges (`<<`) are replaced by what they stand for.
-///
-/// # Panics
-///
-/// If it cannot be read.
 #[must_use]
 pub fn yaml(path: &str) -> serde_yaml_ng::Value {
     let mut value: serde_yaml_ng::Value =
@@ -50,10 +34,6 @@ pub fn yaml(path: &str) -> serde_yaml_ng::Value {
 }
 
 /// The names of the folders under `functions/`, sorted.
-///
-/// # Panics
-///
-/// If they cannot be listed.
 #[must_use]
 pub fn functions() -> Vec<String> {
     let folders = std::fs::read_dir(root().join("functions")).expect("functions/ is there");
@@ -73,10 +53,6 @@ pub fn route(method: &str, path: &str) -> String {
 }
 
 /// The functions of `template.yaml` by folder, with their routes; those that are not called through the API have none.
-///
-/// # Panics
-///
-/// If a function has no folder of its own.
 #[must_use]
 pub fn template_routes() -> Routes {
     let template = yaml("template.yaml");

@@ -33,16 +33,11 @@ struct Invocation {
 pub struct Answer {
     /// From the event's being sent until the answer was there.
     pub took: Duration,
-    /// The answer, as JSON.
     pub body: Vec<u8>,
 }
 
 impl Function {
     /// Starts a function that has nothing in its environment but what is given, and waits until it asks for an event.
-    ///
-    /// # Panics
-    ///
-    /// If it does not within ten seconds.
     pub async fn start(program: &Path, environment: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -82,10 +77,6 @@ impl Function {
     }
 
     /// Lets it handle an event.
-    ///
-    /// # Panics
-    ///
-    /// If it fails.
     pub async fn call(&self, event: &str) -> Answer {
         let (answer, answered) = oneshot::channel();
         self.events.send(Invocation { event: event.into(), answer }).expect("the runtime API runs");
@@ -93,10 +84,6 @@ impl Function {
     }
 
     /// The processor time that it has taken so far, of all its threads.
-    ///
-    /// # Panics
-    ///
-    /// If it is gone.
     #[must_use]
     pub fn processor_time(&self) -> Duration {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("it runs");
@@ -108,10 +95,6 @@ impl Function {
     }
 
     /// The most memory that it has held so far, in KiB.
-    ///
-    /// # Panics
-    ///
-    /// If it is gone.
     #[must_use]
     pub fn peak_memory(&self) -> u64 {
         peak_memory(&self.process.id().to_string())
@@ -119,10 +102,6 @@ impl Function {
 }
 
 /// The most memory that a process has held so far, in KiB: one of an id, or `self`.
-///
-/// # Panics
-///
-/// If there is none.
 #[must_use]
 pub fn peak_memory(process: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");

@@ -34,30 +34,18 @@ impl Signer {
     }
 
     /// A new RSA key of 2,048 bits.
-    ///
-    /// # Panics
-    ///
-    /// If none can be made.
     #[must_use]
     pub fn rsa() -> Self {
         Self::Rsa(Box::new(rsa::KeyPair::generate(rsa::KeySize::Rsa2048).expect("a key")))
     }
 
     /// A new key on the curve P-256.
-    ///
-    /// # Panics
-    ///
-    /// If none can be made.
     #[must_use]
     pub fn p256() -> Self {
         Self::P256(Box::new(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key")))
     }
 
     /// A new Ed25519 key.
-    ///
-    /// # Panics
-    ///
-    /// If none can be made.
     #[must_use]
     pub fn ed25519() -> Self {
         Self::Ed25519(Box::new(Ed25519KeyPair::generate().expect("a key")))
@@ -89,10 +77,6 @@ impl Signer {
     }
 
     /// The public key as the issuer of the tokens publishes it (RFC 7517).
-    ///
-    /// # Panics
-    ///
-    /// If there is nothing to publish.
     #[must_use]
     pub fn jwk(&self, kid: &str) -> Value {
         match self {
@@ -116,10 +100,6 @@ impl Signer {
     }
 
     /// The public key in every form that a careless verifier might take for a shared secret.
-    ///
-    /// # Panics
-    ///
-    /// If there is no public key.
     #[must_use]
     pub fn public_forms(&self, kid: &str) -> Vec<Vec<u8>> {
         let (bare, der): (&[u8], Result<PublicKeyX509Der, _>) = match self {

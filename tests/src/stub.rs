@@ -48,10 +48,6 @@ impl Script {
 
 impl Stub {
     /// Starts a server.
-    ///
-    /// # Panics
-    ///
-    /// If there is no free port.
     pub async fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/transcribe", listener.local_addr().expect("an address"));
@@ -69,10 +65,6 @@ impl Stub {
     }
 
     /// The requests that have come in so far.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked while recording.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         self.received.lock().expect("not poisoned").clone()

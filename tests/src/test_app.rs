@@ -1,10 +1,10 @@
 //! The whole service in one process: requests come from the events of `events/`, and go through the endpoints as on
 //! Lambda. Only API Gateway is missing.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use base64::Engine as _;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use lambda_http::{Body, Request, Response};
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
@@ -20,21 +20,24 @@ use crate::contents::Contents;
 use crate::engine::{self, Engine};
 use crate::key_strings::CHECKSUM_SECRETS;
 use crate::log_lines::LogLines;
-use crate::{repository, tokens, validators};
+use crate::{form, repository, tokens, validators};
 
 /// When tests begin, unless they say otherwise.
 pub const START: &str = "2026-03-01T12:00:00.250Z";
 
+const AT_ONCE: usize = 20;
+
 /// An app with a table of its own, a clock that stands still, and randomness from a fixed seed.
 #[derive(Clone)]
 pub struct TestApp {
-    /// The app.
     pub app: App,
     /// The DynamoDB calls it makes.
     pub calls: CallLog,
     /// What it logs.
     pub log: LogLines,
     now: Arc<Mutex<DateTime<Utc>>>,
+    /// The string of the first key that was made by [`TestApp::key_of`].
+    first_string: Arc<OnceLock<String>>,
 }
 
 impl TestApp {
@@ -49,10 +52,6 @@ impl TestApp {
     }
 
     /// An app on an engine, or on something in front of one.
-    ///
-    /// # Panics
-    ///
-    /// If the settings are wrong or the engine does not work.
     pub async fn on(engine_url: &str, settings: &[(&str, &str)]) -> Self {
         let client = engine::client(&engine::sdk_config(engine_url), &CallLog::default());
         let name = engine::unique_name("keys");
@@ -76,7 +75,9 @@ impl TestApp {
     /// A second container of the same deployment, which reaches the engine by a URL of its own.
     #[must_use]
     pub fn second(&self, url: &str) -> Self {
-        Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), holding_a_data_key)
+        let second =
+            Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), holding_a_data_key);
+        Self { first_string: self.first_string.clone(), ..second }
     }
 
     /// A second container whose clock differs by some time, and goes its own way.
@@ -94,6 +95,14 @@ impl TestApp {
     #[must_use]
     pub fn cold(&self, url: &str) -> Self {
         Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), |vault| vault)
+    }
+
+    /// A container that repeats a change at once after a conflict: its random numbers, which the wait is made of, are 0.
+    #[must_use]
+    pub fn without_back_off(&self, url: &str) -> Self {
+        let random = Random::new(|bytes| bytes.fill(0));
+        let hurried = Self::container(url, self.app.config.clone(), self.now.clone(), random, holding_a_data_key);
+        Self { first_string: self.first_string.clone(), ..hurried }
     }
 
     /// The same with settings and a clock of its own.
@@ -120,7 +129,7 @@ impl TestApp {
         let vault = prepare(Vault::new(table.clone(), sdk, config.kms_key_id.clone()));
         let log = LogLines::default();
         let app = App::with_log(config, table, vault, clock, random, log.log());
-        Self { app, calls, log, now }
+        Self { app, calls, log, now, first_string: Arc::default() }
     }
 
     /// A container of the same deployment with a clock that may do anything.
@@ -137,28 +146,15 @@ impl TestApp {
     }
 
     /// Makes it a later time.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked while it did.
     pub fn set_time(&self, time: &str) {
         *self.now.lock().expect("not poisoned") = time.parse().expect("a time");
     }
 
     /// Lets time pass.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked while it did.
     pub fn advance(&self, by: TimeDelta) {
         *self.now.lock().expect("not poisoned") += by;
     }
 
-    /// The time.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked while it changed it.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         *self.now.lock().expect("not poisoned")
@@ -180,22 +176,51 @@ impl TestApp {
     }
 
     /// Makes a key for a user, and returns it.
-    ///
-    /// # Panics
-    ///
-    /// If it is not made.
     pub async fn key_of(&self, user_id: u64, name: &str) -> Value {
         let body = json!({"name": name, "type": "live", "status": "active"});
         let answer = self.call(Operation::CreateKey).user(user_id).json(&body).send().await;
         assert_eq!(answer.status, 201, "{}", answer.text);
-        answer.json()
+        let key = answer.json();
+        self.first_string.get_or_init(|| key["key"].as_str().expect("a string").to_owned());
+        key
+    }
+
+    /// Makes the keys that [`TestApp::valid_call`] is about: user 7's keys 1, active and the default, and 2, paused.
+    pub async fn make_two_keys(&self) {
+        self.key("first").await;
+        self.key("second").await;
+        self.call(Operation::PauseKey).id(2).send().await.ok();
+        self.call(Operation::SetDefault).json(&json!({"id": 1})).send().await.ok();
+    }
+
+    /// A call of an operation that succeeds, and changes something if it can, given the keys of
+    /// [`TestApp::make_two_keys`].
+    #[must_use]
+    pub fn valid_call(&self, operation: Operation) -> TestCall<'_> {
+        let call = self.call(operation);
+        let string = || self.first_string.get().expect("a key was made");
+        let call = match operation {
+            Operation::CreateKey | Operation::ListKeys | Operation::SetDefault | Operation::RemoveDefault => call,
+            Operation::ResumeKey => call.id(2),
+            Operation::GetKey
+            | Operation::UpdateKey
+            | Operation::DeleteKey
+            | Operation::PauseKey
+            | Operation::ListAudit
+            | Operation::RotateKey
+            | Operation::GetUsage => call.id(1),
+            Operation::ListUserKeys => call.path_parameter("user_id", "7"),
+            Operation::VerifyKey => {
+                return call.bearer(&tokens::with_role(900, "service")).json(&json!({"key": string()}));
+            }
+            Operation::Transcribe => {
+                return call.header("x-api-key", string()).form(&form::transcription(b"RIFF", 7));
+            }
+        };
+        valid_body(operation).iter().fold(call, TestCall::json)
     }
 
     /// One of user 7's keys, as it is now.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be read.
     pub async fn read(&self, id: u64) -> Value {
         let answer = self.call(Operation::GetKey).id(id).send().await;
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -203,21 +228,32 @@ impl TestApp {
     }
 
     /// The audit trail of one of user 7's keys, newest first.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be read.
     pub async fn audit(&self, id: u64) -> Vec<Value> {
         let answer = self.call(Operation::ListAudit).id(id).send().await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.json().as_array().expect("an array").clone()
     }
 
+    /// Checks that the newest entry in the trail of one of user 7's keys is the one of a change that was just answered,
+    /// and returns the trail.
+    pub async fn assert_newest_entry(&self, id: u64, answer: &Answer, action: &str, changes: Value) -> Vec<Value> {
+        let trail = self.audit(id).await;
+        let expected = json!({
+            "id": trail[0]["id"],
+            "at": self.now().to_rfc3339_opts(SecondsFormat::Millis, true),
+            "action": action,
+            "key_id": id,
+            "user_id": 7,
+            "actor": {"user_id": 7, "role": "user"},
+            "source_ip": "203.0.113.10",
+            "request_id": answer.header("x-request-id"),
+            "changes": changes,
+        });
+        assert_eq!(trail[0], expected);
+        trail
+    }
+
     /// What a service is told about a key string.
-    ///
-    /// # Panics
-    ///
-    /// If it is told nothing.
     pub async fn verify(&self, key: &str) -> Value {
         let call = self.call(Operation::VerifyKey).bearer(&tokens::with_role(900, "service"));
         call.json(&json!({"key": key})).send().await.ok()
@@ -271,6 +307,29 @@ fn seeded_random() -> Random {
     })
 }
 
+/// The fields of a valid request, where there must or may be some: about the keys of [`TestApp::make_two_keys`], and with
+/// a key string that is none.
+#[must_use]
+pub fn valid_body(operation: Operation) -> Option<Value> {
+    match operation {
+        Operation::CreateKey => Some(json!({"name": "third", "type": "live", "status": "active"})),
+        Operation::UpdateKey => Some(json!({"name": "renamed"})),
+        Operation::SetDefault => Some(json!({"id": 2})),
+        Operation::RemoveDefault => Some(json!({"id": 1})),
+        Operation::RotateKey => Some(json!({"grace_period_seconds": 60})),
+        Operation::VerifyKey => Some(json!({"key": "x"})),
+        Operation::ListKeys
+        | Operation::GetKey
+        | Operation::DeleteKey
+        | Operation::PauseKey
+        | Operation::ResumeKey
+        | Operation::ListUserKeys
+        | Operation::ListAudit
+        | Operation::GetUsage
+        | Operation::Transcribe => None,
+    }
+}
+
 /// A call that is being put together.
 #[derive(Clone)]
 pub struct TestCall<'a> {
@@ -286,17 +345,11 @@ impl TestCall<'_> {
         self.bearer(&tokens::user(user_id))
     }
 
-    /// With which token.
     #[must_use]
     pub fn bearer(self, token: &str) -> Self {
         self.header("Authorization", &format!("Bearer {token}"))
     }
 
-    /// With a header.
-    ///
-    /// # Panics
-    ///
-    /// If the event has no headers.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.event["headers"][name] = value.into();
@@ -305,10 +358,6 @@ impl TestCall<'_> {
     }
 
     /// With a header that comes several times.
-    ///
-    /// # Panics
-    ///
-    /// If the event has no headers, or there is no value.
     #[must_use]
     pub fn header_values(mut self, name: &str, values: &[String]) -> Self {
         // As API Gateway has it: the last one counts where there can be but one.
@@ -317,11 +366,6 @@ impl TestCall<'_> {
         self
     }
 
-    /// Without a header.
-    ///
-    /// # Panics
-    ///
-    /// If the event has no headers.
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
         for headers in ["headers", "multiValueHeaders"] {
@@ -350,11 +394,21 @@ impl TestCall<'_> {
         self.path_parameter("id", &id.to_string())
     }
 
+    /// About another key: by its path, or else by the `id` in its body. A call that names no key stays as it is.
+    #[must_use]
+    pub fn about(mut self, id: u64) -> Self {
+        if self.event["resource"].as_str().is_some_and(|resource| resource.contains("{id}")) {
+            return self.id(id);
+        }
+        let body: Option<Value> = self.event["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
+        if let Some(mut body) = body.filter(|body| body["id"].is_u64()) {
+            body["id"] = id.into();
+            self = self.json(&body);
+        }
+        self
+    }
+
     /// With a parameter in its path.
-    ///
-    /// # Panics
-    ///
-    /// If the event's route has no such parameter.
     #[must_use]
     pub fn path_parameter(mut self, name: &str, value: &str) -> Self {
         let resource = self.event["resource"].as_str().expect("a resource").to_owned();
@@ -391,7 +445,6 @@ impl TestCall<'_> {
         self
     }
 
-    /// With a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
         self.body(&body.to_string())
@@ -405,6 +458,12 @@ impl TestCall<'_> {
         self
     }
 
+    #[must_use]
+    pub fn without_body(mut self) -> Self {
+        self.event["body"] = Value::Null;
+        self
+    }
+
     /// With a body that API Gateway took for binary.
     #[must_use]
     pub fn base64_body(mut self, body: &[u8]) -> Self {
@@ -413,15 +472,11 @@ impl TestCall<'_> {
         self
     }
 
-    /// Sends it many times, fifty at once: an embedded engine on a busy machine does not keep up with more.
-    ///
-    /// # Panics
-    ///
-    /// If the event is not one of API Gateway.
+    /// Sends it many times, at most twenty at once: a busy machine must answer them all before the service's deadline.
     pub async fn send_in_parallel(self, times: usize) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(times);
         while answers.len() < times {
-            let wave = (answers.len()..times.min(answers.len() + 50)).map(|_| {
+            let wave = (answers.len()..times.min(answers.len() + AT_ONCE)).map(|_| {
                 let (test, operation, event) = (self.test.clone(), self.operation, self.event.clone());
                 tokio::spawn(async move { TestCall { test: &test, operation, event }.send().await })
             });
@@ -439,10 +494,6 @@ impl TestCall<'_> {
     }
 
     /// Sends it. Whatever comes back in HL7 v2 or FHIR is judged by the validators.
-    ///
-    /// # Panics
-    ///
-    /// If the event is not one of API Gateway, or a validator has complaints.
     pub async fn send(self) -> Answer {
         let operation = self.operation;
         let answer = self.send_unjudged().await;
@@ -461,10 +512,6 @@ impl TestCall<'_> {
     }
 
     /// Sends it, and leaves what comes back to whoever reads it.
-    ///
-    /// # Panics
-    ///
-    /// If the event is not one of API Gateway.
     pub async fn send_unjudged(self) -> Answer {
         let (test, operation) = (self.test, self.operation);
         // Boxed, so that tests can make many calls at once on the small stack of a test's thread.
@@ -472,10 +519,6 @@ impl TestCall<'_> {
     }
 
     /// The request that is made of it.
-    ///
-    /// # Panics
-    ///
-    /// If the event is not one of API Gateway.
     #[must_use]
     pub fn request(self) -> Request {
         let event = serde_json::from_str(&self.event.to_string()).expect("an event of API Gateway");
@@ -486,7 +529,6 @@ impl TestCall<'_> {
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The status.
     pub status: u16,
     /// The headers, by names in lower case.
     pub headers: std::collections::BTreeMap<String, String>,
@@ -514,20 +556,12 @@ impl From<Response<Body>> for Answer {
 
 impl Answer {
     /// The body as JSON.
-    ///
-    /// # Panics
-    ///
-    /// If it is something else.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
     }
 
     /// The body as JSON, of a call that succeeds.
-    ///
-    /// # Panics
-    ///
-    /// If the call was refused.
     #[track_caller]
     #[expect(clippy::must_use_candidate, reason = "that it succeeds is often all that matters")]
     pub fn ok(&self) -> Value {
@@ -536,20 +570,12 @@ impl Answer {
     }
 
     /// Checks that the call was refused with a text and no details.
-    ///
-    /// # Panics
-    ///
-    /// If it was not.
     #[track_caller]
     pub fn assert_refused(&self, status: u16, error: &str) {
         assert_eq!((self.status, self.text.as_str()), (status, json!({"error": error}).to_string().as_str()));
     }
 
     /// Checks that the call was refused because of some fields, in this order.
-    ///
-    /// # Panics
-    ///
-    /// If it was not.
     #[track_caller]
     pub fn assert_invalid(&self, fields: &[&str]) {
         assert_eq!(self.status, 400, "{}", self.text);
@@ -568,7 +594,6 @@ impl Answer {
         }
     }
 
-    /// A header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)

@@ -10,23 +10,9 @@ pub const SECRET: &str = "a secret for the tests in this repository";
 pub const MAX_TOKEN_HOURS: &str = "1000000";
 
 /// Signs claims with [`SECRET`].
-///
-/// # Panics
-///
-/// Never: HS256 signs any claims.
 #[must_use]
 pub fn sign(claims: &Value) -> String {
-    sign_with(SECRET, claims)
-}
-
-/// Signs claims with the secret of a deployment.
-///
-/// # Panics
-///
-/// Never: HS256 signs any claims.
-#[must_use]
-pub fn sign_with(secret: &str, claims: &Value) -> String {
-    jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(secret.as_bytes())).expect("HS256 signs")
+    jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET.as_bytes())).expect("HS256 signs")
 }
 
 /// A token of a user, valid for a century.

@@ -38,10 +38,6 @@ pub fn fhir(resource: &Value) -> Result<(), String> {
 /// # Errors
 ///
 /// If a validator has complaints: all of them, and the response.
-///
-/// # Panics
-///
-/// If it is FHIR and not JSON, or in none of the API's formats.
 pub fn response(content_type: &str, text: &str) -> Result<(), String> {
     match content_type {
         "application/json" => Ok(()),

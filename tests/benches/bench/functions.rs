@@ -20,7 +20,7 @@ use tests::calls::SentCall;
 use tests::event_bus::EventBus;
 use tests::fault_proxy::FaultProxy;
 use tests::runtime_api::{Answer, Function};
-use tests::{TestApp, TestCall, repository, tokens};
+use tests::{TestApp, TestCall, form, repository, tokens};
 
 use crate::report::{Comparison, Report, folder, table};
 use crate::stage::{LISTS, Stage, USERS, User, list_owner};
@@ -162,14 +162,7 @@ fn call<'a>(test: &'a TestApp, operation: Operation, user: &User) -> TestCall<'a
         Operation::RotateKey => call.id(user.active).json(&json!({})),
         Operation::VerifyKey => call.bearer(&tokens::with_role(900, "service")).json(&json!({"key": user.string})),
         Operation::Transcribe => {
-            let part = |headers: &str, body: &[u8]| {
-                [format!("--form\r\nContent-Disposition: form-data; {headers}\r\n\r\n").as_bytes(), body, b"\r\n"]
-                    .concat()
-            };
-            let audio = part("name=\"audio\"; filename=\"recording.wav\"\r\nContent-Type: audio/wav", &audio());
-            let user_id = part("name=\"userId\"", user.id.to_string().as_bytes());
-            let speciality = part("name=\"speciality\"", b"Cardiology");
-            let form = [audio, user_id, speciality, b"--form--\r\n".to_vec()].concat();
+            let form = form::transcription(&audio(), user.id);
             call.without_header("Authorization").header("x-api-key", &user.string).form(&form)
         }
     }

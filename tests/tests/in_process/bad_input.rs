@@ -5,11 +5,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use shared::Operation;
 use shared::operation::RequestBody;
-use tests::{Contents, TestApp, TestCall, tokens};
+use tests::test_app::valid_body;
+use tests::{Contents, TestApp, TestCall};
 
 use Operation::{
     CreateKey, DeleteKey, GetKey, GetUsage, ListAudit, ListKeys, ListUserKeys, PauseKey, RemoveDefault, ResumeKey,
-    RotateKey, SetDefault, Transcribe, UpdateKey, VerifyKey,
+    RotateKey, SetDefault, UpdateKey, VerifyKey,
 };
 
 const NOT_AN_ID: [&str; 20] = [
@@ -67,40 +68,20 @@ impl Subject {
     }
 }
 
-/// An app in which user 7 has keys 1 (the default, with three audit entries) and 2, and limits do not matter.
+/// An app with the two keys of valid calls, in which rate limits do not matter.
 async fn start() -> TestApp {
     let test = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "100000"), ("RATE_LIMIT_PER_HOUR", "100000")]).await;
-    test.key("a").await;
-    test.key("b").await;
-    test.call(SetDefault).json(&json!({"id": 1})).send().await.ok();
-    test.call(PauseKey).id(1).send().await.ok();
+    test.make_two_keys().await;
     test
 }
 
-/// A call for key 1 or user 7, still without a body.
+/// A valid call, still without its body.
 fn call(test: &TestApp, operation: Operation) -> TestCall<'_> {
-    let call = test.call(operation);
-    match operation {
-        CreateKey | ListKeys | SetDefault | RemoveDefault | Transcribe => call,
-        GetKey | UpdateKey | DeleteKey | PauseKey | ResumeKey | ListAudit | RotateKey | GetUsage => call.id(1),
-        VerifyKey => call.bearer(&tokens::with_role(900, "service")),
-        ListUserKeys => call.path_parameter("user_id", "7"),
-    }
+    test.valid_call(operation).without_body()
 }
 
-/// The body of a call that would change something.
 fn right_body(operation: Operation) -> Value {
-    match operation {
-        CreateKey => json!({"name": "c", "type": "live", "status": "active"}),
-        UpdateKey => json!({"name": "c"}),
-        SetDefault => json!({"id": 2}),
-        RemoveDefault => json!({"id": 1}),
-        RotateKey => json!({"grace_period_seconds": 60}),
-        VerifyKey => json!({"key": "x"}),
-        ListKeys | GetKey | DeleteKey | PauseKey | ResumeKey | ListUserKeys | ListAudit | GetUsage | Transcribe => {
-            json!({})
-        }
-    }
+    valid_body(operation).unwrap_or_else(|| json!({}))
 }
 
 /// The right body with a field replaced, or taken out.

@@ -169,25 +169,12 @@ async fn its_audit_entry_says_what_the_key_was_made_with() {
     let test = TestApp::start().await;
     let body = json!({"name": "Lab gateway", "type": "test", "status": "paused", "expiry_at": null});
     let answer = test.call(Operation::CreateKey).json(&body).send().await;
-    let trail = test.audit(1).await;
-    assert_eq!(
-        trail,
-        [json!({
-            "id": trail[0]["id"],
-            "at": "2026-03-01T12:00:00.250Z",
-            "action": "create",
-            "key_id": 1,
-            "user_id": 7,
-            "actor": {"user_id": 7, "role": "user"},
-            "source_ip": "203.0.113.10",
-            "request_id": answer.header("x-request-id"),
-            "changes": {
-                "name": {"from": null, "to": "Lab gateway"},
-                "type": {"from": null, "to": "test"},
-                "status": {"from": null, "to": "paused"},
-            },
-        })]
-    );
+    let changes = json!({
+        "name": {"from": null, "to": "Lab gateway"},
+        "type": {"from": null, "to": "test"},
+        "status": {"from": null, "to": "paused"},
+    });
+    assert_eq!(test.assert_newest_entry(1, &answer, "create", changes).await.len(), 1);
 }
 
 #[tokio::test]

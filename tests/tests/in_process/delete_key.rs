@@ -15,27 +15,13 @@ async fn a_deleted_key_is_gone_and_its_trail_stays() {
     test.call(Operation::GetKey).id(1).send().await.assert_refused(404, "API Key not found");
     let left = test.call(Operation::ListKeys).send().await.ok();
     assert_eq!(left.as_array().expect("an array").iter().map(|key| &key["id"]).collect::<Vec<_>>(), [2]);
-    let trail = test.audit(1).await;
-    assert_eq!(trail.len(), 2);
-    assert_eq!(
-        trail[0],
-        json!({
-            "id": trail[0]["id"],
-            "at": "2026-03-01T12:00:01.250Z",
-            "action": "delete",
-            "key_id": 1,
-            "user_id": 7,
-            "actor": {"user_id": 7, "role": "user"},
-            "source_ip": "203.0.113.10",
-            "request_id": answer.header("x-request-id"),
-            "changes": {
-                "name": {"from": "a", "to": null},
-                "type": {"from": "live", "to": null},
-                "status": {"from": "active", "to": null},
-                "expiry_at": {"from": "2027-03-01T12:00:00Z", "to": null},
-            },
-        })
-    );
+    let changes = json!({
+        "name": {"from": "a", "to": null},
+        "type": {"from": "live", "to": null},
+        "status": {"from": "active", "to": null},
+        "expiry_at": {"from": "2027-03-01T12:00:00Z", "to": null},
+    });
+    assert_eq!(test.assert_newest_entry(1, &answer, "delete", changes).await.len(), 2);
 }
 
 #[tokio::test]

@@ -7,59 +7,25 @@ use serde_json::json;
 use shared::{Access, Operation, serve};
 use tests::contents::integer;
 use tests::engine::Engine;
-use tests::fault_proxy::{Fault, FaultProxy, INTERNAL_TEXT};
-use tests::test_app::TestCall;
-use tests::{Answer, Contents, TestApp, repository, tokens};
+use tests::fault_proxy::{Fault, FaultProxy, Gate, INTERNAL_TEXT};
+use tests::{Answer, Contents, TestApp, repository};
 
 const ALWAYS: usize = usize::MAX;
 /// How often the SDK sends a request.
 const TRIES: usize = 3;
 
-/// An app behind a proxy, with keys 1, the default, and 2, which is paused.
+/// An app behind a proxy, with the two keys of valid calls.
 struct Setup {
     proxy: FaultProxy,
     test: TestApp,
-    /// The string of key 1.
-    key: String,
 }
 
 async fn start(engine: Engine) -> Setup {
-    let proxy = FaultProxy::start(&engine.start().await).await;
+    let proxy = FaultProxy::patient(&engine.start().await).await;
     let test = TestApp::on(&proxy.url, &[("TRANSCRIPTION_URL", "http://127.0.0.1:1")]).await;
-    let key = test.key("first").await["key"].as_str().expect("a key").to_owned();
-    test.key("second").await;
-    assert_success(&test.call(Operation::PauseKey).id(2).send().await);
-    assert_success(&test.call(Operation::SetDefault).json(&json!({"id": 1})).send().await);
+    test.make_two_keys().await;
     proxy.clear();
-    Setup { proxy, test, key }
-}
-
-/// A call that succeeds, and changes something if it can.
-fn call(setup: &Setup, operation: Operation) -> TestCall<'_> {
-    let call = setup.test.call(operation);
-    match operation {
-        Operation::CreateKey => call.json(&json!({"name": "third", "type": "live", "status": "active"})),
-        Operation::ListKeys => call,
-        Operation::UpdateKey => call.id(1).json(&json!({"name": "renamed"})),
-        Operation::ResumeKey => call.id(2),
-        Operation::SetDefault => call.json(&json!({"id": 2})),
-        Operation::RemoveDefault => call.json(&json!({"id": 1})),
-        Operation::ListUserKeys => call.path_parameter("user_id", "7"),
-        Operation::VerifyKey => call.bearer(&tokens::with_role(1, "service")).json(&json!({"key": setup.key})),
-        Operation::Transcribe => {
-            let part =
-                |name: &str, text: &str| format!("--form\r\nContent-Disposition: form-data; {name}\r\n\r\n{text}\r\n");
-            let audio = part("name=\"audio\"; filename=\"a.wav\"", "RIFF");
-            let form = audio + &part("name=\"userId\"", "7") + &part("name=\"speciality\"", "any") + "--form--\r\n";
-            call.header("x-api-key", &setup.key).form(form.as_bytes())
-        }
-        Operation::GetKey
-        | Operation::DeleteKey
-        | Operation::PauseKey
-        | Operation::ListAudit
-        | Operation::RotateKey
-        | Operation::GetUsage => call.id(1),
-    }
+    Setup { proxy, test }
 }
 
 /// What the operation calls, in order.
@@ -107,10 +73,10 @@ fn assert_success(answer: &Answer) {
 async fn throttling_anywhere_is_503_after_three_tries_and_writes_nothing() {
     for operation in Operation::ALL {
         let setup = start(Engine::Embedded).await;
-        let Setup { proxy, test, .. } = &setup;
+        let Setup { proxy, test } = &setup;
         let before = contents(test).await.records();
         for request in requests(operation) {
-            let call = call(&setup, operation);
+            let call = test.valid_call(operation);
             proxy.clear();
             proxy.inject(request, ALWAYS, Fault::error(400, "ProvisionedThroughputExceededException"));
             assert_unavailable(&call.send().await);
@@ -137,7 +103,7 @@ fn passing_troubles() -> [Fault; 6] {
 async fn every_trouble_that_may_pass_is_503() {
     for fault in passing_troubles() {
         let setup = start(Engine::Embedded).await;
-        let Setup { proxy, test, .. } = &setup;
+        let Setup { proxy, test } = &setup;
         let before = contents(test).await.records();
         for request in requests(Operation::PauseKey) {
             proxy.clear();
@@ -153,7 +119,7 @@ async fn every_trouble_that_may_pass_is_503() {
 async fn trouble_that_passes_is_not_noticed() {
     for fault in passing_troubles() {
         let setup = start(Engine::Embedded).await;
-        let Setup { proxy, test, .. } = &setup;
+        let Setup { proxy, test } = &setup;
         let version =
             async || contents(test).await.key(7, 1).and_then(|key| integer(key, "version")).expect("a version");
         let before = version().await;
@@ -170,11 +136,11 @@ async fn trouble_that_passes_is_not_noticed() {
 async fn any_other_error_is_500_with_the_text_of_the_operation() {
     for operation in Operation::ALL {
         let setup = start(Engine::Embedded).await;
-        let Setup { proxy, test, .. } = &setup;
+        let Setup { proxy, test } = &setup;
         let before = contents(test).await.records();
         for request in requests(operation) {
             for code in ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"] {
-                let call = call(&setup, operation);
+                let call = test.valid_call(operation);
                 proxy.clear();
                 proxy.inject(request, ALWAYS, Fault::error(400, code));
                 let answer = call.send().await;
@@ -184,7 +150,7 @@ async fn any_other_error_is_500_with_the_text_of_the_operation() {
                 assert!(proxy.count(request) <= 2, "it is not tried again");
             }
             for format in ["hl7", "fhir"] {
-                let call = call(&setup, operation).header("x-response-format", format);
+                let call = test.valid_call(operation).header("x-response-format", format);
                 proxy.clear();
                 proxy.inject(request, ALWAYS, Fault::error(400, "AccessDeniedException"));
                 let answer = call.send().await;
@@ -217,9 +183,9 @@ async fn a_change_whose_answer_is_lost_is_made_once() {
     for engine in [Engine::Embedded, Engine::DynamoDbLocal] {
         for operation in changes() {
             let setup = start(engine).await;
-            let Setup { proxy, test, .. } = &setup;
+            let Setup { proxy, test } = &setup;
             let before = contents(test).await.records().items().count();
-            let call = call(&setup, operation);
+            let call = test.valid_call(operation);
             proxy.inject("TransactWriteItems", 1, Fault::LoseAnswer);
             assert_success(&call.send().await);
             assert_eq!(proxy.count("TransactWriteItems"), 2, "{engine:?} {operation:?}");
@@ -241,8 +207,8 @@ async fn a_change_whose_answer_is_lost_is_made_once() {
 async fn a_change_that_is_never_answered_can_be_repeated() {
     for operation in changes().filter(|change| !matches!(change, Operation::CreateKey | Operation::RotateKey)) {
         let setup = start(Engine::Embedded).await;
-        let Setup { proxy, test, .. } = &setup;
-        let call = call(&setup, operation);
+        let Setup { proxy, test } = &setup;
+        let call = test.valid_call(operation);
         proxy.inject("TransactWriteItems", TRIES, Fault::LoseAnswer);
         assert_unavailable(&call.clone().send().await);
         assert_eq!(proxy.count("TransactWriteItems"), TRIES);
@@ -261,8 +227,8 @@ async fn a_change_that_is_never_answered_can_be_repeated() {
 async fn a_conflict_of_transactions_is_tried_until_it_is_over() {
     for operation in changes() {
         let setup = start(Engine::Embedded).await;
-        let Setup { proxy, test, .. } = &setup;
-        let call = call(&setup, operation);
+        let Setup { proxy, test } = &setup;
+        let call = test.valid_call(operation);
         proxy.inject("TransactWriteItems", 4, Fault::cancellation(&["None", "TransactionConflict", "None"]));
         assert_success(&call.send().await);
         assert_eq!(proxy.count("TransactWriteItems"), 5, "{operation:?}");
@@ -273,14 +239,13 @@ async fn a_conflict_of_transactions_is_tried_until_it_is_over() {
 #[tokio::test]
 async fn a_conflict_that_is_never_over_is_503() {
     let setup = start(Engine::Embedded).await;
-    let Setup { proxy, test, .. } = &setup;
+    let Setup { proxy, test } = &setup;
     let before = contents(test).await.records();
     proxy.inject("TransactWriteItems", ALWAYS, Fault::cancellation(&["TransactionConflict", "None", "None"]));
-    let (created, paused) = tokio::join!(async { call(&setup, Operation::CreateKey).send().await }, async {
-        call(&setup, Operation::PauseKey).send().await
-    },);
-    assert_unavailable(&created);
-    assert_unavailable(&paused);
+    let hurried = test.without_back_off(&proxy.url);
+    for operation in [Operation::CreateKey, Operation::PauseKey] {
+        assert_unavailable(&hurried.valid_call(operation).send().await);
+    }
     assert_eq!(proxy.count("TransactWriteItems"), 2 * 20);
     assert_eq!(contents(test).await.records(), before);
 }
@@ -288,7 +253,7 @@ async fn a_conflict_that_is_never_over_is_503() {
 #[tokio::test]
 async fn a_transaction_cancelled_for_another_reason_is_503_or_500() {
     let setup = start(Engine::Embedded).await;
-    let Setup { proxy, test, .. } = &setup;
+    let Setup { proxy, test } = &setup;
     let before = contents(test).await.records();
     let pause = || test.call(Operation::PauseKey).id(1).send();
     for code in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
@@ -307,8 +272,8 @@ async fn a_transaction_cancelled_for_another_reason_is_503_or_500() {
 #[tokio::test]
 async fn a_use_that_meets_a_transaction_is_counted_once() {
     let setup = start(Engine::Embedded).await;
-    let Setup { proxy, test, .. } = &setup;
-    let call = call(&setup, Operation::VerifyKey);
+    let Setup { proxy, test } = &setup;
+    let call = test.valid_call(Operation::VerifyKey);
     proxy.clear();
     proxy.inject("UpdateItem", 4, Fault::error(400, "TransactionConflictException"));
     assert_eq!(call.send().await.json()["valid"], true);
@@ -319,7 +284,7 @@ async fn a_use_that_meets_a_transaction_is_counted_once() {
 #[tokio::test]
 async fn keys_left_out_of_a_batch_are_asked_for_again() {
     let setup = start(Engine::Embedded).await;
-    let Setup { proxy, test, .. } = &setup;
+    let Setup { proxy, test } = &setup;
     let whole = test.call(Operation::GetKey).id(1).send().await.json();
     assert_eq!(whole["is_default"], true);
     for faults in [vec![Fault::Process(1)], vec![Fault::Process(0), Fault::Process(1), Fault::Process(0)]] {
@@ -343,36 +308,51 @@ async fn keys_left_out_of_a_batch_are_asked_for_again() {
 async fn a_late_write_is_made_once() {
     for engine in [Engine::Embedded, Engine::DynamoDbLocal] {
         let setup = start(engine).await;
-        let Setup { proxy, test, .. } = &setup;
-        proxy.inject("TransactWriteItems", 1, Fault::Delay(Duration::from_millis(2_300)));
-        assert_success(&call(&setup, Operation::CreateKey).send().await);
-        tokio::time::sleep(Duration::from_millis(600)).await;
+        let Setup { proxy, test } = &setup;
+        let gate = Gate::default();
+        proxy.inject("TransactWriteItems", 1, Fault::Detach(gate.clone()));
+        assert_success(&test.valid_call(Operation::CreateKey).send().await);
         assert_eq!(proxy.count("TransactWriteItems"), 2);
-        assert_eq!(contents(test).await.key_count(7), 3);
+        let before = contents(test).await;
+        gate.open();
+        gate.delivered().await;
+        assert_eq!(contents(test).await, before);
+        assert_eq!(before.key_count(7), 3);
     }
 }
 
 #[tokio::test]
 async fn silence_is_503_within_six_seconds() {
-    let silent = async |operation: Operation, request: &str| {
-        let setup = start(Engine::Embedded).await;
-        let Setup { proxy, test, .. } = &setup;
-        let before = contents(test).await.records();
-        let call = call(&setup, operation);
-        proxy.clear();
-        proxy.inject(request, ALWAYS, Fault::Delay(Duration::from_mins(1)));
-        let answer = tokio::time::timeout(Duration::from_secs(6), call.send()).await.expect("an answer in time");
+    let silence = [
+        (Operation::GetKey, "BatchGetItem"),
+        (Operation::ListKeys, "Query"),
+        (Operation::PauseKey, "TransactWriteItems"),
+        (Operation::CreateKey, "UpdateItem"),
+        (Operation::VerifyKey, "UpdateItem"),
+    ];
+    for (operation, request) in silence {
+        let engine = Engine::Embedded.start().await;
+        let proxy = FaultProxy::start(&engine).await;
+        let patient = TestApp::on(&engine, &[]).await;
+        patient.make_two_keys().await;
+        let test = patient.second(&proxy.url);
+        let before = contents(&patient).await.records();
+        let gate = Gate::default();
+        proxy.inject(request, ALWAYS, Fault::Hold(gate.clone()));
+        let answered = tokio::join!(test.valid_call(operation).send(), async {
+            gate.reached().await;
+            // From here on there is nothing but time to wait for, so it passes at once: six seconds of it at most.
+            tokio::time::pause();
+            tokio::time::Instant::now()
+        });
+        let (answer, start) = answered;
+        let waited = start.elapsed();
+        tokio::time::resume();
         assert_unavailable(&answer);
+        assert!(waited <= Duration::from_secs(6), "{operation:?} {request}: {waited:?}");
         assert!(proxy.count(request) <= 2 * TRIES, "{operation:?} {request}");
-        assert_eq!(contents(test).await.records(), before, "{operation:?} {request}");
-    };
-    tokio::join!(
-        silent(Operation::GetKey, "BatchGetItem"),
-        silent(Operation::ListKeys, "Query"),
-        silent(Operation::PauseKey, "TransactWriteItems"),
-        silent(Operation::CreateKey, "UpdateItem"),
-        silent(Operation::VerifyKey, "UpdateItem"),
-    );
+        assert_eq!(contents(&patient).await.records(), before, "{operation:?} {request}");
+    }
 }
 
 /// However many slow steps there are, the answer comes before Lambda gives up.
@@ -408,11 +388,11 @@ async fn a_call_that_never_ends_is_503_before_lambda_gives_up() {
 
 #[tokio::test]
 async fn a_kms_that_fails_is_503_or_500_and_is_asked_again_by_the_next_call() {
-    let proxy = FaultProxy::start(&Engine::Embedded.start().await).await;
+    let proxy = FaultProxy::patient(&Engine::Embedded.start().await).await;
     let test = TestApp::on(&proxy.url, &[]).await.cold(&proxy.url);
-    let setup = Setup { proxy, test, key: String::new() };
-    let Setup { proxy, test, .. } = &setup;
-    let create = || call(&setup, Operation::CreateKey).send();
+    let setup = Setup { proxy, test };
+    let Setup { proxy, test } = &setup;
+    let create = || test.valid_call(Operation::CreateKey).send();
     for request in ["GenerateDataKeyWithoutPlaintext", "Decrypt"] {
         for (code, status) in [
             ("ThrottlingException", 503),

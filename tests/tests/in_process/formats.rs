@@ -12,25 +12,15 @@ const FORMATS: [(&str, &str); 2] =
 /// A name with what each format has to escape.
 const NAME: &str = "Ward 3 | A^B~C\\D&E \"quoted\" <é漢>";
 
-/// A call of an operation that succeeds, for a key of user 7.
+/// A valid call about a key, with names that have to be escaped.
 fn call(test: &TestApp, operation: Operation, id: u64) -> TestCall<'_> {
-    let call = test.call(operation);
-    match operation {
-        Operation::CreateKey => call.json(&json!({"name": NAME, "type": "t2yd", "status": "active"})),
-        Operation::UpdateKey => call.id(id).json(&json!({"name": format!("{NAME}!")})),
-        Operation::SetDefault | Operation::RemoveDefault => call.json(&json!({"id": id})),
-        Operation::VerifyKey => call
-            .bearer(&tokens::with_role(900, "service"))
-            .json(&json!({"key": format!("nux_live_{}", "0".repeat(56))})),
-        Operation::ListUserKeys => call.path_parameter("user_id", "7"),
-        Operation::ListKeys | Operation::Transcribe => call,
-        Operation::GetKey
-        | Operation::DeleteKey
-        | Operation::PauseKey
-        | Operation::ResumeKey
-        | Operation::ListAudit
-        | Operation::RotateKey
-        | Operation::GetUsage => call.id(id),
+    let call = test.valid_call(operation).about(id);
+    if operation == Operation::CreateKey {
+        call.json(&json!({"name": NAME, "type": "t2yd", "status": "active"}))
+    } else if operation == Operation::UpdateKey {
+        call.json(&json!({"name": format!("{NAME}!")}))
+    } else {
+        call
     }
 }
 
@@ -105,6 +95,7 @@ async fn every_refusal_is_valid() {
 #[tokio::test]
 async fn every_failure_is_valid() {
     let test = TestApp::start().await;
+    test.key(NAME).await;
     let limited = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "1")]).await;
     let key = limited.key(NAME).await["key"].clone();
     // Nothing listens on the one, and the other has no table.

@@ -1,36 +1,15 @@
 //! Headers of every response, CORS among them
 
-use serde_json::json;
 use shared::Operation;
-use tests::{Answer, TestApp, TestCall, repository, tokens};
+use tests::{Answer, TestApp, TestCall, repository};
 
 const ALWAYS: [&str; 5] =
     ["cache-control", "content-type", "strict-transport-security", "x-content-type-options", "x-request-id"];
 
-/// A call that succeeds of each operation, once there is a key 1; without transcribe, whose successes are not ours.
+/// A valid call of each operation, the deletion last; without transcribe, whose successes are not ours.
 fn successes(test: &TestApp) -> Vec<(Operation, TestCall<'_>)> {
-    let new = json!({"name": "a", "type": "live", "status": "active"});
-    let calls = Operation::ALL.map(|operation| {
-        let call = test.call(operation);
-        let call = match operation {
-            Operation::Transcribe => return None,
-            Operation::CreateKey => call.json(&new),
-            Operation::ListKeys => call,
-            Operation::ListUserKeys => call.path_parameter("user_id", "7"),
-            Operation::UpdateKey => call.id(1).json(&json!({"name": "b"})),
-            Operation::SetDefault | Operation::RemoveDefault => call.json(&json!({"id": 1})),
-            Operation::GetKey
-            | Operation::PauseKey
-            | Operation::ResumeKey
-            | Operation::ListAudit
-            | Operation::DeleteKey
-            | Operation::RotateKey
-            | Operation::GetUsage => call.id(1),
-            Operation::VerifyKey => call.bearer(&tokens::with_role(900, "service")).json(&json!({"key": "x"})),
-        };
-        Some((operation, call))
-    });
-    let mut calls: Vec<_> = calls.into_iter().flatten().collect();
+    let operations = Operation::ALL.into_iter().filter(|operation| *operation != Operation::Transcribe);
+    let mut calls: Vec<_> = operations.map(|operation| (operation, test.valid_call(operation))).collect();
     calls.sort_by_key(|(operation, _)| *operation == Operation::DeleteKey);
     calls
 }
@@ -50,32 +29,25 @@ fn assert_headers(answer: &Answer, operation: Operation, further: &[&str]) {
 #[tokio::test]
 async fn a_success_has_exactly_these_headers() {
     let test = TestApp::start().await;
-    test.key("a").await;
+    test.make_two_keys().await;
     for (operation, call) in successes(&test) {
         let answer = call.send().await;
         assert!(answer.status < 300, "{operation:?} {}", answer.text);
-        match operation {
-            Operation::CreateKey => assert_headers(&answer, operation, &["location", "ratelimit", "ratelimit-policy"]),
-            Operation::ListKeys
-            | Operation::GetKey
-            | Operation::UpdateKey
-            | Operation::DeleteKey
-            | Operation::PauseKey
-            | Operation::ResumeKey
-            | Operation::SetDefault
-            | Operation::RemoveDefault
-            | Operation::ListUserKeys
-            | Operation::ListAudit
-            | Operation::RotateKey
-            | Operation::GetUsage => assert_headers(&answer, operation, &["ratelimit", "ratelimit-policy"]),
-            Operation::VerifyKey | Operation::Transcribe => assert_headers(&answer, operation, &[]),
-        }
+        let further: &[&str] = if operation == Operation::CreateKey {
+            &["location", "ratelimit", "ratelimit-policy"]
+        } else if operation == Operation::VerifyKey {
+            &[]
+        } else {
+            &["ratelimit", "ratelimit-policy"]
+        };
+        assert_headers(&answer, operation, further);
     }
 }
 
 #[tokio::test]
 async fn a_refusal_has_them_too() {
     let test = TestApp::start().await;
+    test.make_two_keys().await;
     for (operation, call) in successes(&test) {
         let answer = call.clone().without_header("Authorization").send().await;
         assert_headers(&answer, operation, &["www-authenticate"]);
@@ -86,7 +58,7 @@ async fn a_refusal_has_them_too() {
         let limits = if operation == Operation::VerifyKey { &[][..] } else { &["ratelimit", "ratelimit-policy"] };
         assert_headers(&answer, operation, limits);
     }
-    let answer = test.call(Operation::GetKey).id(1).send().await;
+    let answer = test.call(Operation::GetKey).id(9).send().await;
     assert_eq!(answer.status, 404);
     assert_headers(&answer, Operation::GetKey, &["ratelimit", "ratelimit-policy"]);
 }

@@ -377,7 +377,7 @@ async fn it_costs_no_further_round() {
 
 #[tokio::test]
 async fn a_request_whose_answer_was_lost_is_found_to_be_done() {
-    let engine = FaultProxy::start(&Engine::Embedded.start().await).await;
+    let engine = FaultProxy::patient(&Engine::Embedded.start().await).await;
     let test = TestApp::on(&engine.url, &[]).await;
     // No try of the transaction is answered, though the first is done.
     engine.inject("TransactWriteItems", 3, Fault::LoseAnswer);

@@ -2,7 +2,6 @@
 //! hold no secret, and that CloudWatch can read them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::telemetry::metrics::{self, NAMESPACE};
@@ -10,7 +9,7 @@ use shared::{Access, Operation, serve};
 use tests::embedded_metrics::Measurement;
 use tests::engine::Engine;
 use tests::event_bus::EventBus;
-use tests::fault_proxy::{Fault, FaultProxy};
+use tests::fault_proxy::{Fault, FaultProxy, Gate};
 use tests::log_lines::SERVICE;
 use tests::{Answer, LogLines, TestApp, TestCall, backlog, repository, tokens};
 
@@ -219,7 +218,7 @@ async fn a_limit_of_calls_says_which() {
 
 #[tokio::test]
 async fn what_fails_is_a_failure_and_no_refusal_and_each_try_is_a_call() {
-    let proxy = FaultProxy::start(&Engine::Embedded.start().await).await;
+    let proxy = FaultProxy::patient(&Engine::Embedded.start().await).await;
     let test = TestApp::on(&proxy.url, &[]).await;
     let key = test.key("Lab gateway").await;
     proxy.inject("BatchGetItem", usize::MAX, Fault::error(500, "InternalServerError"));
@@ -233,13 +232,18 @@ async fn what_fails_is_a_failure_and_no_refusal_and_each_try_is_a_call() {
 /// The calls of one process that are under way together do not count for each other.
 #[tokio::test]
 async fn calls_beside_each_other_count_for_themselves() {
-    let proxy = FaultProxy::start(&Engine::Embedded.start().await).await;
+    let proxy = FaultProxy::patient(&Engine::Embedded.start().await).await;
     let test = TestApp::on(&proxy.url, &[]).await;
     let key = test.key("Lab gateway").await;
     test.log.forget();
-    proxy.inject("BatchGetItem", 2, Fault::Delay(Duration::from_millis(100)));
+    let gate = Gate::default();
+    proxy.inject("BatchGetItem", 2, Fault::Hold(gate.clone()));
     let (read, pause) = (test.call(Operation::GetKey).id(&key["id"]), test.call(Operation::PauseKey).id(&key["id"]));
-    tokio::join!(read.send(), pause.send());
+    tokio::join!(read.send(), pause.send(), async {
+        gate.reached().await;
+        gate.reached().await;
+        gate.open();
+    });
     let counts: BTreeMap<String, String> = test.log.take().iter().map(counts).collect();
     let expected = [("get-key", "2 in 1"), ("pause-key", "3 in 2")];
     assert_eq!(counts, expected.map(|(name, counts)| (name.to_owned(), counts.to_owned())).into());

@@ -1,11 +1,16 @@
 //! Calls that run into each other, on several threads: nothing is lost, and what the table holds fits together.
+//!
+//! On a busy machine the service may give a call up, after 20 conflicts or because its time is up. So these clients do
+//! what clients do: they repeat a call that got a 503. A call whose time was up may have been done all the same, so each
+//! of them may be done once more than it was asked for ([`assert_done`]).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::json;
 use shared::Operation;
-use tests::engine::Engine;
-use tests::{Answer, Contents, TestApp, tokens};
+use tests::engine::{Engine, unique_name};
+use tests::{Answer, Contents, TestApp, TestCall, tokens};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
@@ -16,6 +21,29 @@ async fn start(settings: &[(&str, &str)]) -> TestApp {
     let limits = [("RATE_LIMIT_PER_MINUTE", "1000000"), ("RATE_LIMIT_PER_HOUR", "1000000")];
     let settings = [settings, &limits].concat();
     TestApp::on(&Engine::Embedded.start().await, &settings).await
+}
+
+/// More often than any call has to be repeated.
+const REPETITIONS: usize = 30;
+
+/// Sends a call until its answer is not a 503.
+async fn persist(call: TestCall<'_>) -> Answer {
+    for _ in 0..REPETITIONS {
+        let answer = call.clone().send().await;
+        if answer.status != 503 {
+            return answer;
+        }
+        let wait = answer.header("retry-after").and_then(|seconds| seconds.parse().ok()).expect("seconds");
+        tokio::time::sleep(Duration::from_secs(wait)).await;
+    }
+    panic!("a call got {REPETITIONS} times a 503");
+}
+
+/// Checks how often something was done: as often as expected, or once more for each call that ran out of time.
+#[track_caller]
+fn assert_done(test: &TestApp, found: usize, expected: usize) {
+    let out_of_time = test.log.lines().iter().filter(|line| line["cause"] == "out of time").count();
+    assert!((expected..=expected + out_of_time).contains(&found), "{found}, not {expected}; {out_of_time} out of time");
 }
 
 /// Makes calls at once, numbered from 1, each in a task of its own, and returns their answers.
@@ -55,24 +83,25 @@ fn all_have(status: u16, answers: &[Answer]) {
 
 async fn create(test: TestApp, number: u64) -> Answer {
     let body = json!({"name": format!("key {number}"), "type": "live", "status": "active"});
-    test.call(Operation::CreateKey).json(&body).send().await
+    let call = test.call(Operation::CreateKey).json(&body);
+    persist(call.header("Idempotency-Key", &unique_name("creation"))).await
 }
 
 async fn set_default(test: TestApp, id: u64) -> Answer {
-    test.call(Operation::SetDefault).json(&json!({"id": id})).send().await
+    persist(test.call(Operation::SetDefault).json(&json!({"id": id}))).await
 }
 
 async fn update(test: TestApp, id: u64, name: String) -> Answer {
-    test.call(Operation::UpdateKey).id(id).json(&json!({"name": name})).send().await
+    persist(test.call(Operation::UpdateKey).id(id).json(&json!({"name": name}))).await
 }
 
 async fn on_key(test: TestApp, operation: Operation, id: u64) -> Answer {
-    test.call(operation).id(id).send().await
+    persist(test.call(operation).id(id)).await
 }
 
 async fn verify(test: TestApp, key: String) -> Answer {
     let token = tokens::with_role(1, "service");
-    test.call(Operation::VerifyKey).bearer(&token).json(&json!({"key": key})).send().await
+    persist(test.call(Operation::VerifyKey).bearer(&token).json(&json!({"key": key}))).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -85,7 +114,9 @@ async fn fifty_defaults_leave_one() {
     let defaults = list.as_array().expect("an array").iter().filter(|key| key["is_default"] == true);
     assert_eq!(defaults.count(), 1);
     let contents = contents(&test).await;
-    assert_eq!((count(&contents, "set_default"), count(&contents, "remove_default")), (50, 49));
+    let set = count(&contents, "set_default");
+    assert_done(&test, set, 50);
+    assert_eq!(count(&contents, "remove_default"), set - 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -111,7 +142,7 @@ async fn creations_stop_exactly_at_the_limit() {
     all_have(409, &refused);
     assert_eq!((made.len(), contents(&test).await.key_count(7)), (20, 20));
 
-    // Beside deletions there is room for as many more, and no others.
+    // Beside deletions there is room for as many more, and no others; what is still free then, later creations take.
     let ids: Vec<u64> = made.iter().map(|key| key.json()["id"].as_u64().expect("an id")).collect();
     let answers = at_once(&test, 50, |test, number| {
         let to_delete = ids.get(usize::try_from(number).expect("small") - 1).copied();
@@ -123,10 +154,16 @@ async fn creations_stop_exactly_at_the_limit() {
         }
     })
     .await;
-    let made = answers.iter().filter(|answer| answer.status == 201).count();
-    let deleted = answers.iter().filter(|answer| answer.status == 200).count();
-    assert_eq!((deleted, made <= 20), (20, true), "{made} were made");
-    assert_eq!(contents(&test).await.key_count(7), made as u64);
+    let (deletions, creations): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.text.contains("deleted") || answer.status == 404);
+    let (made, refused): (Vec<_>, Vec<_>) = creations.into_iter().partition(|answer| answer.status == 201);
+    all_have(409, &refused);
+    assert_eq!((deletions.len(), made.len() + refused.len()), (20, 30));
+    assert_eq!(contents(&test).await.key_count(7), made.len() as u64);
+    let (later, refused): (Vec<_>, Vec<_>) =
+        at_once(&test, 50, create).await.into_iter().partition(|answer| answer.status == 201);
+    all_have(409, &refused);
+    assert_eq!((made.len() + later.len(), contents(&test).await.key_count(7)), (20, 20));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -156,7 +193,7 @@ async fn changes_of_one_key_are_all_applied() {
     keys(&test, 1).await;
     let answers = at_once(&test, 20, |test, number| update(test, 1, format!("name {number}"))).await;
     all_have(200, &answers);
-    assert_eq!(count(&contents(&test).await, "update"), 20);
+    assert_done(&test, count(&contents(&test).await, "update"), 20);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -204,8 +241,8 @@ async fn uses_beside_changes_are_all_counted() {
     all_have(200, &answers);
     assert_eq!(answers.iter().filter(|answer| answer.text.starts_with(r#"{"valid":true"#)).count(), 40);
     let key = on_key(test.clone(), Operation::GetKey, 1).await.json();
-    assert_eq!(key["usage_count"], 40);
-    assert_eq!(count(&contents(&test).await, "update"), 10);
+    assert_done(&test, usize::try_from(key["usage_count"].as_u64().expect("a number")).expect("small"), 40);
+    assert_done(&test, count(&contents(&test).await, "update"), 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -216,14 +253,21 @@ async fn the_daily_limit_of_a_test_key_is_exact() {
     let key = key["key"].as_str().expect("a key");
     let answers = at_once(&test, 50, |test, _| verify(test, key.to_owned())).await;
     all_have(200, &answers);
-    assert_eq!(answers.iter().filter(|answer| answer.text.starts_with(r#"{"valid":true"#)).count(), 20);
+    let accepted = answers.iter().filter(|answer| answer.text.starts_with(r#"{"valid":true"#)).count();
+    // Each accepted use is counted; one that ran out of time was counted, and its repetition may have been refused.
+    assert_done(&test, 20, accepted);
+    assert_eq!(on_key(test, Operation::GetKey, 1).await.json()["usage_count"], 20);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn rotations_leave_one_string_that_works() {
     let test = start(&[]).await;
     keys(&test, 1).await;
-    let answers = at_once(&test, 20, |test, _| on_key(test, Operation::RotateKey, 1)).await;
+    let answers = at_once(&test, 20, async |test, number| {
+        let call = test.call(Operation::RotateKey).id(1).header("Idempotency-Key", &format!("rotation-{number}"));
+        persist(call).await
+    })
+    .await;
     all_have(200, &answers);
     assert_eq!((distinct(&answers, "key"), count(&contents(&test).await, "rotate")), (20, 20));
     let mut valid = 0;
@@ -240,13 +284,13 @@ async fn one_request_fifty_times_makes_one_key() {
     let test = start(&[("MAX_KEYS_PER_USER", "1")]).await;
     let answers = at_once(&test, 50, async |test, _| {
         let body = json!({"name": "k", "type": "live", "status": "active"});
-        test.call(Operation::CreateKey).header("Idempotency-Key", "once").json(&body).send().await
+        persist(test.call(Operation::CreateKey).header("Idempotency-Key", "once").json(&body)).await
     })
     .await;
     all_have(201, &answers);
     assert_eq!((distinct(&answers, "id"), distinct(&answers, "key")), (1, 1));
     let replayed = answers.iter().filter(|answer| answer.header("idempotent-replayed") == Some("true")).count();
-    assert_eq!(replayed, 49);
+    assert_done(&test, replayed, 49);
     assert_eq!(count(&contents(&test).await, "create"), 1);
 }
 
@@ -255,7 +299,7 @@ async fn one_rotation_fifty_times_rotates_once() {
     let test = start(&[]).await;
     keys(&test, 1).await;
     let answers = at_once(&test, 50, async |test, _| {
-        test.call(Operation::RotateKey).id(1).header("Idempotency-Key", "once").send().await
+        persist(test.call(Operation::RotateKey).id(1).header("Idempotency-Key", "once")).await
     })
     .await;
     all_have(200, &answers);
@@ -265,8 +309,12 @@ async fn one_rotation_fifty_times_rotates_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_rate_limit_is_exact() {
     let test = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "20")]).await;
-    let answers = at_once(&test, 50, create).await;
-    let (made, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
-    all_have(429, &refused);
-    assert_eq!((made.len(), contents(&test).await.key_count(7)), (20, 20));
+    let answers = at_once(&test, 50, async |test, _| test.valid_call(Operation::CreateKey).send().await).await;
+    let (refused, admitted): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 429);
+    assert_done(&test, admitted.len(), 20);
+    assert_eq!(admitted.len() + refused.len(), 50);
+    // A repetition would count as another call, so a creation that got a 503 is left at that.
+    let made = admitted.iter().filter(|answer| answer.status == 201).count();
+    assert!(made > 0 && admitted.iter().all(|answer| matches!(answer.status, 201 | 503)), "{admitted:?}");
+    assert_done(&test, contents(&test).await.keys(7).len(), made);
 }

@@ -2,7 +2,6 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::TimeDelta;
-use serde_json::json;
 use shared::Operation;
 use shared::ids::UserId;
 use shared::store::{Item, PrimaryKey};
@@ -74,36 +73,15 @@ async fn the_last_of_a_thousand_calls_an_hour_is_answered_and_then_none_until_th
     assert_eq!((answer.status, answer.header("ratelimit")), (200, Some("\"minute\";r=99;t=60, \"hour\";r=999;t=3600")));
 }
 
-/// A call of every operation that counts, which would succeed given keys 1 (active, the default) and 2 (paused).
+/// A valid call of every operation that counts against the limits.
 fn calls(test: &TestApp) -> Vec<TestCall<'_>> {
-    let calls = Operation::ALL.map(|operation| {
-        let call = test.call(operation);
-        Some(match operation {
-            Operation::VerifyKey | Operation::Transcribe => return None,
-            Operation::CreateKey => call.json(&json!({"name": "c", "type": "live", "status": "active"})),
-            Operation::ListKeys => call,
-            Operation::ListUserKeys => call.path_parameter("user_id", "7"),
-            Operation::UpdateKey => call.id(1).json(&json!({"name": "new"})),
-            Operation::SetDefault => call.json(&json!({"id": 2})),
-            Operation::RemoveDefault => call.json(&json!({"id": 1})),
-            Operation::ResumeKey => call.id(2),
-            Operation::GetKey
-            | Operation::PauseKey
-            | Operation::ListAudit
-            | Operation::DeleteKey
-            | Operation::RotateKey
-            | Operation::GetUsage => call.id(1),
-        })
-    });
-    calls.into_iter().flatten().collect()
+    let counted = |operation: &Operation| !matches!(operation, Operation::VerifyKey | Operation::Transcribe);
+    Operation::ALL.into_iter().filter(counted).map(|operation| test.valid_call(operation)).collect()
 }
 
 async fn two_keys() -> TestApp {
     let test = TestApp::start().await;
-    test.key("a").await;
-    test.key("b").await;
-    test.call(Operation::PauseKey).id(2).send().await.ok();
-    test.call(Operation::SetDefault).json(&json!({"id": 1})).send().await.ok();
+    test.make_two_keys().await;
     test
 }
 

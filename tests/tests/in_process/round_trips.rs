@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 use shared::Operation;
 use tests::engine::Engine;
-use tests::fault_proxy::FaultProxy;
+use tests::fault_proxy::{Fault, FaultProxy, Gate};
 use tests::test_app::TestCall;
 use tests::{TestApp, tokens};
 
@@ -200,7 +200,7 @@ async fn a_presented_key_is_checked_and_counted_in_one_call() {
 #[tokio::test]
 async fn a_cold_start_adds_no_round_to_the_table() {
     let engine = Engine::Embedded.start().await;
-    let proxy = FaultProxy::start(&engine).await;
+    let proxy = FaultProxy::patient(&engine).await;
     let first = TestApp::on(&engine, &[]).await.cold(&proxy.url);
     // The first creation of all makes the data key, stores it and reads it back.
     let rounds: &[&[&str]] = &[&["Query", NEXT_ID, LIMIT], &["PutItem"], &["Query"], &["TransactWriteItems"]];
@@ -238,12 +238,17 @@ async fn a_cold_start_adds_no_round_to_the_table() {
 #[tokio::test]
 async fn the_first_data_key_is_made_once() {
     let engine = Engine::Embedded.start().await;
-    let proxy = FaultProxy::start(&engine).await;
+    let proxy = FaultProxy::patient(&engine).await;
     let test = TestApp::on(&engine, &[]).await;
     let (a, b) = (test.cold(&proxy.url), test.cold(&proxy.url));
-    let (from_a, from_b) = tokio::join!(create(&a).send(), create(&b).send());
+    let gate = Gate::default();
+    proxy.inject("GenerateDataKeyWithoutPlaintext", 2, Fault::Hold(gate.clone()));
+    let (from_a, from_b, ()) = tokio::join!(create(&a).send(), create(&b).send(), async {
+        gate.reached().await;
+        gate.reached().await;
+        gate.open();
+    });
     assert_eq!((from_a.status, from_b.status), (201, 201));
-    assert_eq!(proxy.count("GenerateDataKeyWithoutPlaintext"), 2, "they were at it at once");
     let list = a.call(Operation::ListKeys).send().await.text;
     assert_eq!(b.call(Operation::ListKeys).send().await.text, list);
     for created in [from_a, from_b] {

@@ -67,23 +67,10 @@ async fn the_displaced_default_has_an_entry_of_its_own_with_the_same_request_id(
     let test = keys().await;
     test.advance(chrono::TimeDelta::seconds(1));
     let answer = set(&test, &json!({"id": 2, "old_id": 3})).await;
-    let entry = |trail: &[Value], action: &str, key_id: u64, to: bool| {
-        json!({
-            "id": trail[0]["id"],
-            "at": "2026-03-01T12:00:01.250Z",
-            "action": action,
-            "key_id": key_id,
-            "user_id": 7,
-            "actor": {"user_id": 7, "role": "user"},
-            "source_ip": "203.0.113.10",
-            "request_id": answer.header("x-request-id"),
-            "changes": {"is_default": {"from": !to, "to": to}},
-        })
-    };
-    let (displaced, new, other) = (test.audit(1).await, test.audit(2).await, test.audit(3).await);
-    assert_eq!(displaced[0], entry(&displaced, "remove_default", 1, false));
-    assert_eq!(new[0], entry(&new, "set_default", 2, true));
-    assert_eq!((displaced.len(), new.len(), other.len()), (3, 2, 1));
+    let change = |to: bool| json!({"is_default": {"from": !to, "to": to}});
+    let displaced = test.assert_newest_entry(1, &answer, "remove_default", change(false)).await;
+    let new = test.assert_newest_entry(2, &answer, "set_default", change(true)).await;
+    assert_eq!((displaced.len(), new.len(), test.audit(3).await.len()), (3, 2, 1));
 }
 
 #[tokio::test]

@@ -188,7 +188,7 @@ async fn overtaken(
     late: impl AsyncFnOnce(&TestApp) -> Answer,
     meanwhile: impl AsyncFnOnce(),
 ) -> (Answer, TestApp) {
-    let proxy = FaultProxy::start(engine_url).await;
+    let proxy = FaultProxy::patient(engine_url).await;
     let second = test.second(&proxy.url);
     let gate = Gate::default();
     proxy.inject("TransactWriteItems", 1, Fault::Hold(gate.clone()));

@@ -372,7 +372,7 @@ async fn checks_beside_changes_are_counted_exactly() {
 
 #[tokio::test]
 async fn a_check_waits_for_a_change_that_is_under_way() {
-    let engine = FaultProxy::start(&Engine::Embedded.start().await).await;
+    let engine = FaultProxy::patient(&Engine::Embedded.start().await).await;
     let test = TestApp::on(&engine.url, &[]).await;
     let key = string(&test.key("a").await);
     engine.clear();
@@ -383,10 +383,10 @@ async fn a_check_waits_for_a_change_that_is_under_way() {
 
     engine.clear();
     engine.inject("UpdateItem", usize::MAX, Fault::error(400, "TransactionConflictException"));
-    tokio::time::pause();
-    let answer = verification(&test, &key).send().await;
-    tokio::time::resume();
+    let hurried = test.without_back_off(&engine.url);
+    let answer = verification(&hurried, &key).send().await;
     answer.assert_refused(503, "Service temporarily unavailable");
+    assert_eq!(engine.count("UpdateItem"), 20);
     assert!(answer.header("retry-after").is_some());
     engine.clear();
     assert_eq!(test.read(1).await["usage_count"], 1);
@@ -394,7 +394,7 @@ async fn a_check_waits_for_a_change_that_is_under_way() {
 
 #[tokio::test]
 async fn a_check_fails_when_the_table_does() {
-    let engine = FaultProxy::start(&Engine::Embedded.start().await).await;
+    let engine = FaultProxy::patient(&Engine::Embedded.start().await).await;
     let test = TestApp::on(&engine.url, &[]).await;
     let key = string(&test.key("a").await);
     for (fault, status, error) in [
