@@ -9,39 +9,31 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use aws_types::SdkConfig;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::clock::Clock;
 use tests::calls::CallLog;
 use tests::deployed::Deployed;
-use tests::{engine, tokens};
+use tests::engine;
 
-/// The schedule comes by every minute.
-const PATIENCE: Duration = Duration::from_secs(100);
+/// The schedule comes by every minute, and an emulator on a busy machine may be late.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 #[tokio::test]
 async fn a_key_that_ends_is_swept_by_the_schedule_and_told_to_subscribers() {
-    let sdk = Deployed::from_env().sdk_config();
-    let subscription = Subscription::begin(&sdk).await;
-    let valid_until = Clock::system().now().timestamp() + 3_600;
-    let token = tokens::sign_with(&variable("JWT_SECRET"), &json!({"user_id": 5_407, "exp": valid_until}));
-    let client = reqwest::Client::new();
-    let url = format!("{}/api/apiKeys", variable("API_URL"));
-    let expiry = Clock::system().now() + Duration::from_secs(2);
-    let body = json!({"name": "Short", "type": "live", "status": "active", "expiry_at": expiry.to_rfc3339()});
-    let created = client.post(&url).bearer_auth(&token).json(&body).send().await.expect("an answer");
-    assert_eq!(created.status(), 201);
-    let key: Value = created.json().await.expect("JSON");
+    const USER_ID: u64 = 5_407;
+    let deployed = Deployed::from_env();
+    let subscription = Subscription::begin(&deployed.sdk_config()).await;
+    let body = json!({"name": "Short", "type": "live", "status": "active"});
+    let (key, ()) = deployed.before_expiry(USER_ID, &body, async |_| ()).await;
 
     let event = subscription.event(&key["id"]).await;
     assert_eq!((&event["source"], &event["detail-type"]), (&"nuxera.api-keys".into(), &"API Key Expired".into()));
     let expected =
-        json!({"id": key["id"], "name": "Short", "type": "live", "expiry_at": key["expiry_at"], "user_id": 5_407});
+        json!({"id": key["id"], "name": "Short", "type": "live", "expiry_at": key["expiry_at"], "user_id": USER_ID});
     assert_eq!(event["detail"], expected);
     subscription.end().await;
 
-    let get = |path: String| client.get(format!("{url}/{path}")).bearer_auth(&token).send();
-    let read: Value = get(key["id"].to_string()).await.expect("an answer").json().await.expect("JSON");
-    assert_eq!(read["status"], "expired");
-    let trail: Value = get(format!("{}/audit", key["id"])).await.expect("an answer").json().await.expect("JSON");
+    let path = format!("/api/apiKeys/{}", key["id"]);
+    assert_eq!(deployed.manage(USER_ID, Method::GET, &path, None).await["status"], "expired");
+    let trail = deployed.manage(USER_ID, Method::GET, &format!("{path}/audit"), None).await;
     let entry = &trail[0];
     assert_eq!((&entry["action"], &entry["actor"]), (&"expire".into(), &json!({"user_id": null, "role": "system"})));
     assert_eq!(entry["changes"], json!({"status": {"from": "active", "to": "expired"}}));

@@ -1,5 +1,6 @@
 //! Real speech through the gateway, and keys that stop working
 
+use chrono::{DateTime, Utc};
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -73,11 +74,12 @@ async fn a_key_is_refused_on_the_very_next_call() {
     deployed.manage(USER_ID, Method::DELETE, &path, None).await;
     assert_eq!(use_of(&deployed, &rotated["key"]).await, refused(401, "Invalid API key"));
 
-    let expiry = now() + chrono::TimeDelta::seconds(4);
-    let brief = create(&deployed, json!({"expiry_at": expiry.format("%Y-%m-%dT%H:%M:%SZ").to_string()})).await;
-    assert_eq!(use_of(&deployed, &brief["key"]).await.0, 200);
-    let left = (expiry - now()).to_std().unwrap_or_default();
-    tokio::time::sleep(left).await;
+    let body = json!({"name": "Ward", "type": "live", "status": "active"});
+    let use_before = async |key: Value| use_of(&deployed, &key["key"]).await.0;
+    let (brief, status) = deployed.before_expiry(USER_ID, &body, use_before).await;
+    assert_eq!(status, 200);
+    let expiry: DateTime<Utc> = brief["expiry_at"].as_str().and_then(|text| text.parse().ok()).expect("a time");
+    tokio::time::sleep((expiry - now()).to_std().unwrap_or_default()).await;
     assert_eq!(use_of(&deployed, &brief["key"]).await, refused(403, "API key is expired"));
 }
 
