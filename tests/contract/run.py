@@ -47,7 +47,7 @@ def main():
         schemathesis = Path(sys.executable).parent / "schemathesis"
         command = [schemathesis, "--config-file", HERE / "schemathesis.toml", "run", ROOT / "openapi.yaml"]
         variables = {"CONTRACT_STATE": json.dumps(state), "CONTRACT_USERS": file.name}
-        variables |= {"SCHEMATHESIS_HOOKS": str(HERE / "hooks.py")}
+        variables |= {"SCHEMATHESIS_HOOKS": str(HERE / "request_generator.py")}
         command += ["--url", API_URL, *sys.argv[1:]]
         # Started there, it leaves what it remembers beside the deployment.
         there = Path(os.environ["LOG_FILE"]).parent

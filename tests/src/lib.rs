@@ -5,7 +5,7 @@
 
 pub mod backlog;
 pub mod calls;
-pub mod contents;
+pub mod consistency;
 pub mod deployed;
 pub mod embedded_metrics;
 pub mod engine;
@@ -26,7 +26,7 @@ pub mod test_app;
 pub mod tokens;
 pub mod validators;
 
-pub use self::contents::Contents;
+pub use self::consistency::Contents;
 pub use self::log_lines::LogLines;
 pub use self::signer::Signer;
 pub use self::test_app::{Answer, TestApp, TestCall};

@@ -16,7 +16,7 @@ use shared::store::{DataKey, Vault};
 use shared::{App, Operation, serve, serve_with_key};
 
 use crate::calls::CallLog;
-use crate::contents::Contents;
+use crate::consistency::Contents;
 use crate::engine::{self, Engine};
 use crate::key_strings::CHECKSUM_SECRETS;
 use crate::log_lines::LogLines;

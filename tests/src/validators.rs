@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::repository::root;
 
-static HL7: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/python", "hl7.py"));
+static HL7: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/python", "hl7_segments.py"));
 static FHIR: LazyLock<Validator> = LazyLock::new(|| Validator::start("node", "fhir.mjs"));
 static FHIR_RESOURCES: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/python", "fhir_resources.py"));
 

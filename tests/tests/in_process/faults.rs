@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::{Access, Operation, serve};
-use tests::contents::integer;
+use tests::consistency::integer;
 use tests::engine::Engine;
 use tests::fault_proxy::{Fault, FaultProxy, Gate, INTERNAL_TEXT};
 use tests::{Answer, Contents, TestApp, repository};

@@ -3,7 +3,6 @@
 mod assign_lane;
 mod auth;
 mod bad_input;
-mod cost_of_use;
 mod create_key;
 mod delete_key;
 mod documentation;
@@ -32,6 +31,7 @@ mod pause_and_resume;
 mod preflight;
 mod races;
 mod rate_limits;
+mod record_size;
 mod remove_default;
 mod repository;
 mod rotate_key;

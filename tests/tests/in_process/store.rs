@@ -14,7 +14,7 @@ use shared::ids::{KeyId, Locator, UserId};
 use shared::keys::{PlainKey, Prefix};
 use shared::store::{Cancelled, Conflict, Item, PrimaryKey};
 use shared::store::{DataKey, Vault};
-use tests::contents::{integer, text};
+use tests::consistency::{integer, text};
 use tests::engine::Engine;
 use tests::fault_proxy::{Fault, FaultProxy, Gate};
 use tests::key_strings::checksums;

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 use shared::store::{Item, number};
 use tests::Contents;
-use tests::contents::{integer, text};
+use tests::consistency::{integer, text};
 
 /// Everything in the table but data keys.
 #[derive(Clone, Debug, Default)]
