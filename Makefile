@@ -2,6 +2,7 @@
 # make test     runs all checks and tests
 # make torture  lets everything go wrong at once, and holds what is left against a model
 # make bench    measures what our code costs, by what it cannot do without
+# make endpoint writes an endpoint to begin with: make endpoint NAME=archive-key
 # make deploy   deploys to AWS: make deploy ENV=staging
 
 # Before anything is installed or compiled, what the machine lacks is named, all at once.
@@ -23,7 +24,7 @@ ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
 .PHONY: local local-reset token test torture bench bench-build validators deploy check-format check-lints check-dependencies \
-	check-advisories check-template test-in-process test-torture test-deployed test-contract
+	check-advisories check-template endpoint test-in-process test-endpoint test-torture test-deployed test-contract
 
 local: $(BUILD)
 	@exec python local/local_aws.py up
@@ -35,7 +36,7 @@ token: $(VENV)
 	@python local/tokens.py $${LOCAL_DIR:-.local}/stack.env "$(USER_ID)" $(ROLE)
 
 # Every check is a target of its own, so a failing one can be repeated alone.
-CHECKS := check-format check-lints check-dependencies check-template test-in-process test-torture test-deployed test-contract
+CHECKS := check-format check-lints check-dependencies check-template test-in-process test-endpoint test-torture test-deployed test-contract
 
 test: $(VENV)
 	@times=; \
@@ -85,6 +86,10 @@ check-template: $(VENV) $(CHECKERS)
 test-in-process: $(VENV) validators
 	python local/dynamodb_local.py cargo test --locked --workspace --lib --test in_process --test fuzz_formats
 
+# In a copy of the repository, which is compiled beside it.
+test-endpoint:
+	@python3 tests/endpoint.py
+
 # A short one, with another seed each time.
 test-torture:
 	OPERATIONS=3000 cargo test --locked --workspace --test torture
@@ -113,6 +118,12 @@ test-contract: $(BUILD) $(CHECKERS)
 # The judges of what is sent in HL7 v2 and FHIR. It is done at once when they are there.
 validators:
 	@tests/validators/install.sh
+
+# ROUTE="GET /api/apiKeys/{id}/history" takes the place of PATCH and the verb.
+endpoint:
+	@test -n "$(NAME)" || { echo "Which endpoint? make endpoint NAME=archive-key" >&2; exit 2; }
+	@python3 local/endpoint.py $(NAME) $(if $(ROUTE),"$(ROUTE)")
+	@cargo fmt --all
 
 deploy: $(VENV)
 	@test -n "$(ENV)" || { echo "Which environment? make deploy ENV=staging" >&2; exit 2; }
