@@ -46,7 +46,7 @@ fn the_log_holds_no_secret() {
 }
 
 #[test]
-fn a_full_run_tells_of_every_operation() {
+fn a_full_run_logs_every_operation() {
     let calls = calls();
     let logged: BTreeSet<&str> = calls.iter().filter_map(|line| line["operation"].as_str()).collect();
     let missing: Vec<_> =
@@ -62,7 +62,7 @@ fn a_full_run_tells_of_every_operation() {
 }
 
 #[test]
-fn every_call_is_told_of_with_its_route_and_with_whom_and_what_it_was_about() {
+fn every_call_is_logged_with_its_route_user_and_key() {
     let routes = template_routes();
     for line in calls() {
         let operation = line["operation"].as_str().expect("a name");

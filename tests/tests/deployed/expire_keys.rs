@@ -17,7 +17,7 @@ use tests::engine;
 const PATIENCE: Duration = Duration::from_mins(5);
 
 #[tokio::test]
-async fn a_key_that_ends_is_swept_by_the_schedule_and_told_to_subscribers() {
+async fn the_schedule_sweeps_an_expired_key_and_subscribers_hear_of_it() {
     const USER_ID: u64 = 5_407;
     let deployed = Deployed::from_env();
     let subscription = Subscription::begin(&deployed.sdk_config()).await;
@@ -41,7 +41,7 @@ async fn a_key_that_ends_is_swept_by_the_schedule_and_told_to_subscribers() {
 }
 
 #[tokio::test]
-async fn a_journal_that_a_run_left_is_closed_by_a_later_one() {
+async fn a_later_run_closes_the_journal_of_an_interrupted_one() {
     let deployed = Deployed::from_env();
     let new = json!({"name": "Spoken of", "type": "live", "status": "active"});
     let key = deployed.manage(5_408, Method::POST, "/api/apiKeys", Some(new)).await;

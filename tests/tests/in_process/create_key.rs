@@ -29,7 +29,7 @@ async fn a_created_key_is_the_documented_object() {
 }
 
 #[tokio::test]
-async fn the_location_is_the_path_as_the_client_sees_it() {
+async fn the_location_uses_the_path_that_the_client_called() {
     let test = TestApp::start().await;
     for (path, location) in [
         ("/v1/api/apiKeys", "/v1/api/apiKeys/1"),
@@ -136,7 +136,7 @@ async fn the_caller_is_who_the_token_says_whatever_its_role() {
 }
 
 #[tokio::test]
-async fn a_user_with_as_many_keys_as_allowed_gets_no_more() {
+async fn a_user_at_the_key_limit_gets_no_more_keys() {
     let test = TestApp::with(&[("MAX_KEYS_PER_USER", "2")]).await;
     test.key("a").await;
     test.key("b").await;
@@ -165,7 +165,7 @@ async fn a_body_may_be_binary_to_the_gateway_and_as_large_as_16_kib() {
 }
 
 #[tokio::test]
-async fn its_audit_entry_says_what_the_key_was_made_with() {
+async fn the_audit_entry_records_the_initial_values() {
     let test = TestApp::start().await;
     let body = json!({"name": "Lab gateway", "type": "test", "status": "paused", "expiry_at": null});
     let answer = test.call(Operation::CreateKey).json(&body).send().await;

@@ -58,7 +58,7 @@ async fn a_paused_key_ends_too() {
 }
 
 #[tokio::test]
-async fn notices_are_given_once_each_30_7_and_1_days_before() {
+async fn one_notice_each_is_sent_30_7_and_1_days_before_expiry() {
     let (test, bus) = (TestApp::start().await, EventBus::default());
     let id = key_for(&test, TimeDelta::days(32)).await;
     let mut told = Vec::new();
@@ -97,7 +97,7 @@ async fn a_key_that_is_made_with_less_time_gets_the_later_notices_only() {
 }
 
 #[tokio::test]
-async fn of_notices_that_were_missed_the_latest_is_given() {
+async fn only_the_latest_of_the_missed_notices_is_sent() {
     let (test, bus) = (TestApp::start().await, EventBus::default());
     key_for(&test, TimeDelta::days(40)).await;
     test.advance(TimeDelta::days(35));
@@ -138,7 +138,7 @@ async fn deleted_and_expired_keys_are_not_in_the_index() {
 }
 
 #[tokio::test]
-async fn sweeps_beside_each_other_and_beside_users_do_everything_once() {
+async fn concurrent_sweeps_and_users_do_everything_once() {
     let (test, bus) = (TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "1000")]).await, EventBus::default());
     let mut ids = Vec::new();
     for _ in 0..48 {
@@ -224,7 +224,7 @@ async fn a_run_stops_in_time_and_the_next_goes_on() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_published_is_published_by_a_later_run() {
+async fn unpublished_events_are_published_by_a_later_run() {
     let (test, bus) = (TestApp::start().await, EventBus::default());
     let first = key_for(&test, TimeDelta::seconds(2)).await;
     let second = key_for(&test, TimeDelta::days(8)).await;
@@ -271,7 +271,7 @@ async fn events_that_the_bus_refuses_for_the_moment_are_offered_again() {
 }
 
 #[tokio::test]
-async fn a_damaged_record_is_in_nobodys_way() {
+async fn a_damaged_record_does_not_stop_the_sweep() {
     let (test, bus) = (TestApp::start().await, EventBus::default());
     let ids = join_all((0..3).map(|_| key_for(&test, TimeDelta::seconds(2)))).await;
     let key = shared::store::PrimaryKey::key(
@@ -288,7 +288,7 @@ async fn a_damaged_record_is_in_nobodys_way() {
 }
 
 #[tokio::test]
-async fn what_is_not_swept_lags_and_a_part_that_cannot_be_read_is_not_said_to_be_swept() {
+async fn unswept_keys_lag_and_an_unreadable_shard_reports_no_lag() {
     let proxy = FaultProxy::patient(&Engine::Embedded.start().await).await;
     let (test, bus) = (TestApp::on(&proxy.url, &[]).await, EventBus::default());
     key_for(&test, TimeDelta::seconds(2)).await;

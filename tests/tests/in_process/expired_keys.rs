@@ -32,7 +32,7 @@ fn refused(test: &TestApp) -> [TestCall<'_>; 8] {
 }
 
 #[tokio::test]
-async fn a_key_expires_at_the_very_second() {
+async fn a_key_expires_at_exactly_its_expiry() {
     let test = TestApp::start().await;
     key(&test, "active", json!(EXPIRY)).await;
     for (time, status) in [(JUST_BEFORE, "active"), (EXPIRY, "expired"), ("2036-01-01T00:00:00Z", "expired")] {
@@ -51,7 +51,7 @@ async fn a_key_expires_at_the_very_second() {
 }
 
 #[tokio::test]
-async fn until_then_everything_is_allowed() {
+async fn every_change_is_allowed_until_expiry() {
     for number in 0..8 {
         let test = TestApp::start().await;
         key(&test, "active", json!(EXPIRY)).await;
@@ -61,7 +61,7 @@ async fn until_then_everything_is_allowed() {
 }
 
 #[tokio::test]
-async fn from_then_on_it_can_be_neither_paused_resumed_made_default_retyped_nor_prolonged() {
+async fn an_expired_key_cannot_be_paused_resumed_made_default_retyped_or_extended() {
     for (status, expiry) in
         [("active", json!(EXPIRY)), ("paused", json!(EXPIRY)), ("expired", json!(EXPIRY)), ("expired", Value::Null)]
     {
@@ -87,7 +87,7 @@ async fn a_key_without_expiry_never_expires() {
 }
 
 #[tokio::test]
-async fn it_can_be_read_renamed_and_deleted() {
+async fn an_expired_key_can_be_read_renamed_and_deleted() {
     for (status, expiry) in [("active", json!(EXPIRY)), ("paused", json!(EXPIRY)), ("expired", Value::Null)] {
         let test = TestApp::start().await;
         let mut expected = key(&test, status, expiry.clone()).await;
@@ -111,7 +111,7 @@ async fn it_can_be_read_renamed_and_deleted() {
 }
 
 #[tokio::test]
-async fn an_expired_default_stays_the_default_until_it_is_taken_off_or_replaced() {
+async fn an_expired_default_stays_the_default_until_removed_or_replaced() {
     let test = TestApp::start().await;
     key(&test, "active", json!(EXPIRY)).await;
     test.call(Operation::SetDefault).json(&json!({"id": 1})).send().await.ok();
@@ -122,7 +122,7 @@ async fn an_expired_default_stays_the_default_until_it_is_taken_off_or_replaced(
 }
 
 #[tokio::test]
-async fn it_still_counts_towards_the_limit_of_keys() {
+async fn an_expired_key_counts_towards_the_key_limit() {
     let test = TestApp::with(&[("MAX_KEYS_PER_USER", "1")]).await;
     key(&test, "active", json!(EXPIRY)).await;
     test.set_time(EXPIRY);
@@ -132,7 +132,7 @@ async fn it_still_counts_towards_the_limit_of_keys() {
 }
 
 #[tokio::test]
-async fn a_new_expiry_moves_the_end_both_ways() {
+async fn an_expiry_can_be_moved_in_both_directions() {
     let test = TestApp::start().await;
     key(&test, "active", json!(EXPIRY)).await;
     let update = |expiry: Value| test.call(Operation::UpdateKey).id(1).json(&json!({"expiry_at": expiry})).send();

@@ -88,7 +88,7 @@ async fn throttling_anywhere_is_503_after_three_tries_and_writes_nothing() {
     }
 }
 
-fn passing_troubles() -> [Fault; 6] {
+fn transient_faults() -> [Fault; 6] {
     [
         Fault::error(400, "ThrottlingException"),
         Fault::error(400, "RequestLimitExceeded"),
@@ -100,8 +100,8 @@ fn passing_troubles() -> [Fault; 6] {
 }
 
 #[tokio::test]
-async fn every_trouble_that_may_pass_is_503() {
-    for fault in passing_troubles() {
+async fn every_transient_error_is_503() {
+    for fault in transient_faults() {
         let setup = start(Engine::Embedded).await;
         let Setup { proxy, test } = &setup;
         let before = contents(test).await.records();
@@ -116,8 +116,8 @@ async fn every_trouble_that_may_pass_is_503() {
 }
 
 #[tokio::test]
-async fn trouble_that_passes_is_not_noticed() {
-    for fault in passing_troubles() {
+async fn a_transient_error_is_retried_unnoticed() {
+    for fault in transient_faults() {
         let setup = start(Engine::Embedded).await;
         let Setup { proxy, test } = &setup;
         let version =
@@ -224,7 +224,7 @@ async fn a_change_that_is_never_answered_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn a_conflict_of_transactions_is_tried_until_it_is_over() {
+async fn a_transaction_conflict_is_retried_until_it_is_over() {
     for operation in changes() {
         let setup = start(Engine::Embedded).await;
         let Setup { proxy, test } = &setup;
@@ -237,7 +237,7 @@ async fn a_conflict_of_transactions_is_tried_until_it_is_over() {
 }
 
 #[tokio::test]
-async fn a_conflict_that_is_never_over_is_503() {
+async fn a_lasting_conflict_is_503() {
     let setup = start(Engine::Embedded).await;
     let Setup { proxy, test } = &setup;
     let before = contents(test).await.records();
@@ -387,7 +387,7 @@ async fn a_call_that_never_ends_is_503_before_lambda_gives_up() {
 }
 
 #[tokio::test]
-async fn a_kms_that_fails_is_503_or_500_and_is_asked_again_by_the_next_call() {
+async fn a_kms_failure_is_503_or_500_and_the_next_call_tries_again() {
     let proxy = FaultProxy::patient(&Engine::Embedded.start().await).await;
     let test = TestApp::on(&proxy.url, &[]).await.cold(&proxy.url);
     let setup = Setup { proxy, test };

@@ -146,7 +146,7 @@ async fn expired_keys_have_their_usage_and_deleted_ones_none() {
 }
 
 #[tokio::test]
-async fn somebody_elses_key_and_a_missing_one_are_not_found() {
+async fn another_users_key_and_a_missing_one_are_not_found() {
     let test = TestApp::start().await;
     test.key("a").await;
     test.call(Operation::GetUsage).id(2).send().await.assert_refused(404, "API Key not found");

@@ -76,7 +76,7 @@ fn headers() -> impl Strategy<Value = Vec<(&'static str, Vec<String>)>> {
 }
 
 #[test]
-fn they_are_answered_never_repeated_and_a_refusal_writes_nothing() {
+fn hostile_headers_are_never_echoed_and_a_refusal_writes_nothing() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let limits = [("RATE_LIMIT_PER_MINUTE", "1000000"), ("RATE_LIMIT_PER_HOUR", "1000000")];
     let test = runtime.block_on(TestApp::with(&limits));

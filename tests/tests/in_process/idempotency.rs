@@ -131,7 +131,7 @@ async fn where_keys_are_revealed_once_a_repeat_reveals_the_same_once_more() {
 }
 
 #[tokio::test]
-async fn without_the_header_every_request_is_one_of_its_own() {
+async fn requests_without_the_header_are_independent() {
     let test = TestApp::start().await;
     for id in 1..=2 {
         let answer = creation(&test).without_header("Idempotency-Key").send().await;
@@ -180,7 +180,7 @@ async fn a_different_request_with_the_same_key_is_refused() {
 }
 
 #[tokio::test]
-async fn users_have_keys_of_their_own() {
+async fn idempotency_keys_belong_to_one_user() {
     let test = TestApp::start().await;
     let mine = creation(&test).send().await;
     let theirs = creation(&test).user(8).send().await;
@@ -278,7 +278,7 @@ async fn refused_requests_are_not_remembered() {
 }
 
 #[tokio::test]
-async fn a_repeat_is_a_call_like_any_other_to_the_rate_limits() {
+async fn a_repeat_counts_against_the_rate_limits() {
     let test = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "3")]).await;
     for left in [2, 1, 0] {
         let answer = creation(&test).send().await;
@@ -315,7 +315,7 @@ async fn a_key_is_1_to_255_visible_ascii_characters() {
 }
 
 #[tokio::test]
-async fn other_calls_take_no_notice_of_it() {
+async fn other_operations_ignore_the_header() {
     let test = TestApp::start().await;
     done(creation(&test)).await;
     for _ in 0..2 {
@@ -362,7 +362,7 @@ async fn the_format_makes_no_difference_to_what_is_asked_for() {
 }
 
 #[tokio::test]
-async fn it_costs_no_further_round() {
+async fn idempotency_costs_no_extra_round() {
     let test = TestApp::start().await;
     done(creation(&test)).await;
     let first_round = ["GetItem", "UpdateItem", "UpdateItem"].as_slice();
@@ -399,7 +399,7 @@ async fn a_request_whose_answer_was_lost_is_found_to_be_done() {
 }
 
 #[tokio::test]
-async fn what_is_remembered_holds_no_string_in_the_clear() {
+async fn remembered_outcomes_hold_no_key_string_in_the_clear() {
     let test = TestApp::start().await;
     let created = creation(&test).send().await.json();
     let rotated = rotation(&test).send().await.json();

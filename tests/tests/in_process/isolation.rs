@@ -54,7 +54,7 @@ fn seen(mut answer: Answer) -> Answer {
 }
 
 #[tokio::test]
-async fn somebody_elses_key_cannot_be_told_from_a_missing_one() {
+async fn another_users_key_looks_like_a_missing_one() {
     let test = start().await;
     let before = test.contents().await.without_limits();
     for format in ["json", "hl7", "fhir"] {
@@ -97,7 +97,7 @@ async fn lists_hold_the_callers_keys_only() {
 }
 
 #[tokio::test]
-async fn a_cursor_opens_nobody_elses_list() {
+async fn a_cursor_opens_no_other_users_list() {
     let test = start().await;
     test.key_of(8, "theirs as well").await;
     let theirs = test.call(Operation::ListKeys).user(8).query("limit", "1").send().await;
@@ -109,7 +109,7 @@ async fn a_cursor_opens_nobody_elses_list() {
 }
 
 #[tokio::test]
-async fn other_users_keys_are_denied_alike_whoever_they_are() {
+async fn lists_of_other_users_are_denied_alike() {
     let test = start().await;
     let before = test.contents().await.without_limits();
     for role in ["user", "service", "system"] {
@@ -127,7 +127,7 @@ async fn other_users_keys_are_denied_alike_whoever_they_are() {
 }
 
 #[tokio::test]
-async fn no_body_makes_a_key_for_somebody_else() {
+async fn a_body_cannot_name_another_owner() {
     let test = start().await;
     let before = test.contents().await.without_limits();
     let body = json!({"name": "a", "type": "live", "status": "active", "user_id": 8});

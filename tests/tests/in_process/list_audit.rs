@@ -24,7 +24,7 @@ async fn a_whole_life(test: &TestApp) {
 }
 
 #[tokio::test]
-async fn it_tells_everything_that_happened_newest_first_also_of_a_deleted_key() {
+async fn the_trail_holds_every_change_newest_first_even_of_a_deleted_key() {
     let test = TestApp::start().await;
     a_whole_life(&test).await;
     let answer = test.call(Operation::ListAudit).id(1).send().await;
@@ -68,7 +68,7 @@ async fn reading_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn a_key_that_never_was_the_callers_is_not_found_on_any_page() {
+async fn a_key_that_was_never_the_callers_is_not_found_on_any_page() {
     let test = TestApp::start().await;
     a_whole_life(&test).await;
     let first = test.call(Operation::ListAudit).id(1).query("limit", "1").send().await;
@@ -92,7 +92,7 @@ async fn after_the_last_entry_a_page_is_empty() {
 }
 
 #[tokio::test]
-async fn it_is_paged_as_the_list() {
+async fn pages_work_as_in_the_list_of_keys() {
     let test = TestApp::start().await;
     a_whole_life(&test).await;
     let trail = test.audit(1).await;

@@ -18,14 +18,14 @@ async fn twelve_keys(test: &TestApp) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn nobodys_list_is_empty() {
+async fn a_user_without_keys_gets_an_empty_list() {
     let test = TestApp::start().await;
     let answer = test.call(Operation::ListKeys).send().await;
     assert_eq!((answer.status, answer.text.as_str(), answer.header("link")), (200, "[]", None));
 }
 
 #[tokio::test]
-async fn without_parameters_it_is_every_key_oldest_first() {
+async fn without_parameters_the_list_holds_every_key_oldest_first() {
     let test = TestApp::start().await;
     let keys = twelve_keys(&test).await;
     for path in ["/v1/api/apiKeys", "/v1/api/apiKeys/", "/api/apiKeys/"] {
@@ -37,7 +37,7 @@ async fn without_parameters_it_is_every_key_oldest_first() {
 }
 
 #[tokio::test]
-async fn a_limit_makes_pages_that_links_lead_through() {
+async fn a_limit_splits_the_list_into_linked_pages() {
     let test = TestApp::start().await;
     let keys = twelve_keys(&test).await;
     for (limit, pages) in [(1, 12), (5, 3), (6, 2), (11, 2), (12, 1), (1_000, 1)] {
@@ -61,7 +61,7 @@ async fn a_limit_makes_pages_that_links_lead_through() {
 }
 
 #[tokio::test]
-async fn a_cursor_without_a_limit_leads_to_the_rest() {
+async fn a_cursor_without_a_limit_returns_the_rest() {
     let test = TestApp::start().await;
     let keys = twelve_keys(&test).await;
     let first = test.call(Operation::ListKeys).query("limit", "4").send().await;
@@ -71,7 +71,7 @@ async fn a_cursor_without_a_limit_leads_to_the_rest() {
 }
 
 #[tokio::test]
-async fn the_next_page_begins_after_the_last_whatever_happened_in_between() {
+async fn the_next_page_starts_after_the_last_despite_changes_in_between() {
     let test = TestApp::start().await;
     let mut keys = twelve_keys(&test).await;
     let first = test.call(Operation::ListKeys).query("limit", "4").send().await;
@@ -85,7 +85,7 @@ async fn the_next_page_begins_after_the_last_whatever_happened_in_between() {
 }
 
 #[tokio::test]
-async fn links_hold_the_path_as_the_client_sees_it() {
+async fn links_use_the_path_that_the_client_called() {
     let test = TestApp::start().await;
     twelve_keys(&test).await;
     for path in ["/api/apiKeys", "/api/apiKeys/", "/v1/api/apiKeys/"] {

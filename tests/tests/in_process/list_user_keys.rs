@@ -9,7 +9,7 @@ fn call<'a>(test: &'a TestApp, token: &str, user_id: u64) -> TestCall<'a> {
 }
 
 #[tokio::test]
-async fn to_the_owner_it_is_the_list() {
+async fn the_owner_gets_the_same_list() {
     let test = TestApp::start().await;
     test.key("a").await;
     test.key_of(8, "b").await;
@@ -40,7 +40,7 @@ async fn an_admin_sees_every_users_keys_masked() {
 }
 
 #[tokio::test]
-async fn everybody_else_is_refused_alike_for_known_and_unknown_users() {
+async fn others_are_refused_alike_for_known_and_unknown_users() {
     let test = TestApp::start().await;
     test.key_of(8, "a").await;
     for token in [tokens::user(7), tokens::with_role(7, "service"), tokens::with_role(7, "system")] {
@@ -51,7 +51,7 @@ async fn everybody_else_is_refused_alike_for_known_and_unknown_users() {
 }
 
 #[tokio::test]
-async fn it_is_paged_as_the_list() {
+async fn pages_work_as_in_the_list_of_keys() {
     let test = TestApp::start().await;
     let mut ids = Vec::new();
     for number in 1..=5 {

@@ -31,7 +31,7 @@ fn expected(values: &[(&str, &str)]) -> Values {
 }
 
 /// Sends a call and returns its line, and what it measures besides itself.
-async fn told(test: &TestApp, call: TestCall<'_>) -> (Answer, Value, Values) {
+async fn logged(test: &TestApp, call: TestCall<'_>) -> (Answer, Value, Values) {
     test.log.forget();
     let answer = call.send().await;
     let (line, measured) = test.log.take_one();
@@ -46,9 +46,10 @@ async fn told(test: &TestApp, call: TestCall<'_>) -> (Answer, Value, Values) {
 }
 
 #[tokio::test]
-async fn a_call_is_told_of_in_one_line() {
+async fn a_call_is_logged_in_one_line() {
     let test = TestApp::start().await;
-    let (_, line, measured) = told(&test, test.call(Operation::GetKey).id(9).header("x-response-format", "hl7")).await;
+    let (_, line, measured) =
+        logged(&test, test.call(Operation::GetKey).id(9).header("x-response-format", "hl7")).await;
     let request_id = repository::event("get-key")["requestContext"]["requestId"].clone();
     assert_eq!(measured, expected(&[("Refusals", "reason=not_found 1")]));
     let directive = |name: &str, unit: &str, dimensions: Value| json!({"Namespace": "Nuxera/ApiKeys", "Dimensions": dimensions, "Metrics": [{"Name": name, "Unit": unit}]});
@@ -98,24 +99,24 @@ async fn a_call_is_told_of_in_one_line() {
 async fn a_line_names_the_key_and_the_route() {
     let test = TestApp::start().await;
     let create = json!({"name": "k", "type": "live", "status": "active"});
-    let (created, line, measured) = told(&test, test.call(Operation::CreateKey).json(&create)).await;
+    let (created, line, measured) = logged(&test, test.call(Operation::CreateKey).json(&create)).await;
     let key = created.json();
     assert_eq!((&line["key_id"], &line["message"]), (&key["id"], &"done".into()));
     assert_eq!((&line["route"], measured), (&"POST /api/apiKeys".into(), Values::new()));
-    let (_, line, _) = told(&test, test.call(Operation::SetDefault).json(&json!({"id": key["id"]}))).await;
+    let (_, line, _) = logged(&test, test.call(Operation::SetDefault).json(&json!({"id": key["id"]}))).await;
     assert_eq!((&line["key_id"], &line["route"]), (&key["id"], &"PATCH /api/apiKeys/setDefault".into()));
     let verify = test.call(Operation::VerifyKey).bearer(&tokens::with_role(900, "service"));
-    let (_, line, measured) = told(&test, verify.json(&json!({"key": key["key"]}))).await;
+    let (_, line, measured) = logged(&test, verify.json(&json!({"key": key["key"]}))).await;
     assert_eq!((&line["user_id"], &line["key_id"]), (&900.into(), &key["id"]));
     assert_eq!((&line["aws_calls"], measured), (&1.into(), Values::new()));
     // Also of what is refused.
     for operation in [Operation::SetDefault, Operation::RemoveDefault] {
-        let (_, line, _) = told(&test, test.call(operation).json(&json!({"id": 99}))).await;
+        let (_, line, _) = logged(&test, test.call(operation).json(&json!({"id": 99}))).await;
         assert_eq!((&line["key_id"], &line["status"]), (&99.into(), &404.into()));
     }
     test.call(Operation::PauseKey).id(&key["id"]).send().await;
     let verify = test.call(Operation::VerifyKey).bearer(&tokens::with_role(900, "service"));
-    let (_, line, _) = told(&test, verify.json(&json!({"key": key["key"]}))).await;
+    let (_, line, _) = logged(&test, verify.json(&json!({"key": key["key"]}))).await;
     assert_eq!((&line["key_id"], &line["reason"]), (&key["id"], &"key_paused".into()));
 }
 
@@ -131,7 +132,7 @@ async fn a_line_repeats_no_name_that_a_client_chose() {
         test.call(Operation::ListKeys).query("limit", secret).query(secret, "1"),
     ];
     for call in calls {
-        let (answer, line, _) = told(&test, call).await;
+        let (answer, line, _) = logged(&test, call).await;
         assert_eq!((answer.status, &line["reason"]), (400, &"invalid_request".into()));
         // That the secret is not in it, every test app sees to.
         let cause = line["cause"].as_str().expect("a text");
@@ -174,11 +175,11 @@ async fn every_refusal_has_a_reason() {
         (transcribe().header("x-api-key", "nux_live_guessed"), 401, "key_unknown"),
     ];
     for (call, status, reason) in refusals {
-        let (answer, line, measured) = told(&test, call).await;
+        let (answer, line, measured) = logged(&test, call).await;
         assert_eq!((answer.status, &line["reason"], &line["message"]), (status, &reason.into(), &"refused".into()));
         assert_eq!(measured, expected(&[("Refusals", &format!("reason={reason} 1"))]), "{line}");
     }
-    let (_, _, measured) = told(&test, test.call(Operation::CreateKey).json(&body)).await;
+    let (_, _, measured) = logged(&test, test.call(Operation::CreateKey).json(&body)).await;
     let too_many = [("Refusals", "reason=key_limit_reached 1"), ("LimitHits", "limit=keys_per_user 1")];
     assert_eq!(measured, expected(&too_many));
 }
@@ -193,14 +194,14 @@ async fn a_key_that_is_not_valid_is_a_refusal_with_status_200() {
     };
     verify(&key["key"]).send().await;
     let limited = [("Refusals", "reason=key_limited 1"), ("LimitHits", "limit=test_key_uses_per_day 1")];
-    assert_eq!(told(&test, verify(&key["key"])).await.2, expected(&limited));
-    assert_eq!(told(&test, verify(&"guessed".into())).await.2, expected(&[("Refusals", "reason=key_unknown 1")]));
+    assert_eq!(logged(&test, verify(&key["key"])).await.2, expected(&limited));
+    assert_eq!(logged(&test, verify(&"guessed".into())).await.2, expected(&[("Refusals", "reason=key_unknown 1")]));
     test.call(Operation::PauseKey).id(&key["id"]).send().await;
-    let (_, line, measured) = told(&test, verify(&key["key"])).await;
+    let (_, line, measured) = logged(&test, verify(&key["key"])).await;
     assert_eq!((&line["status"], &line["message"]), (&200.into(), &"done".into()));
     assert_eq!(measured, expected(&[("Refusals", "reason=key_paused 1")]));
     test.advance(chrono::TimeDelta::days(400));
-    assert_eq!(told(&test, verify(&key["key"])).await.2, expected(&[("Refusals", "reason=key_expired 1")]));
+    assert_eq!(logged(&test, verify(&key["key"])).await.2, expected(&[("Refusals", "reason=key_expired 1")]));
 }
 
 #[tokio::test]
@@ -210,19 +211,19 @@ async fn a_limit_of_calls_says_which() {
     {
         let test = TestApp::with(&[(setting, "1")]).await;
         test.call(Operation::ListKeys).send().await;
-        let (answer, _, measured) = told(&test, test.call(Operation::ListKeys)).await;
+        let (answer, _, measured) = logged(&test, test.call(Operation::ListKeys)).await;
         assert_eq!(answer.status, 429);
         assert_eq!(measured, expected(&[("Refusals", "reason=rate_limited 1"), ("LimitHits", limit)]));
     }
 }
 
 #[tokio::test]
-async fn what_fails_is_a_failure_and_no_refusal_and_each_try_is_a_call() {
+async fn a_failure_is_no_refusal_and_each_attempt_counts_as_an_aws_call() {
     let proxy = FaultProxy::patient(&Engine::Embedded.start().await).await;
     let test = TestApp::on(&proxy.url, &[]).await;
     let key = test.key("Lab gateway").await;
     proxy.inject("BatchGetItem", usize::MAX, Fault::error(500, "InternalServerError"));
-    let (answer, line, measured) = told(&test, test.call(Operation::GetKey).id(&key["id"])).await;
+    let (answer, line, measured) = logged(&test, test.call(Operation::GetKey).id(&key["id"])).await;
     assert_eq!((answer.status, &line["level"], &line["message"]), (503, &"ERROR".into(), &"failed".into()));
     assert_eq!((&line["reason"], measured), (&"unavailable".into(), expected(&[("Failures", "operation=get-key 1")])));
     // One write and three tries to read.
@@ -231,7 +232,7 @@ async fn what_fails_is_a_failure_and_no_refusal_and_each_try_is_a_call() {
 
 /// The calls of one process that are under way together do not count for each other.
 #[tokio::test]
-async fn calls_beside_each_other_count_for_themselves() {
+async fn concurrent_calls_are_counted_separately() {
     let proxy = FaultProxy::patient(&Engine::Embedded.start().await).await;
     let test = TestApp::on(&proxy.url, &[]).await;
     let key = test.key("Lab gateway").await;
@@ -255,7 +256,7 @@ fn counts(line: &Value) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_sweep_is_told_of_in_one_line() {
+async fn a_sweep_is_logged_in_one_line() {
     let (test, bus) = (TestApp::start().await, EventBus::default());
     backlog::fill(&test, 3, 2, 1, chrono::TimeDelta::zero()).await;
     test.log.forget();

@@ -5,7 +5,7 @@ use shared::Operation;
 use tests::TestApp;
 
 #[tokio::test]
-async fn the_default_is_the_default_no_more() {
+async fn the_key_is_no_longer_the_default() {
     let test = TestApp::start().await;
     let key = test.key("a").await;
     test.call(Operation::SetDefault).json(&json!({"id": 1})).send().await.ok();
@@ -18,7 +18,7 @@ async fn the_default_is_the_default_no_more() {
 }
 
 #[tokio::test]
-async fn another_key_is_left_alone_without_an_error_or_a_trace() {
+async fn a_key_that_is_not_the_default_is_returned_unchanged() {
     let test = TestApp::start().await;
     test.key("a").await;
     let other = test.key("b").await;

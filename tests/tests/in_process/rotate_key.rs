@@ -218,7 +218,7 @@ async fn the_default_stays_the_default() {
 }
 
 #[tokio::test]
-async fn somebody_elses_key_and_a_missing_one_are_not_found() {
+async fn another_users_key_and_a_missing_one_are_not_found() {
     let test = TestApp::start().await;
     let key = test.key("a").await;
     let before = test.contents().await.without_limits();

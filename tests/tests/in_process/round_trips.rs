@@ -124,7 +124,7 @@ async fn idempotency_adds_no_round() {
 }
 
 #[tokio::test]
-async fn what_changes_nothing_is_one_round() {
+async fn a_change_without_effect_is_one_round() {
     let test = start(&[]).await;
     let read: &[&[&str]] = &[&["BatchGetItem", LIMIT]];
     let same = test.call(Operation::UpdateKey).id(1).json(&json!({"name": "k"}));
@@ -136,7 +136,7 @@ async fn what_changes_nothing_is_one_round() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_one_round() {
+async fn a_refusal_is_one_round() {
     let test = start(&[]).await;
     let read: &[&[&str]] = &[&["BatchGetItem", LIMIT]];
     for operation in [Operation::GetKey, Operation::PauseKey, Operation::ResumeKey, Operation::DeleteKey] {
@@ -157,7 +157,7 @@ async fn what_is_refused_is_one_round() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_right_is_not_looked_up() {
+async fn invalid_requests_are_not_looked_up() {
     let test = start(&[]).await;
     let counted: &[&[&str]] = &[&[LIMIT]];
     expect(&test, test.call(Operation::GetKey).id("x"), 400, counted).await;
@@ -170,7 +170,7 @@ async fn what_cannot_be_right_is_not_looked_up() {
 }
 
 #[tokio::test]
-async fn what_is_over_the_limit_is_one_round() {
+async fn a_call_over_the_limit_is_one_round() {
     let engine = Engine::Embedded.start().await;
     let deployment = start_on(&engine, &[("RATE_LIMIT_PER_MINUTE", "4")]).await;
     // A container that has refused a user once asks nothing more, so each call meets one of its own.

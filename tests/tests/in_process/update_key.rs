@@ -5,7 +5,7 @@ use shared::Operation;
 use tests::TestApp;
 
 #[tokio::test]
-async fn it_changes_what_is_given_and_leaves_the_rest() {
+async fn only_the_given_fields_change() {
     let test = TestApp::start().await;
     let mut key = test.key("a").await;
     for (body, changes) in [
@@ -51,7 +51,7 @@ async fn a_changed_type_never_changes_the_key_string() {
 }
 
 #[tokio::test]
-async fn values_as_they_were_leave_no_trace() {
+async fn unchanged_values_leave_no_trace() {
     let test = TestApp::start().await;
     let key = test.key("a").await;
     let before = test.contents().await.without_limits();
@@ -68,7 +68,7 @@ async fn values_as_they_were_leave_no_trace() {
 }
 
 #[tokio::test]
-async fn pause_and_default_outlive_it() {
+async fn an_update_keeps_status_and_default() {
     let test = TestApp::start().await;
     test.key("a").await;
     test.call(Operation::SetDefault).json(&json!({"id": 1})).send().await.ok();

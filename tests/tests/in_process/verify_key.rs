@@ -52,7 +52,7 @@ fn invented(user_id: u64, key_id: u64) -> String {
 }
 
 #[tokio::test]
-async fn a_service_is_told_whose_a_key_is() {
+async fn a_service_learns_the_owner_of_a_key() {
     let test = TestApp::start().await;
     for (index, kind) in ["live", "test", "ai-medical-note", "t2yd"].into_iter().enumerate() {
         let key = make(&test, json!({"name": "a", "type": kind, "status": "active"})).await;
@@ -100,7 +100,7 @@ async fn only_a_service_may_ask() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_key_is_refused_without_a_call_to_the_table() {
+async fn malformed_keys_are_refused_without_a_call_to_the_table() {
     let test = TestApp::start().await;
     let key = string(&test.key("a").await);
     let mut bad = vec![
@@ -136,7 +136,7 @@ async fn what_cannot_be_a_key_is_refused_without_a_call_to_the_table() {
 }
 
 #[tokio::test]
-async fn well_formed_strings_of_nobody_are_unknown() {
+async fn well_formed_strings_that_were_never_issued_are_unknown() {
     let test = TestApp::start().await;
     test.key("a").await;
     let before = test.contents().await;
