@@ -212,10 +212,6 @@ impl FaultProxy {
     }
 
     /// Waits until no request is on its way to the engine, or with it: also none that its client has given up.
-    ///
-    /// # Panics
-    ///
-    /// Never: requests are let through as long as the proxy runs.
     pub async fn settled(&self) {
         drop(self.state.under_way.acquire_many(ROOM).await.expect("never closed"));
     }

@@ -60,30 +60,18 @@ impl Issuer {
     }
 
     /// Redirects from now on.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked meanwhile.
     pub fn redirect_to(&self, url: &str) {
         let mut state = self.state.lock().expect("not poisoned");
         (state.status, state.location) = (302, Some(url.to_owned()));
     }
 
     /// Sends a body without an end from now on.
-    ///
-    /// # Panics
-    ///
-    /// If a test panicked meanwhile.
     pub fn answer_without_end(&self) {
         let mut state = self.state.lock().expect("not poisoned");
         (state.status, state.body) = (200, Body::Endless);
     }
 
     /// How many bytes of a body without an end were sent until the connection was closed.
-    ///
-    /// # Panics
-    ///
-    /// If the issuer is gone.
     pub async fn sent_without_end(&self) -> usize {
         let mut sent = self.sent_without_end.clone();
         sent.wait_for(Option::is_some).await.expect("the issuer runs").expect("a number")

@@ -6,10 +6,6 @@ use shared::checksum::Checksums;
 pub const CHECKSUM_SECRETS: &str = "a-checksum-secret-of-tests-0123456789";
 
 /// The checksums that it gives.
-///
-/// # Panics
-///
-/// Never: the secret is long enough.
 #[must_use]
 pub fn checksums() -> Checksums {
     Checksums::parse(CHECKSUM_SECRETS).expect("a secret")

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::Operation;
 use tests::test_app::TestCall;
-use tests::{TestApp, tokens};
+use tests::{TestApp, form, tokens};
 
 use crate::history::{Change, End, Request, shown};
 use crate::plan::Invalid;
@@ -62,7 +62,7 @@ impl<'a> Sender<'a> {
                 call(Operation::VerifyKey).bearer(&tokens::with_role(1, "service")).json(&json!({"key": key}))
             }
             Request::Transcribe { key } => {
-                let call = call(Operation::Transcribe).form(form(&self.user.to_string(), marker).as_bytes());
+                let call = call(Operation::Transcribe).form(&form(&self.user.to_string(), marker));
                 match key {
                     Some((_, key)) => call.header("x-api-key", key),
                     None => call,
@@ -96,7 +96,7 @@ impl<'a> Sender<'a> {
             Invalid::TooLarge => create(&json!({"name": "n".repeat(20_000), "type": "live", "status": "active"})),
             Invalid::VerifyAsUser => call(Operation::VerifyKey).json(&json!({"key": "nux_live_"})),
             Invalid::TranscribeIncomplete => call(Operation::Transcribe).form(b"--form--\r\n"),
-            Invalid::TranscribeForOther => call(Operation::Transcribe).form(form("1000000", marker).as_bytes()),
+            Invalid::TranscribeForOther => call(Operation::Transcribe).form(&form("1000000", marker)),
         }
     }
 }
@@ -109,8 +109,6 @@ fn with_idempotency<'a>(call: TestCall<'a>, key: Option<&str>) -> TestCall<'a> {
 }
 
 /// What the transcription service is sent; the speciality tells which call it was.
-fn form(user: &str, speciality: &str) -> String {
-    let part = |head: &str, text: &str| format!("--form\r\nContent-Disposition: form-data; {head}\r\n\r\n{text}\r\n");
-    let audio = part("name=\"audio\"; filename=\"a.wav\"", "RIFF");
-    audio + &part("name=\"userId\"", user) + &part("name=\"speciality\"", speciality) + "--form--\r\n"
+fn form(user: &str, speciality: &str) -> Vec<u8> {
+    form::form(&[(form::AUDIO, b"RIFF"), (form::USER_ID, user.as_bytes()), (form::SPECIALITY, speciality.as_bytes())])
 }

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use shared::Operation;
 use shared::keys::PlainKey;
+use tests::form::{AUDIO, SPECIALITY, USER_ID, form, transcription};
 use tests::key_strings::checksums;
 use tests::stub::{Script, Stub};
 use tests::test_app::TestCall;
@@ -24,25 +25,8 @@ async fn app_before(stub: &Stub) -> TestApp {
     TestApp::with(&[("TRANSCRIPTION_URL", &stub.url), ("TRANSCRIPTION_TIMEOUT_SECONDS", "1")]).await
 }
 
-/// A form of the boundary `form`.
-fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut form = Vec::new();
-    for (headers, body) in parts {
-        form.extend_from_slice(format!("--form\r\n{headers}\r\n\r\n").as_bytes());
-        form.extend_from_slice(body);
-        form.extend_from_slice(b"\r\n");
-    }
-    form.extend_from_slice(b"--form--\r\n");
-    form
-}
-
-const AUDIO: &str =
-    "Content-Disposition: form-data; name=\"audio\"; filename=\"recording.wav\"\r\nContent-Type: audio/wav";
-const USER_ID: &str = "Content-Disposition: form-data; name=\"userId\"";
-const SPECIALITY: &str = "Content-Disposition: form-data; name=\"speciality\"";
-
 fn complete() -> Vec<u8> {
-    form(&[(AUDIO, b"RIFF"), (USER_ID, b"7"), (SPECIALITY, b"General Practice")])
+    transcription(b"RIFF", 7)
 }
 
 fn string(key: &Value) -> &str {
