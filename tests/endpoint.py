@@ -15,7 +15,7 @@ NAME = "archive-key"
 
 # Matches over operations without a default.
 COMPILER = {
-    "shared/src/format/hl7/request.rs",
+    "shared/src/format/hl7/read_request.rs",
     "tests/benches/bench/functions.rs",
     "tests/in_process/faults.rs",
     "tests/in_process/formats.rs",

@@ -81,10 +81,6 @@ impl TestApp {
     }
 
     /// A second container whose clock differs by some time, and goes its own way.
-    ///
-    /// # Panics
-    ///
-    /// Never: the data key has 256 bits.
     #[must_use]
     pub fn second_with_clock(&self, url: &str, difference: TimeDelta) -> Self {
         let now = Arc::new(Mutex::new(self.now() + difference));

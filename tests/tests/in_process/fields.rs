@@ -135,11 +135,15 @@ fn the_contract_has_the_positions_of_hl7() {
         differences.expect("docs/formats.md", is_mapped, &format!("no row of {name} with ZAK-{zak} and its extension"));
     }
     // The validator's own layout: a type per field, the set id first.
-    let validator = repository::read("tests/validators/hl7.py");
+    let validator = repository::read("tests/validators/hl7_segments.py");
     let layout = validator.split("    \"ZAK\": [\n").nth(1).and_then(|rest| rest.split("    ],").next());
     let types: Vec<_> = layout.expect("a layout").lines().filter_map(|line| line.split('"').nth(1)).collect();
     let expected: Vec<_> = ["SI"].into_iter().chain(FIELDS.iter().map(|field| hl7_type(field.kind))).collect();
-    differences.expect("tests/validators/hl7.py, ZAK", types == expected, &format!("has {types:?}, not {expected:?}"));
+    differences.expect(
+        "tests/validators/hl7_segments.py, ZAK",
+        types == expected,
+        &format!("has {types:?}, not {expected:?}"),
+    );
     differences.assert_none();
 }
 
