@@ -93,7 +93,7 @@ impl Timestamp {
     /// Reads an RFC 3339 timestamp; other offsets are converted to UTC, fractions of a second cut off.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let time = DateTime::parse_from_rfc3339(text).ok()?;
+        let time = DateTime::parse_from_rfc3339(text).ok().filter(|_| is_well_formed(text))?;
         Self::from_time(time.with_timezone(&Utc))
     }
 
@@ -129,6 +129,26 @@ impl Timestamp {
     }
 }
 
+/// The grammar of RFC 3339, section 5.6, which `chrono` reads more generously; without leap seconds, and with the offsets that
+/// are in use, of up to 14 hours.
+fn is_well_formed(text: &str) -> bool {
+    let matches = |text: &str, pattern: &str| {
+        let fits = |(byte, kind): (u8, u8)| {
+            if kind == b'0' { byte.is_ascii_digit() } else { byte.eq_ignore_ascii_case(&kind) }
+        };
+        text.len() == pattern.len() && text.bytes().zip(pattern.bytes()).all(fits)
+    };
+    let Some((time, rest)) = text.split_at_checked("0000-00-00T00:00:00".len()) else { return false };
+    let zone = match rest.strip_prefix('.') {
+        Some(fraction) => fraction.trim_start_matches(|char: char| char.is_ascii_digit()),
+        None => rest,
+    };
+    let has_empty_fraction = rest.len() == zone.len() + 1;
+    let is_offset = matches(zone, "+00:00") || matches(zone, "-00:00");
+    let in_use = matches(zone, "Z") || is_offset && zone.get(1..).is_some_and(|offset| offset <= "14:00");
+    matches(time, "0000-00-00T00:00:00") && !time.ends_with("60") && !has_empty_fraction && in_use
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Secs, true))
@@ -151,7 +171,23 @@ mod tests {
         assert_eq!(parsed("2026-03-01T14:00:00.987+02:00").as_deref(), Some("2026-03-01T12:00:00Z"));
         assert_eq!(parsed("9999-12-31T23:59:59Z").as_deref(), Some("9999-12-31T23:59:59Z"));
         assert_eq!(parsed("9999-12-31T23:59:59-01:00"), None, "the year 10000 in UTC");
-        assert_eq!(parsed("2016-12-31T23:59:60.5Z").as_deref(), Some("2016-12-31T23:59:59Z"));
+        assert_eq!(parsed("2026-03-01T12:00:00+14:00").as_deref(), Some("2026-02-28T22:00:00Z"));
+        assert_eq!(parsed("2026-03-01t12:00:00.000000000z").as_deref(), Some("2026-03-01T12:00:00Z"));
+        for text in [
+            "2016-12-31T23:59:60Z",
+            "2016-12-31T23:59:60.5Z",
+            "2026-03-01 12:00:00Z",
+            "2026-03-01T12:00:00.Z",
+            "2026-03-01T12:00:00\u{2212}01:00",
+            "2026-03-01T12:00:00+14:01",
+            "2026-03-01T12:00:00-23:59",
+            "2026-03-01T12:00:00+0100",
+            "2026-03-01T12:00Z",
+            "+2026-03-01T12:00:00Z",
+            "2026-03-01T12:00:00 Z",
+        ] {
+            assert_eq!(parsed(text), None, "{text}");
+        }
         assert_eq!(parsed("2026-02-30T00:00:00Z"), None);
         assert_eq!(parsed("2026-03-01"), None);
     }

@@ -606,3 +606,40 @@ async fn a_body_that_says_nothing_is_welcome_where_none_is_needed() {
         }
     }
 }
+
+#[tokio::test]
+async fn bytes_that_were_not_utf_8_are_refused() {
+    let subject = Subject::start().await;
+    let test = &subject.test;
+    // As the gateway hands over a name in Latin-1.
+    let name = "M\u{fffd}ller";
+    let json = json!({"name": name, "type": "live", "status": "active"}).to_string();
+    let hl7 = format!("MSH|^~\\&|LAB|HOSP|||20260303||ZAK^Z01^ZAK_Z01|C1|P|2.5.1\rZAK|1|||{name}|live|active");
+    let fhir = json!({"resourceType": "Parameters", "parameter": [{"name": "name", "valueString": name}]}).to_string();
+    for (format, body) in [("json", json), ("hl7", hl7), ("fhir", fhir)] {
+        let call = test.call(CreateKey).body(&body).header("x-request-format", format);
+        subject.refuses(call, &["body"], format).await;
+    }
+    let escaped = r#"{"name": "M\ufffdller", "type": "live", "status": "active"}"#;
+    subject.refuses(test.call(CreateKey).body(escaped), &["name"], "escaped").await;
+    subject.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn an_api_key_is_repeated_nowhere() {
+    let subject = Subject::start().await;
+    let key = format!("nux_live_{}", "a1B2".repeat(14));
+    let new = |field: &str, value: &str| json!({field: value, "type": "live", "status": "active"});
+    let call = |body: &Value| subject.test.call(CreateKey).json(body);
+    for name in [format!("PROD_{key}"), format!("{key}_old"), key.to_uppercase(), key.replace("a1", "a 1")] {
+        subject.refuses(call(&new("name", &name)), &["name"], &name).await;
+    }
+    let answer = call(&new(&key, "x")).send().await;
+    assert_eq!(answer.status, 400);
+    assert!(!answer.text.contains(&key), "{}", answer.text);
+    let hl7 = format!("MSH|^~\\&|{key}|{key}|||20260303||ZAK^Z01^ZAK_Z01|{key}|P|2.5.1\rZAK|1|||Lab|live|active");
+    let answer = subject.test.call(CreateKey).body(&hl7).format("hl7").send().await;
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    assert!(!answer.text.contains(&key), "{}", answer.text);
+    subject.assert_untouched().await;
+}

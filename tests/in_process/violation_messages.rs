@@ -52,7 +52,12 @@ const JSON: &[(Operation, &str, &str, &str)] = &[
 /// An operation, the event and the rest of a message in HL7, the field at fault and the whole text.
 const HL7: &[(Operation, &str, &str, &str)] = &[
     (CreateKey, "PID|1", "body", "body must be an HL7 v2.5.1 message that starts with an MSH segment"),
-    (CreateKey, "MSH|^^\\&|", "body", r"MSH-1 and MSH-2 must be five distinct punctuation characters, such as |^~\&"),
+    (
+        CreateKey,
+        "MSH|^^\\&|",
+        "body",
+        r"MSH-1 and MSH-2 must be three to five distinct punctuation characters, such as |^~\&",
+    ),
     (
         CreateKey,
         "MSH|^~\\&|A|B|||||ADT^A01|1|P|2.5.1",
@@ -68,12 +73,12 @@ const HL7: &[(Operation, &str, &str, &str)] = &[
     (CreateKey, "MSH|^~\\&|A|B|||||ZAK^Z01||P|2.5.1\rZAK|1", "body", "MSH-10 (control id) is required"),
     (
         CreateKey,
-        "MSH|^~\\&|A|B|||||ZAK^Z01|123456789012345678901|P|2.5.1\rZAK|1",
+        "MSH|^~\\&|A|B|||||ZAK^Z01|12345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890|P|2.5.1\rZAK|1",
         "body",
-        "MSH-10 (control id) must be at most 20 characters long",
+        "MSH-10 (control id) must be at most 199 characters long",
     ),
     (CreateKey, "MSH|^~\\&|A|B|||||ZAK^Z01|1|T|2.5.1\rZAK|1", "body", "MSH-11 (processing id) must be P"),
-    (CreateKey, "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.3\rZAK|1", "body", "MSH-12 (version) must be 2.5.1"),
+    (CreateKey, "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.2\rZAK|1", "body", "MSH-12 (version) must be one from 2.3 to 2.8"),
     (
         CreateKey,
         "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.5.1||||||8859/1\rZAK|1",

@@ -3,15 +3,26 @@
 use super::exchange::{Content, Incoming, ReadContext, Sender, WriteContext};
 use super::wire_format::Format;
 use super::{fhir, hl7, json};
+use crate::error::{Reason, Violation};
 
 /// Reads a request body.
 #[must_use]
 pub fn read(format: Format, body: &[u8], expected: ReadContext<'_>) -> Incoming {
     match format {
+        Format::Json | Format::Fhir if holds_replacement_character(body) => {
+            let message = "body must be UTF-8, without U+FFFD, which stands for bytes that could not be decoded";
+            Incoming { sender: None, fields: Err(vec![Violation::new("body", Reason::Structure, message)]) }
+        }
         Format::Json => json::read(body),
         Format::Hl7 => hl7::read(body, expected),
         Format::Fhir => fhir::read(body, expected),
     }
+}
+
+/// Whether U+FFFD is in a body. API Gateway puts it where bytes are not UTF-8, before the function sees them.
+fn holds_replacement_character(body: &[u8]) -> bool {
+    let replacement = '\u{fffd}'.to_string();
+    body.windows(replacement.len()).any(|bytes| bytes == replacement.as_bytes())
 }
 
 /// Reads the sender alone, for which the beginning of an oversized body is enough.

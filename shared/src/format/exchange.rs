@@ -7,6 +7,7 @@ use super::wire_format::Format;
 use crate::error::{Problem, Violation};
 use crate::ids::KeyId;
 use crate::keys::{AuditPage, KeyPage, KeyView, UsageView, Verification};
+use crate::names::named;
 use crate::operation::Operation;
 
 /// The content of a response.
@@ -35,8 +36,24 @@ pub struct Sender {
     pub application: String,
     /// Sending facility, likewise.
     pub facility: String,
-    /// The message's control id, decoded; at most 20 characters.
+    /// The message's control id, decoded; at most 199 characters.
     pub control_id: String,
+    /// The processing id, which the response repeats.
+    pub processing_id: ProcessingId,
+}
+
+named! {
+    /// The processing ids of HL7 (table 0103).
+    #[derive(Default)]
+    pub enum ProcessingId {
+        /// Production, the only one that is accepted.
+        #[default]
+        Production = "P",
+        /// Training.
+        Training = "T",
+        /// Debugging.
+        Debugging = "D",
+    }
 }
 
 /// The route that a body was sent to.

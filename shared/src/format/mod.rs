@@ -13,7 +13,7 @@ mod samples;
 mod wire_format;
 
 pub use self::codec::{read, sender, write};
-pub use self::exchange::{Content, Incoming, ReadContext, Sender, WriteContext};
+pub use self::exchange::{Content, Incoming, ProcessingId, ReadContext, Sender, WriteContext};
 pub use self::from_field::FromField;
 pub use self::request_fields::{Fields, Rejected};
 pub use self::wire_format::Format;

@@ -8,6 +8,7 @@ use super::from_field::FromField;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Violation};
 use crate::fields::{Field, FieldType};
+use crate::keys::free_text::holds_key_string;
 
 /// The most violations in one response. A body of thousands of unknown fields must not cause a response many times its size.
 pub(super) const MAX_VIOLATIONS: usize = 20;
@@ -52,8 +53,7 @@ impl Fields {
     pub fn insert(&mut self, name: impl Into<String>, value: Value) {
         let name = name.into();
         if self.values.iter().any(|(known, _)| *known == name) {
-            let message = format!("{name} must not be repeated");
-            self.violations.push(Violation::new(name, Reason::Structure, message));
+            self.violations.push(field_violation(name, Reason::Structure, "must not be repeated"));
         } else {
             self.values.push((name, value));
         }
@@ -147,10 +147,8 @@ impl Fields {
     /// All recorded violations, and one for each field that the endpoint does not read.
     pub fn read<T>(mut self, input: impl FnOnce(&mut Self) -> Result<T, Rejected>) -> Result<T, Error> {
         let read = input(&mut self);
-        let unknown = self.values.drain(..).map(|(name, _)| {
-            let message = format!("{name} is not a field of this request");
-            Violation::new(name, Reason::Unknown, message)
-        });
+        let unknown = self.values.drain(..);
+        let unknown = unknown.map(|(name, _)| field_violation(name, Reason::Unknown, "is not a field of this request"));
         self.violations.extend(unknown);
         self.violations.truncate(MAX_VIOLATIONS);
         match read {
@@ -158,4 +156,13 @@ impl Fields {
             Ok(_) | Err(Rejected) => Err(Error::Invalid(self.violations)),
         }
     }
+}
+
+/// A violation of a field that the client named. An API key in the place of a name is not repeated.
+fn field_violation(name: String, reason: Reason, rule: &str) -> Violation {
+    if holds_key_string(&name) {
+        return Violation::new("body", reason, "body must not have an API key in the place of a field name");
+    }
+    let message = format!("{name} {rule}");
+    Violation::new(name, reason, message)
 }

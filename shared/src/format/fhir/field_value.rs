@@ -134,7 +134,8 @@ fn read_value(kind: FieldType, element: &Element<'_, '_>, base: &str) -> Result<
     let (allowed, read): (_, ReadValue) = match kind {
         FieldType::Code => ("valueCode", |name, node, _| (name == "valueCode").then(|| string(node))?),
         FieldType::Time => ("valueInstant", |name, node, _| match name {
-            "valueInstant" => string(node),
+            // In R4, `T` and `Z` are upper case (Data Types, "instant").
+            "valueInstant" => string(node).filter(|text| text.as_str().is_some_and(|text| !text.contains(['t', 'z']))),
             "_valueInstant" => is_not_applicable(node).then_some(Value::Null),
             _ => None,
         }),

@@ -8,8 +8,10 @@ pub(super) struct Delimiters {
     pub(super) field: char,
     pub(super) component: char,
     pub(super) repetition: char,
-    pub(super) escape: char,
-    pub(super) subcomponent: char,
+    /// Absent if MSH-2 leaves it out.
+    pub(super) escape: Option<char>,
+    /// Absent if MSH-2 leaves it out.
+    pub(super) subcomponent: Option<char>,
 }
 
 /// A malformed or unsupported escape sequence.
@@ -19,16 +21,17 @@ pub(super) struct BadEscape;
 impl Delimiters {
     /// The recommended delimiters, which responses use.
     pub(super) const RECOMMENDED: Self =
-        Self { field: '|', component: '^', repetition: '~', escape: '\\', subcomponent: '&' };
+        Self { field: '|', component: '^', repetition: '~', escape: Some('\\'), subcomponent: Some('&') };
 
-    /// Reads the text after `MSH`: five distinct ASCII punctuation characters, which cannot be confused with content.
+    /// Reads the text after `MSH`: distinct ASCII punctuation characters, which cannot be confused with content. The escape
+    /// character and the subcomponent separator may be left out (section 2.5.4, figure 2-1).
     pub(super) fn read(after_msh: &str) -> Option<Self> {
         let mut chars = after_msh.chars();
         let field = chars.next()?;
         let mut encoding = chars.as_str().split(field).next()?.chars();
-        let [component, repetition, escape, subcomponent] =
-            [encoding.next()?, encoding.next()?, encoding.next()?, encoding.next()?];
-        let all = [field, component, repetition, escape, subcomponent];
+        let (component, repetition) = (encoding.next()?, encoding.next()?);
+        let (escape, subcomponent) = (encoding.next(), encoding.next());
+        let all: Vec<char> = [field, component, repetition].into_iter().chain(escape).chain(subcomponent).collect();
         let different =
             all.iter().enumerate().all(|(index, one)| !all.iter().skip(index + 1).any(|other| one == other));
         let usable = different && all.iter().all(char::is_ascii_punctuation) && encoding.next().is_none();
@@ -38,11 +41,11 @@ impl Delimiters {
     /// Decodes a value. Formatting commands and character set switches (sections 2.7.2 to 2.7.7) are refused: no field here
     /// is formatted text, and every message is UTF-8.
     pub(super) fn decode<'a>(&self, encoded: &'a str) -> Result<Cow<'a, str>, BadEscape> {
-        if !encoded.contains(self.escape) {
+        let Some(escape) = self.escape.filter(|escape| encoded.contains(*escape)) else {
             return Ok(Cow::Borrowed(encoded));
-        }
+        };
         let mut bytes = Vec::with_capacity(encoded.len());
-        let mut parts = encoded.split(self.escape);
+        let mut parts = encoded.split(escape);
         bytes.extend(parts.next().unwrap_or_default().bytes());
         while let Some(sequence) = parts.next() {
             self.decode_sequence(sequence, &mut bytes)?;
@@ -56,9 +59,9 @@ impl Delimiters {
         let delimiter = match sequence {
             "F" => self.field,
             "S" => self.component,
-            "T" => self.subcomponent,
+            "T" => self.subcomponent.ok_or(BadEscape)?,
             "R" => self.repetition,
-            "E" => self.escape,
+            "E" => self.escape.ok_or(BadEscape)?,
             _ => return decode_hex(sequence.strip_prefix('X').ok_or(BadEscape)?, bytes),
         };
         let mut utf8 = [0; 4];
@@ -137,14 +140,15 @@ mod tests {
     #[test]
     fn delimiters_are_read_from_the_header() {
         assert_eq!(Delimiters::read("|^~\\&|LABGW"), Some(Delimiters::RECOMMENDED));
-        let other = Delimiters { field: '#', component: '*', repetition: '!', escape: '%', subcomponent: '@' };
+        let other =
+            Delimiters { field: '#', component: '*', repetition: '!', escape: Some('%'), subcomponent: Some('@') };
         assert_eq!(Delimiters::read("#*!%@#LABGW"), Some(other));
         assert_eq!(Delimiters::read("|^~\\&"), Some(Delimiters::RECOMMENDED), "a header may end there");
     }
 
     #[test]
     fn delimiters_must_be_distinct_punctuation() {
-        for bad in ["", "|", "|^~\\|", "|^~\\&#|", "|^^\\&|", "||~\\&|", "|^~\\ |", "|^~\\A|", "|^~\\é|", "7^~\\&7"] {
+        for bad in ["", "|", "|^|", "|^~\\&#|", "|^^\\&|", "||~\\&|", "|^~\\ |", "|^~\\A|", "|^~\\é|", "7^~\\&7"] {
             assert_eq!(Delimiters::read(bad), None, "{bad:?}");
         }
     }

@@ -5,10 +5,12 @@ use std::borrow::Cow;
 
 use super::escape::{Delimiters, push_encoded};
 use crate::error::{Reason, Violation};
-use crate::format::exchange::Sender;
+use crate::format::exchange::{ProcessingId, Sender};
+use crate::keys::free_text::holds_key_string;
 
-/// The longest message control id (MSH-10): 2.5.1 gives it 20 characters.
-pub(super) const MAX_CONTROL_ID: usize = 20;
+/// The longest message control id (MSH-10) of a request: that of version 2.7 and later. Version 2.5.1 has 20 characters, but
+/// engines send longer ones in its messages too.
+pub(super) const MAX_CONTROL_ID: usize = 199;
 
 /// A message: its header segment and the lines after it.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +53,7 @@ impl<'a> Message<'a> {
             Violation::new("body", Reason::Sequence, message).at("MSH")
         })?;
         let delimiters = Delimiters::read(after_msh).ok_or_else(|| {
-            let message = r"MSH-1 and MSH-2 must be five distinct punctuation characters, such as |^~\&";
+            let message = r"MSH-1 and MSH-2 must be three to five distinct punctuation characters, such as |^~\&";
             Violation::new("body", Reason::Structure, message).at("MSH-2")
         })?;
         Ok(Self { header: Segment { line, delimiters }, rest })
@@ -69,14 +71,30 @@ impl<'a> Message<'a> {
         lines.map(move |line| Segment { line, delimiters })
     }
 
-    /// The sender, as far as it can be read.
+    /// The sender, as far as it can be read. A misplaced API key is not repeated to it.
     pub(super) fn sender(&self) -> Sender {
         let control_id = self.header.field(10).decode().unwrap_or_default();
+        let harmless = |text: String| if holds_key_string(&text) { String::new() } else { text };
         Sender {
-            application: self.header.field(3).re_encoded(),
-            facility: self.header.field(4).re_encoded(),
-            control_id: control_id.chars().take(MAX_CONTROL_ID).collect(),
+            application: harmless(self.header.field(3).re_encoded()),
+            facility: harmless(self.header.field(4).re_encoded()),
+            control_id: harmless(control_id.chars().take(MAX_CONTROL_ID).collect()),
+            processing_id: match &*self.header.field(11).component(1) {
+                "T" => ProcessingId::Training,
+                "D" => ProcessingId::Debugging,
+                _ => ProcessingId::Production,
+            },
         }
+    }
+
+    /// The sender of a text whose header cannot be parsed: its MSH-10 alone, if that is plain.
+    pub(super) fn sender_of_unparsed(text: &str) -> Option<Sender> {
+        let line = text.split(LINE_ENDS).next()?.strip_prefix("MSH")?;
+        let control_id = line.split(line.chars().next()?).nth(9)?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let usable = (1..=MAX_CONTROL_ID).contains(&control_id.len()) && control_id.bytes().all(is_plain);
+        let usable = usable && !holds_key_string(control_id);
+        usable.then(|| Sender { control_id: control_id.to_owned(), ..Sender::default() })
     }
 }
 
@@ -113,7 +131,7 @@ impl<'a> Field<'a> {
         match self.encoded {
             "" => Ok(Given::Absent),
             r#""""# => Ok(Given::Null),
-            encoded if encoded.contains([component, repetition, subcomponent]) => {
+            encoded if encoded.contains([component, repetition, subcomponent.unwrap_or(component)]) => {
                 Err("must be a single value, with any delimiters in it escaped")
             }
             encoded => {
@@ -143,8 +161,8 @@ impl<'a> Field<'a> {
         let mut out = String::with_capacity(first.len());
         for (index, part) in first.split(component).enumerate() {
             out.extend((index > 0).then_some(Delimiters::RECOMMENDED.component));
-            for (index, part) in part.split(subcomponent).enumerate() {
-                out.extend((index > 0).then_some(Delimiters::RECOMMENDED.subcomponent));
+            for (index, part) in part.split(|char| Some(char) == subcomponent).enumerate() {
+                out.extend((index > 0).then_some('&'));
                 match self.delimiters.decode(part) {
                     Ok(text) => push_encoded(&mut out, &text),
                     Err(_) => return String::new(),
@@ -178,14 +196,51 @@ mod tests {
             // A delimiter of the request is text here, one of ours is escaped.
             facility: r"H*O\F\S".to_owned(),
             control_id: "ID#7".to_owned(),
+            processing_id: ProcessingId::Production,
         };
         assert_eq!(message.sender(), expected);
     }
 
     #[test]
+    fn escape_and_subcomponent_may_be_left_out() {
+        for (encoding, name) in [("^~\\", "a|b"), ("^~", "a\\F\\b")] {
+            let text = format!("MSH|{encoding}|LAB&1|HOSP||||||C1|T\rZAK|a\\F\\b|a&b|a^b");
+            let message = Message::parse(&text).expect("a message");
+            let sender = message.sender();
+            assert_eq!((sender.control_id.as_str(), sender.processing_id), ("C1", ProcessingId::Training));
+            assert_eq!(sender.application, "LAB\\T\\1", "an ampersand is text");
+            let zak = message.segments().next().expect("ZAK");
+            let fields: Vec<_> = zak.fields().map(|field| field.single()).collect();
+            assert_eq!(fields[..2], [Ok(Given::Value(name.into())), Ok(Given::Value("a&b".into()))], "{encoding}");
+            assert!(fields[2].is_err());
+        }
+        for encoding in ["^", "^^", "^~^", "^~\\&#", "a~"] {
+            assert!(Message::parse(&format!("MSH|{encoding}|LAB")).is_err(), "{encoding}");
+        }
+    }
+
+    #[test]
+    fn a_control_id_is_read_even_without_usable_delimiters() {
+        let control_id = |text| Message::sender_of_unparsed(text).map(|sender| sender.control_id);
+        assert_eq!(control_id("MSH|^^|LAB|HOSP||||||C-1.2|P").as_deref(), Some("C-1.2"));
+        for text in ["MSH|^^|LAB", "MSH|^^|||||||a b|P", "MSH", "PID|1", ""] {
+            assert_eq!(control_id(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_string_is_not_repeated_to_the_sender() {
+        let key = format!("nux_live_{}", "a".repeat(56));
+        let text = format!("MSH|^~\\&|{key}|H{key}||||||{key}|P");
+        assert_eq!(Message::parse(&text).expect("a message").sender(), Sender::default());
+        assert_eq!(Message::sender_of_unparsed(&text), None);
+    }
+
+    #[test]
     fn an_unreadable_sender_is_empty() {
-        let message = Message::parse(r"MSH|^~\&|LAB\|HOSP\Q\||||||12345678901234567890123").expect("a message");
-        let control_id = "12345678901234567890".into();
+        let text = format!(r"MSH|^~\&|LAB\|HOSP\Q\||||||{}", "1".repeat(200));
+        let message = Message::parse(&text).expect("a message");
+        let control_id = "1".repeat(199);
         assert_eq!(message.sender(), Sender { control_id, ..Sender::default() });
         assert_eq!(Message::parse(r"MSH|^~\&").expect("a message").sender(), Sender::default());
     }

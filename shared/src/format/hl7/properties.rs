@@ -82,7 +82,7 @@ proptest! {
         );
         let expected = ReadContext { operation: Operation::UpdateKey, path_id: KeyId::new(42), fhir_base: "" };
         let incoming = read(message.as_bytes(), expected);
-        let sender = Sender { application: "LAB".into(), facility: String::new(), control_id: "#|~".into() };
+        let sender = Sender { application: "LAB".into(), facility: String::new(), control_id: "#|~".into(), ..Sender::default() };
         prop_assert_eq!(incoming.sender.as_ref(), Some(&sender));
         prop_assert_eq!(values(incoming, &["name"]), Ok(vec![name.as_str().into()]), "{:?}", message);
     }

@@ -3,7 +3,11 @@
 use super::message::{Given, MAX_CONTROL_ID, Segment};
 use super::zak::ZAK;
 use crate::error::{Reason, Violation};
+use crate::keys::free_text::holds_key_string;
 use crate::operation::Operation;
+
+/// The versions whose messages are taken: those of MSH and ZAK do not differ. Responses are of version 2.5.1.
+const VERSIONS: [&str; 11] = ["2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"];
 
 /// Checks the header (sections 2.15.9.9 to 2.15.9.18). Routing, times and acknowledgement conditions do not affect the
 /// response.
@@ -13,15 +17,18 @@ pub(super) fn check_header(header: Segment<'_>, operation: Operation) -> impl It
     // The structure follows from the type and the event, so it may be left out.
     let known_type = message_type.component(1) == ZAK && matches!(&*message_type.component(3), "" | "ZAK_Z01");
     let control_id = match header.field(10).single() {
+        Ok(Given::Value(id)) if holds_key_string(&id) => {
+            Some((Reason::Value, "MSH-10 (control id) must not contain an API key"))
+        }
         Ok(Given::Value(id)) if id.chars().count() <= MAX_CONTROL_ID => None,
-        Ok(Given::Value(_)) => Some((Reason::TooLong, "MSH-10 (control id) must be at most 20 characters long")),
+        Ok(Given::Value(_)) => Some((Reason::TooLong, "MSH-10 (control id) must be at most 199 characters long")),
         Ok(Given::Absent | Given::Null) => Some((Reason::Required, "MSH-10 (control id) is required")),
         Err(_) => Some((Reason::Type, "MSH-10 (control id) must be a single, properly escaped value")),
     };
     // "Not present" and "T" both mean current processing (table 0207).
     let processing = header.field(11);
     let production = processing.component(1) == "P" && matches!(&*processing.component(2), "" | "T");
-    let known_version = header.field(12).component(1) == "2.5.1";
+    let known_version = VERSIONS.contains(&&*header.field(12).component(1));
     // An empty field means ASCII, of which UTF-8 is a superset (table 0211).
     let character_set = header.field(18).component(1);
     let utf8 = ["", "UNICODE UTF-8", "UTF-8", "ASCII"].iter().any(|known| character_set.eq_ignore_ascii_case(known));
@@ -36,7 +43,7 @@ pub(super) fn check_header(header: Segment<'_>, operation: Operation) -> impl It
         (known_type && !known_event).then(|| wrong_event(Reason::EventCode, "trigger event")),
         control_id.map(|(reason, message)| in_body("MSH-10", reason, message)),
         violation_if(!production, "MSH-11", Reason::ProcessingId, "MSH-11 (processing id) must be P"),
-        violation_if(!known_version, "MSH-12", Reason::VersionId, "MSH-12 (version) must be 2.5.1"),
+        violation_if(!known_version, "MSH-12", Reason::VersionId, "MSH-12 (version) must be one from 2.3 to 2.8"),
         violation_if(!utf8, "MSH-18", Reason::Value, "MSH-18 (character set) must be UNICODE UTF-8"),
     ]
     .into_iter()

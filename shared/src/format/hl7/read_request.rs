@@ -18,11 +18,13 @@ pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
     let text = String::from_utf8_lossy(body);
     match Message::parse(&text) {
         Ok(message) => {
-            let encoding = std::str::from_utf8(body).err().map(|_| in_body("MSH-18", Reason::Structure, NOT_UTF8));
+            // The gateway replaces bytes that are not UTF-8 before the function sees them.
+            let is_damaged = std::str::from_utf8(body).is_err() || text.contains('\u{fffd}');
+            let encoding = is_damaged.then(|| in_body("MSH-18", Reason::Structure, NOT_UTF8));
             let violations = encoding.into_iter().chain(check_header(message.header(), expected.operation)).collect();
             Incoming { sender: Some(message.sender()), fields: read_segments(&message, violations, expected) }
         }
-        Err(violation) => Incoming { sender: None, fields: Err(vec![violation]) },
+        Err(violation) => Incoming { sender: Message::sender_of_unparsed(&text), fields: Err(vec![violation]) },
     }
 }
 
@@ -256,7 +258,7 @@ mod tests {
 
     #[test]
     fn all_violations_of_the_header_are_returned_at_once() {
-        let refused = refusal("MSH|^~\\&|LABGW|HOSP|||||ADT^A01||T|2.3\rPID|1\rPV1|1");
+        let refused = refusal("MSH|^~\\&|LABGW|HOSP|||||ADT^A01||T|2.2\rPID|1\rPV1|1");
         let reasons: Vec<_> = refused.into_iter().map(|(_, reason)| reason).collect();
         let expected =
             [Reason::MessageType, Reason::Required, Reason::ProcessingId, Reason::VersionId, Reason::Sequence];
@@ -268,7 +270,12 @@ mod tests {
         let mut body = message(Operation::CreateKey, "ZAK|1|||Lab ").into_bytes();
         body.push(0xe9);
         let incoming = read(&body, expected(Operation::CreateKey));
-        let sender = Sender { application: "LABGW".into(), facility: "HOSP".into(), control_id: "C00001".into() };
+        let sender = Sender {
+            application: "LABGW".into(),
+            facility: "HOSP".into(),
+            control_id: "C00001".into(),
+            ..Sender::default()
+        };
         assert_eq!(incoming.sender, Some(sender.clone()));
         assert_eq!(super::sender(&body), Some(sender));
         assert_eq!(super::sender(b"{}"), None);

@@ -4,12 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::message::MAX_CONTROL_ID;
 use super::write_error;
 use super::writer::Writer;
 use super::zak::ZAK;
 use crate::fields::SHOWN;
-use crate::format::exchange::{Content, WriteContext};
+use crate::format::exchange::{Content, ProcessingId, WriteContext};
 use crate::keys::{Actor, DailyUsage, Entry, FieldValue, KeyView, UsageView, Verification};
 
 /// The approximate size of a key's segment, and of the segments before it.
@@ -61,23 +60,27 @@ fn write_header(writer: &mut Writer, about: &WriteContext<'_>) {
         about.sender.map_or(("", ""), |sender| (sender.application.as_str(), sender.facility.as_str()));
     writer.segment("MSH").encoded("^~\\&").encoded("NUXERA").encoded("APIKEYS").foreign(application).foreign(facility);
     writer.time(about.now).empty(1).encoded("ACK^").append(about.operation.trigger_event()).append("^ACK");
-    writer.text(control_id(about)).encoded("P").encoded("2.5.1").empty(5).encoded("UNICODE UTF-8").end();
+    let processing_id = about.sender.map_or(ProcessingId::Production, |sender| sender.processing_id);
+    writer
+        .text(control_id(about))
+        .encoded(processing_id.as_str())
+        .encoded("2.5.1")
+        .empty(5)
+        .encoded("UNICODE UTF-8")
+        .end();
 }
 
 /// MSA (section 2.15.8). The required MSA-2 repeats the response's own control id if the request has none.
 fn write_acknowledgement(writer: &mut Writer, code: &str, about: &WriteContext<'_>) {
     let answered = about.sender.map(|sender| sender.control_id.as_str()).filter(|id| !id.is_empty());
     let answered = answered.unwrap_or_else(|| control_id(about));
-    writer.segment("MSA").encoded(code).text(first_chars(answered)).end();
+    writer.segment("MSA").encoded(code).text(answered).end();
 }
 
-/// The control id of the response: as much of the request id as MSH-10 holds.
+/// The control id of the response: as much of the request id as MSH-10 of version 2.5.1 holds.
 fn control_id<'a>(about: &WriteContext<'a>) -> &'a str {
-    first_chars(about.request_id)
-}
-
-fn first_chars(text: &str) -> &str {
-    let end = text.char_indices().nth(MAX_CONTROL_ID).map(|(index, _)| index);
+    let text = about.request_id;
+    let end = text.char_indices().nth(20).map(|(index, _)| index);
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
@@ -166,7 +169,12 @@ mod tests {
     use crate::operation::Operation;
 
     fn written(content: &Content, operation: Operation) -> String {
-        let sender = Sender { application: "LABGW".into(), facility: "HOSP".into(), control_id: "C00001".into() };
+        let sender = Sender {
+            application: "LABGW".into(),
+            facility: "HOSP".into(),
+            control_id: "C00001".into(),
+            ..Sender::default()
+        };
         let about = WriteContext { sender: Some(&sender), operation, ..context() };
         String::from_utf8(write(content, &about)).expect("UTF-8").replace('\r', "\n")
     }
@@ -264,11 +272,12 @@ ERR||MSH^1^12|203^Unsupported version id^HL70357|E|400^Bad Request^L|||MSH-12 (v
             application: "LAB^1.2^ISO".into(),
             facility: "a|b\rERR|".into(),
             control_id: "1|2\r34567890123456789012".into(),
+            ..Sender::default()
         };
         let about = WriteContext { sender: Some(&sender), ..context() };
         let text = String::from_utf8(write(&Content::Deleted, &about)).expect("UTF-8");
         assert!(text.contains(r"|LAB^1.2^ISO|a\F\b\X0D\ERR\F\|2026"), "{text}");
-        assert!(text.ends_with("\rMSA|AA|1\\F\\2\\X0D\\3456789012345678\r"), "{text}");
+        assert!(text.ends_with("\rMSA|AA|1\\F\\2\\X0D\\34567890123456789012\r"), "{text}");
     }
 
     #[test]
