@@ -223,7 +223,7 @@ mod tests {
     fn a_control_id_is_read_even_without_usable_delimiters() {
         let control_id = |text| Message::sender_of_unparsed(text).map(|sender| sender.control_id);
         assert_eq!(control_id("MSH|^^|LAB|HOSP||||||C-1.2|P").as_deref(), Some("C-1.2"));
-        for text in ["MSH|^^|LAB", "MSH|^^|||||||a b|P", "MSH", "PID|1", ""] {
+        for text in ["MSH|^^|LAB", "MSH|^^||||||||a b|P", "MSH", "PID|1", ""] {
             assert_eq!(control_id(text), None, "{text}");
         }
     }

@@ -219,6 +219,7 @@ mod tests {
     #[test]
     fn unsupported_messages_are_refused_each_for_its_reason() {
         let good = message(Operation::CreateKey, "ZAK|1|||Lab gateway|live|active");
+        let (longest, too_long) = ("C".repeat(199), "C".repeat(200));
         let cases = [
             ("^ZAK_Z01", "", None),
             ("^ZAK_Z01", "^ADT_A01", Some(("MSH-9", Reason::MessageType))),
@@ -230,17 +231,22 @@ mod tests {
             ("|P|", "||", Some(("MSH-11", Reason::ProcessingId))),
             ("|P|", "|P^A|", Some(("MSH-11", Reason::ProcessingId))),
             ("|2.5.1", "|2.5.1^USA", None),
-            ("|2.5.1", "|2.5", Some(("MSH-12", Reason::VersionId))),
+            ("|2.5.1", "|2.3", None),
+            ("|2.5.1", "|2.8", None),
+            ("|2.5.1", "|2.2", Some(("MSH-12", Reason::VersionId))),
+            ("|2.5.1", "|3.0", Some(("MSH-12", Reason::VersionId))),
             ("|2.5.1", "", Some(("MSH-12", Reason::VersionId))),
             ("|2.5.1", "|2.5.1||||||UNICODE UTF-8", None),
             ("|2.5.1", "|2.5.1||||||8859/1", Some(("MSH-18", Reason::Value))),
             ("C00001", "", Some(("MSH-10", Reason::Required))),
-            ("C00001", "C0000000000000000000", None),
-            ("C00001", "C00000000000000000000", Some(("MSH-10", Reason::TooLong))),
+            ("C00001", &longest, None),
+            ("C00001", &too_long, Some(("MSH-10", Reason::TooLong))),
             ("C00001", "C^1", Some(("MSH-10", Reason::Type))),
             ("MSH|", "BHS|", Some(("MSH", Reason::Sequence))),
             ("MSH|", "\u{b}MSH|", Some(("MSH", Reason::Sequence))),
-            ("^~\\&", "^~\\", Some(("MSH-2", Reason::Structure))),
+            ("^~\\&", "^~\\", None),
+            ("^~\\&", "^~", None),
+            ("^~\\&", "^", Some(("MSH-2", Reason::Structure))),
             ("\rZAK", "\rPID|1\rZAK", Some(("PID", Reason::Sequence))),
             ("\rZAK", "\rMSH|^~\\&\rZAK", Some(("MSH", Reason::Sequence))),
             ("\rZAK", "\rZAK|1\rZAK", Some(("ZAK[2]", Reason::Sequence))),
