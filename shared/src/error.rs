@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use crate::allowance::Allowance;
+use crate::damage::Damaged;
 use crate::names::named;
 use crate::operation::Operation;
 
@@ -65,6 +66,9 @@ pub enum Error {
     /// The transcription service did not respond in time.
     #[error("transcription service timed out")]
     TranscriptionTimedOut,
+    /// A stored item that the call needs is damaged; the cause is for the log only.
+    #[error("damaged: {0}")]
+    Damaged(#[from] Damaged),
     /// Anything else; the cause is for the log only.
     #[error("failed: {0}")]
     Failed(Cow<'static, str>),
@@ -113,6 +117,8 @@ named! {
         TranscriptionFailed = "transcription_failed",
         /// [`Error::TranscriptionTimedOut`]
         TranscriptionTimedOut = "transcription_timed_out",
+        /// [`Error::Damaged`]
+        Damaged = "damaged",
         /// [`Error::Failed`]
         Failed = "failed",
     }
@@ -130,7 +136,7 @@ impl ErrorKind {
             Self::ChangeOfExpired | Self::KeyLimitReached | Self::NoDefault | Self::IdempotencyMismatch => 409,
             Self::TooLarge => 413,
             Self::RateLimited | Self::KeyLimited => 429,
-            Self::Failed => 500,
+            Self::Damaged | Self::Failed => 500,
             Self::TranscriptionFailed => 502,
             Self::Unavailable => 503,
             Self::TranscriptionTimedOut => 504,
@@ -159,7 +165,7 @@ impl ErrorKind {
             Self::Unavailable => "Service temporarily unavailable",
             Self::TranscriptionFailed => "Transcription service failed",
             Self::TranscriptionTimedOut => "Transcription service timed out",
-            Self::Failed => operation.failure(),
+            Self::Damaged | Self::Failed => operation.failure(),
         }
     }
 }
@@ -197,6 +203,7 @@ impl Error {
             Self::Unavailable(_) => ErrorKind::Unavailable,
             Self::TranscriptionFailed(_) => ErrorKind::TranscriptionFailed,
             Self::TranscriptionTimedOut => ErrorKind::TranscriptionTimedOut,
+            Self::Damaged(_) => ErrorKind::Damaged,
             Self::Failed(_) => ErrorKind::Failed,
         }
     }

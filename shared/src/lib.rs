@@ -5,7 +5,7 @@
 //!
 //! | room | contents | may use |
 //! |---|---|---|
-//! | ground | [`ids`], [`clock`], [`config`], [`lanes`], [`operation`], [`fields`], [`allowance`], [`checksum`], [`error`], [`admission`], `names` | nothing else |
+//! | ground | [`ids`], [`clock`], [`config`], [`lanes`], [`operation`], [`fields`], [`allowance`], [`checksum`], [`damage`], [`error`], [`admission`], `names` | nothing else |
 //! | [`keys`] | the rules of keys: pure, given the time | ground |
 //! | [`format`] | JSON, HL7 v2 and FHIR | ground, keys |
 //! | [`store`] | DynamoDB and KMS | ground, keys |
@@ -17,6 +17,7 @@ pub mod allowance;
 pub mod checksum;
 pub mod clock;
 pub mod config;
+pub mod damage;
 pub mod edge;
 pub mod error;
 pub mod fields;

@@ -283,7 +283,10 @@ async fn a_damaged_record_does_not_stop_the_sweep() {
     update.update_expression("REMOVE ciphertext").send().await.expect("the engine works");
     test.advance(TimeDelta::seconds(2));
     let failure = sweep(&test, &bus).await.expect_err("somebody has to look at it");
-    assert_eq!(failure.to_string(), "failed: attribute ciphertext of a key record is missing or damaged");
+    assert_eq!(
+        failure.to_string(),
+        format!("damaged: attribute ciphertext of key {} of user 7 is missing or damaged", ids[0])
+    );
     assert_eq!(kinds(&bus).len(), 2);
 }
 

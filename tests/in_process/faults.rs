@@ -173,8 +173,8 @@ async fn a_damaged_record_is_500_too() {
     table.client().put_item().table_name(table.name()).set_item(Some(record)).send().await.expect("put");
     let answer = test.call(Operation::GetKey).id(1).send().await;
     assert_eq!((answer.status, &*answer.text), (500, r#"{"error":"Failed to fetch API Key"}"#));
-    let answer = test.call(Operation::ListKeys).send().await;
-    assert_eq!((answer.status, &*answer.text), (500, r#"{"error":"Failed to fetch API Keys"}"#));
+    let list = test.call(Operation::ListKeys).send().await.ok();
+    assert_eq!((list.as_array().map(Vec::len), &list[0]["id"]), (Some(1), &json!(2)), "the others are listed");
 }
 
 /// The table has done it, but the answer is lost: the SDK asks again, and it is not done again.

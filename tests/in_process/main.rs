@@ -4,6 +4,7 @@ mod assign_lane;
 mod auth;
 mod bad_input;
 mod create_key;
+mod damaged_items;
 mod delete_key;
 mod documentation;
 mod expire_keys;

@@ -97,7 +97,7 @@ fn what_is_emitted_is_on_the_dashboard_and_what_is_asked_for_is_emitted() {
     assert_eq!(shown(&dashboard(&template)), emitted());
     let watched = watched(&template);
     assert!(watched.is_subset(&emitted()), "{watched:?}");
-    assert_eq!(watched.len(), 2, "{watched:?}");
+    assert_eq!(watched.len(), 3, "{watched:?}");
     let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
     assert_eq!(text(&variables["SERVICE_NAME"]), "AWS::StackName");
 }
@@ -116,6 +116,7 @@ fn what_must_not_go_on_unnoticed_has_an_alarm() {
     let expected = [
         "FailedRunsAlarm: Maximum of AWS/SQS ApproximateNumberOfMessagesVisible by QueueName; silence is notBreaching",
         "ApiFailuresAlarm: Average of AWS/ApiGateway 5XXError by ApiName and Stage; silence is notBreaching",
+        "DamagedItemsAlarm: Sum of Nuxera/ApiKeys DamagedItems by service; silence is notBreaching",
         "SlowCallsAlarm: p99 of Nuxera/ApiKeys Latency by service; silence is notBreaching",
         "FunctionThrottlesAlarm: Sum of AWS/Lambda Throttles by FunctionName; silence is notBreaching",
         "TableReadThrottlesAlarm: Sum of AWS/DynamoDB ReadThrottleEvents by TableName; silence is notBreaching",

@@ -10,12 +10,13 @@ use std::ops::Add;
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use shared::clock::Timestamp;
+use shared::damage::{Damaged, noted};
 use shared::edge::event_bus::Publisher;
 use shared::edge::schedule::Run;
 use shared::keys::Event;
 use shared::keys::{Author, Step};
 use shared::store::{DueKey, EXPIRY_SHARDS, Journal, Left, Planned, Position};
-use shared::telemetry::log::{Cause, Level};
+use shared::telemetry::log::{Cause, LeftOut, Level, measured_damage};
 use shared::telemetry::metrics::{EXPIRIES, NOTICES, SWEEP_LAG};
 use shared::telemetry::round_trips::{RoundTrips, counted};
 use shared::{App, Error};
@@ -50,8 +51,8 @@ pub struct Swept {
 /// If anything failed. All else was done first, and the next run does what is missing.
 pub async fn handle(app: App, publisher: Publisher, run: Run) -> Result<Swept, Error> {
     let sweep = Sweep { app, publisher, run };
-    let (tally, round_trips) = counted(sweep.all()).await;
-    sweep.tell(&tally, round_trips);
+    let ((tally, damaged), round_trips) = counted(noted(Box::pin(sweep.all()))).await;
+    sweep.tell(&tally, &damaged, round_trips);
     match tally.failure {
         None => Ok(tally.swept),
         Some(error) => Err(error),
@@ -73,6 +74,9 @@ struct Facts<'a> {
     swept: Swept,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Cause<'a>>,
+    /// The damaged items that were left out.
+    #[serde(skip_serializing_if = "LeftOut::is_empty")]
+    damaged: LeftOut<'a>,
     round_trips: u32,
     aws_calls: u32,
 }
@@ -138,7 +142,7 @@ impl Sweep {
     }
 
     /// One line per run. It says nothing of a lag that nobody knows.
-    fn tell(&self, tally: &Tally, RoundTrips { aws_calls, round_trips }: RoundTrips) {
+    fn tell(&self, tally: &Tally, damaged: &[Damaged], RoundTrips { aws_calls, round_trips }: RoundTrips) {
         let Tally { swept, due_since, is_incomplete, failure } = tally;
         let now = self.app.clock.now();
         let lag = due_since.map_or(0, |since| (now - since.time()).num_seconds());
@@ -146,13 +150,16 @@ impl Sweep {
             Some((&EXPIRIES, signed(swept.expired))),
             Some((&NOTICES, signed(swept.notified))),
             (!is_incomplete).then_some((&SWEEP_LAG, lag)),
+            measured_damage(damaged, None),
         ];
         let (level, message) = match failure {
-            None => (Level::INFO, "swept"),
+            None if damaged.is_empty() => (Level::INFO, "swept"),
+            None => (Level::ERROR, "swept"),
             Some(_) => (Level::ERROR, "swept with failures"),
         };
         let cause = failure.as_ref().map(Cause);
-        let facts = Facts { request_id: &self.run.id, swept: *swept, cause, round_trips, aws_calls };
+        let facts =
+            Facts { request_id: &self.run.id, swept: *swept, cause, damaged: LeftOut(damaged), round_trips, aws_calls };
         self.app.log.write(now, level, message, &facts, &measured);
     }
 

@@ -16,12 +16,13 @@ use super::reply::{Payload, Reply};
 use super::request_body::{bytes_of, format_of, read_body};
 use crate::allowance::Allowance;
 use crate::config::Cors;
+use crate::damage::Damaged;
 use crate::error::Error;
 use crate::format::{self, Content, Fields, Format, ReadContext, Sender, WriteContext};
 use crate::ids::{KeyId, Locator};
 use crate::keys::{Caller, PlainKey};
 use crate::operation::{Operation, RequestBody};
-use crate::telemetry::log::{CallFacts, Cause, Route};
+use crate::telemetry::log::{CallFacts, Cause, LeftOut, Route};
 use crate::telemetry::metrics::{LATENCY, UPSTREAM_LATENCY};
 use crate::telemetry::round_trips::RoundTrips;
 
@@ -144,8 +145,9 @@ impl Head {
         route: Option<Route<'_>>,
         round_trips: RoundTrips,
         outcome: Outcome,
+        damaged: &[Damaged],
     ) -> Response<Body> {
-        self.log(app, route, round_trips, &outcome);
+        self.log(app, route, round_trips, &outcome, damaged);
         let Outcome { result, caller: _, claimed: _, is_verified: _, allowance } = outcome;
         let mut headers = self.common_headers(&app.config.cors);
         let mut set = |name: HeaderName, value: &str| {
@@ -239,7 +241,14 @@ impl Head {
     }
 
     /// Writes one line per call.
-    fn log(&self, app: &App, route: Option<Route<'_>>, round_trips: RoundTrips, outcome: &Outcome) {
+    fn log(
+        &self,
+        app: &App,
+        route: Option<Route<'_>>,
+        round_trips: RoundTrips,
+        outcome: &Outcome,
+        damaged: &[Damaged],
+    ) {
         let ended = app.clock.now();
         let duration_ms = (ended - self.now).num_milliseconds();
         let Outcome { result, caller, claimed, is_verified, allowance: _ } = outcome;
@@ -256,6 +265,7 @@ impl Head {
             user_id: verified_user,
             claimed_user_id: claimed_user.filter(|_| !is_verified),
             key_id: key_id.map(KeyId::get),
+            damaged: LeftOut(damaged),
             ..CallFacts::new(self.operation.name(), &self.request_id, status, duration_ms)
         };
         let facts = facts.with_round_trips(round_trips);

@@ -17,6 +17,7 @@ use super::gateway::Verbatim;
 use super::key_call::{KeyCall, Presented, Verified};
 use super::reply::Reply;
 use crate::admission::Admission;
+use crate::damage::noted;
 use crate::error::{Error, Refusal};
 use crate::format::Fields;
 use crate::keys::{Actor, Author, Caller, PlainKey};
@@ -95,8 +96,8 @@ where
     let served = async {
         let (head, input) = Head::read(app, operation, &mut request);
         let answer = answer(app, &head, input, access, handle, request.headers());
-        let (outcome, round_trips) = counted(bounded(&head, answer)).await;
-        head.respond(app, route(&request), round_trips, outcome)
+        let ((outcome, damaged), round_trips) = counted(noted(Box::pin(bounded(&head, answer)))).await;
+        head.respond(app, route(&request), round_trips, outcome, &damaged)
     };
     always(app, operation, served).await
 }
@@ -114,8 +115,8 @@ where
     let served = async {
         let (head, input) = Head::read(app, operation, &mut request);
         let answer = answer_with_key(app, &head, input, handle, request.headers());
-        let (outcome, round_trips) = counted(bounded(&head, answer)).await;
-        head.respond(app, route(&request), round_trips, outcome)
+        let ((outcome, damaged), round_trips) = counted(noted(Box::pin(bounded(&head, answer)))).await;
+        head.respond(app, route(&request), round_trips, outcome, &damaged)
     };
     always(app, operation, served).await
 }
@@ -124,7 +125,7 @@ where
 async fn always(app: &App, operation: Operation, served: impl Future<Output = Response<Body>>) -> Response<Body> {
     caught(served).await.unwrap_or_else(|error| {
         let (head, _) = Head::read(app, operation, &mut Request::default());
-        head.respond(app, None, RoundTrips::default(), Outcome::refused(error))
+        head.respond(app, None, RoundTrips::default(), Outcome::refused(error), &[])
     })
 }
 

@@ -199,8 +199,7 @@ impl Key {
     /// The time of the next audit entry: now, but later than the last entry by at least a millisecond.
     #[must_use]
     pub fn next_entry_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let after_last = self.entry_at.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(self.entry_at);
-        now.trunc_subsecs(3).max(after_last)
+        entry_after(self.entry_at, now)
     }
 
     /// The changes from `before` to `self` for the audit trail; empty when there are none.
@@ -221,15 +220,9 @@ impl Key {
         present.map(|(field, to)| (field, Change { from: serde_json::Value::Null, to })).collect()
     }
 
-    /// The changes of a deletion: each field to `null`.
-    #[must_use]
-    pub fn deletion(&self) -> Changes {
-        let present = self.audited().into_iter().filter(|(_, value)| !value.is_null());
-        present.map(|(field, from)| (field, Change { from, to: serde_json::Value::Null })).collect()
-    }
-
     /// The audited fields.
-    fn audited(&self) -> [(&'static str, serde_json::Value); 5] {
+    #[must_use]
+    pub fn audited(&self) -> Audited {
         let Self {
             name,
             kind,
@@ -245,14 +238,43 @@ impl Key {
             entry_at: _,
             version: _,
         } = self;
-        [
-            ("name", name.as_str().into()),
-            ("type", kind.as_str().into()),
-            ("status", stored_status.as_str().into()),
-            ("expiry_at", expires_at.map(|time| time.to_string()).into()),
-            ("previous_key_until", previous.map(|previous| previous.until.to_string()).into()),
-        ]
+        audited(Some(name), Some(*kind), Some(*stored_status), *expires_at, previous.map(|previous| previous.until))
     }
+}
+
+/// The audited fields of a key, by name.
+pub type Audited = [(&'static str, serde_json::Value); 5];
+
+/// The audited fields, of a record that may be damaged as well: `null` for what cannot be read.
+#[must_use]
+pub fn audited(
+    name: Option<&KeyName>,
+    kind: Option<KeyType>,
+    status: Option<Status>,
+    expires_at: Option<Timestamp>,
+    previous_until: Option<Timestamp>,
+) -> Audited {
+    [
+        ("name", name.map(KeyName::as_str).into()),
+        ("type", kind.map(KeyType::as_str).into()),
+        ("status", status.map(Status::as_str).into()),
+        ("expiry_at", expires_at.map(|time| time.to_string()).into()),
+        ("previous_key_until", previous_until.map(|time| time.to_string()).into()),
+    ]
+}
+
+/// The changes of a deletion: each field to `null`.
+#[must_use]
+pub fn deletion(audited: Audited) -> Changes {
+    let present = audited.into_iter().filter(|(_, value)| !value.is_null());
+    present.map(|(field, from)| (field, Change { from, to: serde_json::Value::Null })).collect()
+}
+
+/// The time of the entry that follows on one of `last`: now, but later by at least a millisecond.
+#[must_use]
+pub fn entry_after(last: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    let after_last = last.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(last);
+    now.trunc_subsecs(3).max(after_last)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub use self::author::{Actor, Author, Caller, Role};
 pub use self::event::Event;
 pub use self::expiry::{NOTICE_DAYS, Step, next_due};
 pub use self::idempotency::{Idempotency, Issued, SECONDS_KEPT};
-pub use self::key::{GracePeriod, Key, KeyExpired, NewKey, Previous, Update};
+pub use self::key::{Audited, GracePeriod, Key, KeyExpired, NewKey, Previous, Update, audited, deletion, entry_after};
 pub use self::key_type::KeyType;
 pub use self::name::KeyName;
 pub use self::page::{AuditPage, Cursor, KeyPage, PageRequest};

@@ -128,7 +128,8 @@ impl PlainKey {
     /// The key again, from what was encrypted.
     #[must_use]
     pub(crate) fn from_secret_part(part: &str, locator: Locator) -> Option<Self> {
-        let prefix = [Prefix::Live, Prefix::Test].into_iter().find(|prefix| prefix.as_str()[4..5] == part[..1])?;
+        let prefix =
+            [Prefix::Live, Prefix::Test].into_iter().find(|prefix| part.starts_with(&prefix.as_str()[4..5]))?;
         (part.len() == 1 + SECRET_DIGITS + CHECKSUM_DIGITS).then(|| Self::assemble(prefix, locator, &part[1..]))
     }
 }

@@ -13,6 +13,9 @@ pub const DAYS_SHOWN: u32 = 31;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
+/// 9999-12-31.
+const LAST_DAY: u32 = 2_932_896;
+
 /// A day in UTC, counted from 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(u32);
@@ -27,7 +30,7 @@ impl Day {
     /// Reads [`Day::attribute`].
     #[must_use]
     pub fn from_attribute(name: &str) -> Option<Self> {
-        u32::from_str_radix(name, 36).ok().map(Self)
+        u32::from_str_radix(name, 36).ok().filter(|day| *day <= LAST_DAY).map(Self)
     }
 
     /// The day's name within a record: the number in base 36, three characters until 2097, because 31 of them must fit
@@ -120,5 +123,7 @@ mod tests {
             assert_eq!((Day(day).attribute().as_str(), Day(day).date().as_str()), (name, date));
             assert_eq!(Day::from_attribute(name), Some(Day(day)));
         }
+        assert_eq!(Day(LAST_DAY).date(), "9999-12-31");
+        assert_eq!(Day::from_attribute(&Day(LAST_DAY + 1).attribute()), None);
     }
 }

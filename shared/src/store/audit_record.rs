@@ -1,26 +1,21 @@
 //! Audit entry ↔ DynamoDB item.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono::DateTime;
+use serde_json::Value;
+use uuid::Uuid;
 
 use super::item::{Item, number};
+use super::key_record::milliseconds;
 use super::primary_key::PrimaryKey;
-use crate::error::Error;
-use crate::ids::{KeyId, UserId};
-use crate::keys::{Action, Actor, Entry, Role};
+use crate::damage::Damaged;
+use crate::ids::{KeyId, Locator, UserId};
+use crate::keys::{Action, Actor, Change, Entry, Role};
 
-/// An item that is not an audit entry.
-#[derive(Debug, thiserror::Error)]
-#[error("attribute {0} of an audit entry is missing or damaged")]
-pub struct Damaged(&'static str);
-
-impl From<Damaged> for Error {
-    fn from(damaged: Damaged) -> Self {
-        Self::Failed(Cow::Owned(damaged.to_string()))
-    }
-}
+/// The longest texts of an entry, in bytes: more than any that this service writes.
+const MAX_TEXT: usize = 1_024;
+const MAX_CHANGES: usize = 16_384;
 
 /// The item of an entry.
 pub(super) fn to_item(entry: &Entry) -> Item {
@@ -52,23 +47,50 @@ pub(super) fn to_item(entry: &Entry) -> Item {
     item
 }
 
-/// The entry of an item.
-pub(super) fn from_item(item: &Item) -> Result<Entry, Damaged> {
-    let text = |name: &'static str| item.get(name).and_then(|value| value.as_s().ok());
-    let integer = |name: &'static str| item.get(name).and_then(number::<u64>);
-    let at = item.get("at").and_then(number).and_then(DateTime::from_timestamp_millis);
+/// The entry of an item in the trail of a key.
+pub(super) fn from_item(item: &Item, key: Locator) -> Result<Entry, Damaged> {
+    let damaged = |name| {
+        let Locator { user_id, key_id } = key;
+        Damaged::new(format!("an entry in the trail of key {key_id} of user {user_id}"), name)
+    };
+    let text = |name| {
+        let text = item.get(name).map(|value| value.as_s().ok().filter(|text| text.len() <= MAX_TEXT));
+        text.map(|text| text.ok_or_else(|| damaged(name))).transpose()
+    };
+    let required = |name| text(name)?.ok_or_else(|| damaged(name));
+    let integer = |name| item.get(name).and_then(number::<u64>);
+    let changes = || {
+        let text = item.get("changes")?.as_s().ok().filter(|text| text.len() <= MAX_CHANGES)?;
+        let changes: BTreeMap<String, Change> = serde_json::from_str(text).ok()?;
+        let is_scalar = |value: &Value| !value.is_array() && !value.is_object();
+        changes.values().all(|change| is_scalar(&change.from) && is_scalar(&change.to)).then_some(changes)
+    };
+    let role = Role::parse(required("actor_role")?).ok_or_else(|| damaged("actor_role"))?;
+    let actor = integer("actor_id").and_then(UserId::new);
+    // The system is no user, and everybody else is one.
+    if item.contains_key("actor_id") != actor.is_some() || actor.is_none() != (role == Role::System) {
+        return Err(damaged("actor_id"));
+    }
+    if integer("key_id").and_then(KeyId::new) != Some(key.key_id) {
+        return Err(damaged("key_id"));
+    }
+    if integer("user_id").and_then(UserId::new) != Some(key.user_id) {
+        return Err(damaged("user_id"));
+    }
     Ok(Entry {
-        id: text("SK").and_then(|id| id.parse().ok()).ok_or(Damaged("SK"))?,
-        at: at.ok_or(Damaged("at"))?,
-        action: text("action").and_then(|action| Action::parse(action)).ok_or(Damaged("action"))?,
-        key_id: integer("key_id").and_then(KeyId::new).ok_or(Damaged("key_id"))?,
-        user_id: integer("user_id").and_then(UserId::new).ok_or(Damaged("user_id"))?,
-        actor: Actor {
-            user_id: integer("actor_id").and_then(UserId::new),
-            role: text("actor_role").and_then(|role| Role::parse(role)).ok_or(Damaged("actor_role"))?,
-        },
-        source_ip: text("source_ip").cloned(),
-        request_id: text("request_id").cloned().ok_or(Damaged("request_id"))?,
-        changes: text("changes").and_then(|text| serde_json::from_str(text).ok()).ok_or(Damaged("changes"))?,
+        id: entry_id(item).ok_or_else(|| damaged("SK"))?,
+        at: item.get("at").and_then(milliseconds).ok_or_else(|| damaged("at"))?,
+        action: Action::parse(required("action")?).ok_or_else(|| damaged("action"))?,
+        key_id: key.key_id,
+        user_id: key.user_id,
+        actor: Actor { user_id: actor, role },
+        source_ip: text("source_ip")?.cloned(),
+        request_id: required("request_id")?.clone(),
+        changes: changes().ok_or_else(|| damaged("changes"))?,
     })
+}
+
+/// The id of an entry, which a damaged one has as well.
+pub(super) fn entry_id(item: &Item) -> Option<Uuid> {
+    item.get("SK")?.as_s().ok()?.parse().ok()
 }

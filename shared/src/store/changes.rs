@@ -1,21 +1,32 @@
 //! Changes of existing keys: transitions, deletion and the default.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use futures_util::future::join;
 
-use super::item::count_of;
-use super::key_record::from_item;
-use super::keys::{Keys, Meta};
+use super::item::{Item, count_of};
+use super::key_record::{audited_in, from_item, last_entry_in};
+use super::keys::Keys;
+use super::meta::Meta;
 use super::primary_key::PrimaryKey;
 use super::table::{Cancelled, Conflict, built};
 use crate::clock::Timestamp;
+use crate::damage::note;
 use crate::error::Error;
 use crate::ids::{KeyId, Locator, UserId};
-use crate::keys::{Action, Author, Change, Changes, Key, KeyExpired, KeyView};
+use crate::keys::{Action, Author, Change, Changes, Key, KeyExpired, KeyView, deletion, entry_after};
 
 /// The place of a displaced default's record in the transaction that sets another one.
 const DISPLACED: usize = 3;
+
+/// A displaced default whose record cannot be changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    /// There is none: the meta item points nowhere.
+    Missing(KeyId),
+    /// It is damaged.
+    Damaged(KeyId),
+}
 
 impl Keys {
     /// Changes a key as `transition` says. A transition that changes nothing writes nothing.
@@ -36,21 +47,23 @@ impl Keys {
             let mut key = before.clone();
             transition(&mut key, author.timestamp()).map_err(|KeyExpired| Error::ChangeOfExpired)?;
             let changes = key.changes_since(&before);
+            // Before the change: one whose result cannot be shown is not made.
+            let shown = self.show(author, key.clone(), &meta).await?;
             if changes.is_empty() {
-                return self.show(author, key, meta).await;
+                return Ok(shown);
             }
             author.admission.granted().await?;
             key.entry_at = before.next_entry_at(self.clock.now());
             let entry = self.entry(author, locator, key.entry_at, action, changes)?;
             let writes = vec![self.replace(&before, &key)?, entry];
             match self.table.commit(writes).await {
-                Ok(()) => return self.show(author, key, meta).await,
+                Ok(()) => return Ok(shown),
                 Err(cancelled) => attempts.again(cancelled).await?,
             }
         }
     }
 
-    /// Deletes a key; deleting the default leaves no default.
+    /// Deletes a key, also a damaged one; deleting the default leaves no default.
     ///
     /// # Errors
     ///
@@ -59,37 +72,64 @@ impl Keys {
         let Locator { user_id: owner, key_id: id } = locator;
         let mut attempts = self.attempts();
         loop {
-            let (mut keys, meta) = self.read(owner, &[id]).await?;
-            let key = keys.pop().flatten().ok_or(Error::NotFound)?;
+            let (mut items, meta) = self.read(owner, &[id]).await?;
+            let item = items.pop().flatten().ok_or(Error::NotFound)?;
             author.admission.granted().await?;
-            let delete = self
-                .table
-                .delete(PrimaryKey::key(owner, id))
-                .condition_expression("version = :version")
-                .expression_attribute_values(":version", count_of(key.version))
-                .build();
-            let count = self
-                .table
-                .update(PrimaryKey::meta(owner))
-                .expression_attribute_values(":minus1", AttributeValue::N("-1".to_owned()))
-                .expression_attribute_values(":id", count_of(id.get()));
-            let count = if meta.default_id == Some(id) {
-                let expression = "ADD key_count :minus1 REMOVE default_id";
-                count.update_expression(expression).condition_expression("default_id = :id")
-            } else {
-                let condition = "attribute_not_exists(default_id) OR default_id <> :id";
-                count.update_expression("ADD key_count :minus1").condition_expression(condition)
-            };
-            let writes = vec![
-                TransactWriteItem::builder().delete(built(delete)?).build(),
-                TransactWriteItem::builder().update(built(count.build())?).build(),
-                self.entry(author, locator, key.next_entry_at(self.clock.now()), Action::Delete, key.deletion())?,
+            let now = self.clock.now();
+            let at = last_entry_in(&item).map_or(now.trunc_subsecs(3), |last| entry_after(last, now));
+            let mut writes = vec![
+                self.remove(locator, &item)?,
+                self.entry(author, locator, at, Action::Delete, deletion(audited_in(&item)))?,
             ];
+            writes.extend(self.discount(locator, &meta)?);
             match self.table.commit(writes).await {
                 Ok(()) => return Ok(()),
                 Err(cancelled) => attempts.again(cancelled).await?,
             }
         }
+    }
+
+    /// Removes a record, on the condition that it is still the one that was read.
+    fn remove(&self, key: Locator, item: &Item) -> Result<TransactWriteItem, Error> {
+        let delete = self.table.delete(PrimaryKey::key(key.user_id, key.key_id));
+        let delete = match item.get("version") {
+            // Whatever it is: it may be damaged.
+            Some(version) => delete
+                .condition_expression("version = :version")
+                .expression_attribute_values(":version", version.clone()),
+            None => delete.condition_expression("attribute_exists(PK) AND attribute_not_exists(version)"),
+        };
+        Ok(TransactWriteItem::builder().delete(built(delete.build())?).build())
+    }
+
+    /// Counts a key of a user no more, and takes it off as the default. A damaged count is left as it is.
+    fn discount(&self, key: Locator, meta: &Meta) -> Result<Option<TransactWriteItem>, Error> {
+        let Locator { user_id: owner, key_id: id } = key;
+        let is_default = meta.default_id == Some(id);
+        let is_counted = meta.key_count.is_some_and(|count| count > 0);
+        let expression = match (is_counted, is_default) {
+            (true, true) => "ADD key_count :minus1 REMOVE default_id",
+            (true, false) => "ADD key_count :minus1",
+            (false, true) => "REMOVE default_id",
+            (false, false) => {
+                note(Meta::damaged(owner, "key_count"));
+                return Ok(None);
+            }
+        };
+        let condition =
+            if is_default { "default_id = :id" } else { "attribute_not_exists(default_id) OR default_id <> :id" };
+        let mut update = self
+            .table
+            .update(PrimaryKey::meta(owner))
+            .update_expression(expression)
+            .condition_expression(condition)
+            .expression_attribute_values(":id", count_of(id.get()));
+        if is_counted {
+            update = update.expression_attribute_values(":minus1", AttributeValue::N("-1".to_owned()));
+        } else {
+            note(Meta::damaged(owner, "key_count"));
+        }
+        Ok(Some(TransactWriteItem::builder().update(built(update.build())?).build()))
     }
 
     /// Makes a key its owner's default, the only one.
@@ -108,15 +148,17 @@ impl Keys {
         let mut attempts = self.attempts();
         // Later than the last entry of a displaced default, which is not read.
         let mut after: Option<DateTime<Utc>> = None;
+        let mut lost = None;
         loop {
             let (ready, read) = join(self.vault.ready(), self.read(owner, &ids)).await;
             ready?;
-            let (keys, meta) = read?;
-            let keys: Vec<Key> = keys.into_iter().collect::<Option<_>>().ok_or(Error::NotFound)?;
-            let before = keys.into_iter().next().ok_or(Error::NotFound)?;
+            let (items, meta) = read?;
+            let items: Vec<Item> = items.into_iter().collect::<Option<_>>().ok_or(Error::NotFound)?;
+            let before = from_item(items.first().ok_or(Error::NotFound)?)?;
             before.ensure_not_expired(author.timestamp()).map_err(|KeyExpired| Error::ChangeOfExpired)?;
+            let shown = self.show(author, before.clone(), &Meta { default_id: Some(id), ..meta.clone() }).await?;
             if meta.default_id == Some(id) {
-                return self.show(author, before, meta).await;
+                return Ok(shown);
             }
             author.admission.granted().await?;
             let now = before.next_entry_at(self.clock.now());
@@ -126,22 +168,38 @@ impl Keys {
             // The first write also makes sure that the key still exists and is unexpired when the pointer to it is set.
             let mut writes = vec![
                 self.replace(&before, &key)?,
-                self.point_default(owner, meta.default_id, Some(id), at)?,
+                self.point_default(owner, meta.stored_default, Some(id), at)?,
                 self.entry(author, locator, at, Action::SetDefault, default_change(true))?,
             ];
             if let Some(displaced) = meta.default_id {
-                let displaced = Locator { user_id: owner, key_id: displaced };
-                writes.push(self.note_entry(displaced, at)?);
-                writes.push(self.entry(author, displaced, at, Action::RemoveDefault, default_change(false))?);
+                let place = Locator { user_id: owner, key_id: displaced };
+                if !matches!(lost, Some(Lost::Missing(key) | Lost::Damaged(key)) if key == displaced) {
+                    writes.push(self.note_entry(place, at)?);
+                }
+                if lost != Some(Lost::Missing(displaced)) {
+                    writes.push(self.entry(author, place, at, Action::RemoveDefault, default_change(false))?);
+                }
             }
             match self.table.commit(writes).await {
-                Ok(()) => return self.show(author, key, Meta { default_id: Some(id), ..meta }).await,
+                Ok(()) => return Ok(shown),
                 Err(cancelled) => {
                     if let Cancelled::Conflict(conflicts) = &cancelled
-                        && let Some(Conflict::Condition(Some(displaced))) = conflicts.get(DISPLACED)
-                        && let Ok(displaced) = from_item(displaced)
+                        && let Some(Conflict::Condition(item)) = conflicts.get(DISPLACED)
+                        && let Some(displaced) = meta.default_id
                     {
-                        after = Some(displaced.next_entry_at(at));
+                        let last_entry = item.as_ref().and_then(last_entry_in);
+                        after = last_entry.map(|last| entry_after(last, at));
+                        lost = match item.as_ref().map(from_item) {
+                            Some(Ok(_)) => None,
+                            Some(Err(damaged)) => {
+                                note(damaged);
+                                Some(Lost::Damaged(displaced))
+                            }
+                            None => {
+                                note(Meta::damaged(owner, "default_id"));
+                                Some(Lost::Missing(displaced))
+                            }
+                        };
                     }
                     attempts.again(cancelled).await?;
                 }
@@ -158,18 +216,20 @@ impl Keys {
         let mut attempts = self.attempts();
         loop {
             let (before, meta) = self.read_one(locator).await?;
-            if meta.default_id != Some(locator.key_id) {
-                return self.show(author, before, meta).await;
+            let is_default = meta.known_default(locator.user_id)? == Some(locator.key_id);
+            let shown = self.show(author, before.clone(), &Meta { default_id: None, ..meta.clone() }).await?;
+            if !is_default {
+                return Ok(shown);
             }
             author.admission.granted().await?;
             let key = Key { entry_at: before.next_entry_at(self.clock.now()), ..before.clone() };
             let writes = vec![
                 self.replace(&before, &key)?,
-                self.point_default(locator.user_id, Some(locator.key_id), None, key.entry_at)?,
+                self.point_default(locator.user_id, meta.stored_default, None, key.entry_at)?,
                 self.entry(author, locator, key.entry_at, Action::RemoveDefault, default_change(false))?,
             ];
             match self.table.commit(writes).await {
-                Ok(()) => return self.show(author, key, Meta { default_id: None, ..meta }).await,
+                Ok(()) => return Ok(shown),
                 Err(cancelled) => attempts.again(cancelled).await?,
             }
         }
@@ -181,7 +241,8 @@ impl Keys {
             .table
             .update(PrimaryKey::key(key.user_id, key.key_id))
             .update_expression("SET version = version + :1, entry_at = :at")
-            .condition_expression("attribute_exists(PK) AND NOT entry_at >= :at")
+            .condition_expression("attribute_exists(PK) AND attribute_type(version, :number) AND NOT entry_at >= :at")
+            .expression_attribute_values(":number", AttributeValue::S("N".to_owned()))
             .expression_attribute_values(":1", count_of(1))
             .expression_attribute_values(":at", AttributeValue::N(at.timestamp_millis().to_string()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -189,11 +250,11 @@ impl Keys {
         Ok(TransactWriteItem::builder().update(built(update)?).build())
     }
 
-    /// Moves a user's default, on the condition that it is still where it was read.
+    /// Moves a user's default, on the condition that it is still as it was read, even if that is damaged.
     fn point_default(
         &self,
         owner: UserId,
-        from: Option<KeyId>,
+        from: Option<AttributeValue>,
         to: Option<KeyId>,
         at: DateTime<Utc>,
     ) -> Result<TransactWriteItem, Error> {
@@ -202,9 +263,7 @@ impl Keys {
             .update(PrimaryKey::meta(owner))
             .expression_attribute_values(":at", AttributeValue::N(at.timestamp_millis().to_string()));
         let update = match from {
-            Some(from) => update
-                .condition_expression("default_id = :from")
-                .expression_attribute_values(":from", count_of(from.get())),
+            Some(from) => update.condition_expression("default_id = :from").expression_attribute_values(":from", from),
             None => update.condition_expression("attribute_not_exists(default_id)"),
         };
         let update = match to {

@@ -1,7 +1,5 @@
 //! Outcomes of requests with an `Idempotency-Key`: stored with the change, replayed for 24 hours.
 
-use std::borrow::Cow;
-
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
@@ -11,6 +9,7 @@ use super::keys::Keys;
 use super::primary_key::PrimaryKey;
 use super::table::built;
 use crate::clock::Timestamp;
+use crate::damage::Damaged;
 use crate::error::Error;
 use crate::ids::{Locator, UserId};
 use crate::keys::{Idempotency, Issued, Key, KeyView, SECONDS_KEPT, ShownKey};
@@ -31,26 +30,26 @@ impl Keys {
         let place = PrimaryKey::idempotency(owner, key);
         let Some(item) = self.table.get(place).await? else { return Ok(None) };
         // DynamoDB deletes what is past its time within days, not at once.
-        let until: i64 = item.get("ttl").and_then(number).unwrap_or(0);
+        let damaged = |name| Damaged::new(format!("a remembered outcome of user {owner}"), name);
+        let until: i64 = item.get("ttl").and_then(number).ok_or_else(|| damaged("ttl"))?;
         if until <= now.seconds() {
             return Ok(None);
         }
-        if item.get("fingerprint").and_then(|known| known.as_b().ok()).map(AsRef::as_ref)
-            != Some(fingerprint.as_slice())
-        {
+        let known = item.get("fingerprint").and_then(|known| known.as_b().ok()).map(AsRef::<[u8]>::as_ref);
+        let known = known.filter(|known| known.len() == fingerprint.len()).ok_or_else(|| damaged("fingerprint"))?;
+        if known != fingerprint.as_slice() {
             return Err(Error::IdempotencyMismatch);
         }
-        self.outcome(&item).await.map(Some)
-    }
-
-    async fn outcome(&self, item: &Item) -> Result<Issued, Error> {
-        let lost = || Error::Failed(Cow::Borrowed("a remembered outcome is damaged"));
-        let record = item.get("outcome").and_then(|outcome| outcome.as_m().ok()).ok_or_else(lost)?;
+        let record = item.get("outcome").and_then(|outcome| outcome.as_m().ok()).ok_or_else(|| damaged("outcome"))?;
         let key = from_item(record)?;
-        let is_default = item.get("is_default").and_then(|value| value.as_bool().ok()).ok_or_else(lost)?;
-        let at = item.get("at").and_then(number).and_then(Timestamp::from_seconds).ok_or_else(lost)?;
+        if key.user_id != owner {
+            return Err(damaged("outcome").into());
+        }
+        let is_default = item.get("is_default").and_then(|value| value.as_bool().ok());
+        let is_default = is_default.ok_or_else(|| damaged("is_default"))?;
+        let at = item.get("at").and_then(number).and_then(Timestamp::from_seconds).ok_or_else(|| damaged("at"))?;
         let plain = self.vault.open(&key.secret, Locator { user_id: key.user_id, key_id: key.id }).await?;
-        Ok(Issued { key: KeyView::new(key, ShownKey::Whole(plain), *is_default, at), replayed: true })
+        Ok(Some(Issued { key: KeyView::new(key, ShownKey::Whole(plain), *is_default, at), replayed: true }))
     }
 
     /// Remembers the outcome, in the transaction that brings it about.

@@ -1,8 +1,7 @@
 //! Issuance of key strings: new keys and rotations.
 
-use std::borrow::Cow;
-
-use aws_sdk_dynamodb::types::{ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use chrono::SubsecRound;
 use futures_util::future::{join, join3};
 
@@ -10,8 +9,10 @@ use super::aws_requests::Request as _;
 use super::item::{count_of, number};
 use super::key_record::to_item;
 use super::keys::Keys;
+use super::meta::Meta;
 use super::primary_key::PrimaryKey;
-use super::table::{Cancelled, Conflict, built, failure};
+use super::table::{Cancelled, Conflict, VALIDATION, built, failure};
+use crate::damage::Damaged;
 use crate::error::Error;
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::{
@@ -70,6 +71,7 @@ impl Keys {
             .condition_expression("attribute_not_exists(key_count) OR key_count < :max")
             .expression_attribute_values(":1", count_of(1))
             .expression_attribute_values(":max", count_of(self.max_keys_per_user.into()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
         let mut writes = vec![
             TransactWriteItem::builder().put(built(put)?).build(),
@@ -84,10 +86,14 @@ impl Keys {
             if let Some(made) = self.replay(owner, idempotency, author.timestamp()).await? {
                 return Ok(made);
             }
-            if let Cancelled::Conflict(conflicts) = &cancelled
-                && matches!(conflicts.get(1), Some(Conflict::Condition(_)))
-            {
-                return Err(Error::LimitReached);
+            if let Cancelled::Conflict(conflicts) = &cancelled {
+                // The id was given before: the counter has been set back.
+                if matches!(conflicts.first(), Some(Conflict::Condition(_))) {
+                    return Err(damaged_counter().into());
+                }
+                if let Some(Conflict::Condition(meta)) = conflicts.get(1) {
+                    return Err(Meta::refused_creation(owner, meta.as_ref()));
+                }
             }
             attempts.again(cancelled).await?;
         }
@@ -150,8 +156,17 @@ impl Keys {
             .update_expression("ADD last_id :1")
             .expression_attribute_values(":1", count_of(1))
             .return_values(ReturnValue::UpdatedNew);
-        let attributes = update.send_boxed().await.map_err(|error| failure(&error))?.attributes.unwrap_or_default();
+        let attributes = match update.send_boxed().await {
+            Ok(output) => output.attributes.unwrap_or_default(),
+            // Nothing can be added to it.
+            Err(error) if error.code() == Some(VALIDATION) => return Err(damaged_counter().into()),
+            Err(error) => return Err(failure(&error)),
+        };
         let id = attributes.get("last_id").and_then(number).and_then(KeyId::new);
-        id.ok_or(Error::Failed(Cow::Borrowed("the counter of ids is damaged or used up")))
+        id.ok_or_else(|| damaged_counter().into())
     }
+}
+
+fn damaged_counter() -> Damaged {
+    Damaged::new("the counter of ids", "last_id")
 }

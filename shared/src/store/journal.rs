@@ -4,6 +4,8 @@
 //! removes the journal once the events are out. A run that finds the journal of a run that is over publishes the events of
 //! the steps that were taken.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Utc};
@@ -17,6 +19,7 @@ use super::primary_key::PrimaryKey;
 use super::sweep::{Page, Planned, Position};
 use super::table::failure;
 use crate::clock::Timestamp;
+use crate::damage::{Damaged, readable};
 use crate::error::Error;
 use crate::ids::{KeyId, UserId};
 use crate::keys::{Event, Key, Status, Step};
@@ -78,7 +81,7 @@ impl Keys {
         Ok(())
     }
 
-    /// A page of the journals of runs that are over.
+    /// A page of the journals of runs that are over. Damaged ones are left out.
     ///
     /// # Errors
     ///
@@ -89,7 +92,8 @@ impl Keys {
             .query()
             .consistent_read(true)
             .key_condition_expression("PK = :sweep")
-            .filter_expression("#until < :now")
+            // So that one without an end in time is found as well.
+            .filter_expression("NOT #until >= :now")
             .expression_attribute_names("#until", "until")
             .expression_attribute_values(":sweep", AttributeValue::S(PrimaryKey::SWEEP.to_owned()))
             .expression_attribute_values(":now", AttributeValue::N(now.timestamp_millis().to_string()))
@@ -97,8 +101,8 @@ impl Keys {
             .set_exclusive_start_key(from.map(|Position(item)| item));
         let output = query.send_boxed().await.map_err(|error| failure(&error))?;
         let journals = output.items.unwrap_or_default();
-        let elements = journals.iter().map(|item| Journal::from_item(item).ok_or_else(damaged_journal));
-        Ok(Page { elements: elements.collect::<Result<_, _>>()?, next: output.last_evaluated_key.map(Position) })
+        let elements = journals.iter().filter_map(|item| readable(Journal::from_item(item))).collect();
+        Ok(Page { elements, next: output.last_evaluated_key.map(Position) })
     }
 
     /// Takes over the journal of a run that is over. False if another run did so first.
@@ -132,7 +136,7 @@ impl Keys {
         let places = journal.intents.iter().map(|intent| PrimaryKey::key(intent.user_id, intent.key_id).into());
         let items = self.batch_get(places.collect()).await?;
         let event = |item| {
-            let key = from_item(item).ok()?;
+            let key = readable(from_item(item))?;
             let intent = journal.intents.iter().find(|intent| intent.key_id == key.id)?;
             intent.was_taken(&key).then(|| Event::new(&key, intent.step))
         };
@@ -168,12 +172,15 @@ impl Intent {
     }
 
     fn from_item(item: &Item) -> Option<Self> {
-        let time = |name| item.get(name).and_then(number).and_then(Timestamp::from_seconds);
+        let time = |name| match item.get(name) {
+            Some(time) => number(time).and_then(Timestamp::from_seconds).map(Some),
+            None => Some(None),
+        };
         Some(Self {
             user_id: item.get("user_id").and_then(number).and_then(UserId::new)?,
             key_id: item.get("key_id").and_then(number).and_then(KeyId::new)?,
-            due_at: time("due_at"),
-            expires_at: time("expires_at"),
+            due_at: time("due_at")?,
+            expires_at: time("expires_at")?,
             step: match item.get("days_left") {
                 Some(days_left) => Step::Notice { days_left: number(days_left)? },
                 None => Step::Expire,
@@ -192,16 +199,21 @@ impl Journal {
         item
     }
 
-    fn from_item(item: &Item) -> Option<Self> {
-        let intents = item.get("steps")?.as_l().ok()?.iter();
-        Some(Self {
-            id: item.get("SK")?.as_s().ok()?.parse().ok()?,
-            until: item.get("until").and_then(number)?,
-            intents: intents.map(|intent| Intent::from_item(intent.as_m().ok()?)).collect::<Option<_>>()?,
+    fn from_item(item: &Item) -> Result<Self, Damaged> {
+        let id = item.get("SK").and_then(|id| id.as_s().ok()?.parse::<Uuid>().ok());
+        let id = id.ok_or_else(|| Damaged::new("a journal of the sweep", "SK"))?;
+        let damaged = |name| Damaged::new(format!("journal {id} of the sweep"), name);
+        let intents = item.get("steps").and_then(|steps| {
+            let steps = steps.as_l().ok()?.iter().map(|intent| Intent::from_item(intent.as_m().ok()?));
+            let intents = steps.collect::<Option<Vec<_>>>()?;
+            // One `BatchGetItem` reads 1 to 100 distinct keys.
+            let keys: BTreeSet<u64> = intents.iter().map(|intent| intent.key_id.get()).collect();
+            (keys.len() == intents.len() && (1..=100).contains(&keys.len())).then_some(intents)
+        });
+        Ok(Self {
+            id,
+            until: item.get("until").and_then(number).ok_or_else(|| damaged("until"))?,
+            intents: intents.ok_or_else(|| damaged("steps"))?,
         })
     }
-}
-
-fn damaged_journal() -> Error {
-    Error::Failed("a journal of the sweep is damaged".into())
 }

@@ -1,34 +1,21 @@
 //! Record ↔ DynamoDB item.
 
-use std::borrow::Cow;
-
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 
 use super::item::{Item, number};
 use super::primary_key::PrimaryKey;
 use crate::clock::Timestamp;
-use crate::error::Error;
-use crate::ids::KeyId;
-use crate::keys::{Day, Key, KeyName, KeyType, Previous, Sealed, Status, Usage};
+use crate::damage::Damaged;
+use crate::ids::{KeyId, Locator};
+use crate::keys::{Audited, Day, Key, KeyName, KeyType, Previous, Sealed, Status, Usage, audited};
 
 /// The partitions of the index of keys for which something will fall due: one could not take the writes of all.
 pub const EXPIRY_SHARDS: u8 = 16;
 
 /// The attributes that changes leave alone: uses count them, beside all changes.
 pub const COUNTED: [&str; 3] = ["used_at", "uses", "days"];
-
-/// An item that is not a key record.
-#[derive(Debug, thiserror::Error)]
-#[error("attribute {0} of a key record is missing or damaged")]
-pub struct Damaged(&'static str);
-
-impl From<Damaged> for Error {
-    fn from(damaged: Damaged) -> Self {
-        Self::Failed(Cow::Owned(damaged.to_string()))
-    }
-}
 
 /// The item of a new record.
 pub fn to_item(key: &Key) -> Item {
@@ -80,51 +67,92 @@ fn expiry_shard(id: KeyId) -> u8 {
     u8::try_from(id.get() % u64::from(EXPIRY_SHARDS)).unwrap_or_default()
 }
 
-/// The record of an item.
+/// The record of an item. Damage never lets a key work longer than it did: a record that could be one is no record.
 pub fn from_item(item: &Item) -> Result<Key, Damaged> {
-    let integer = |name: &'static str| item.get(name).and_then(number::<u64>).ok_or(Damaged(name));
-    let text = |name: &'static str| item.get(name).and_then(|value| value.as_s().ok()).ok_or(Damaged(name));
-    let bytes = |name: &'static str| {
-        item.get(name).and_then(|value| value.as_b().ok()).map(AsRef::<[u8]>::as_ref).ok_or(Damaged(name))
+    let (user_id, id) = PrimaryKey::parse_key(item).ok_or_else(|| Damaged::new("a key", "SK"))?;
+    let damaged = |name| Damaged::key(Locator { user_id, key_id: id }, name);
+    let integer = |name| item.get(name).and_then(number::<u64>).ok_or_else(|| damaged(name));
+    let bytes = |name| {
+        let bytes = item.get(name).and_then(|value| value.as_b().ok()).map(AsRef::<[u8]>::as_ref);
+        bytes.ok_or_else(|| damaged(name))
     };
-    let hash = |name: &'static str| bytes(name)?.try_into().map_err(|_| Damaged(name));
-    let time = |name: &'static str| {
-        let value = item.get(name).map(|value| number(value).and_then(Timestamp::from_seconds).ok_or(Damaged(name)));
-        value.transpose()
-    };
-    let (user_id, id) = PrimaryKey::parse_key(item).ok_or(Damaged("SK"))?;
+    let hash = |name| bytes(name)?.try_into().map_err(|_| damaged(name));
+    let time = |name| item.get(name).map(|value| timestamp(value).ok_or_else(|| damaged(name))).transpose();
     let day = |(name, count): (&String, &AttributeValue)| Some((Day::from_attribute(name)?, number(count)?));
-    let days = item.get("days").and_then(|days| days.as_m().ok()).ok_or(Damaged("days"))?;
-    let created_at = time("created_at")?.ok_or(Damaged("created_at"))?;
-    let entry_at = match item.get("entry_at") {
-        Some(at) => number(at).and_then(DateTime::from_timestamp_millis).ok_or(Damaged("entry_at"))?,
-        // As before the attribute was introduced.
-        None => created_at.time(),
+    let days = item.get("days").and_then(|days| days.as_m().ok()).ok_or_else(|| damaged("days"))?;
+    let created_at = time("created_at")?.ok_or_else(|| damaged("created_at"))?;
+    let (expires_at, due_at) = (time("expires_at")?, time("due_at")?);
+    if expires_at.is_none() && due_at.is_some() {
+        return Err(damaged("expires_at"));
+    }
+    let previous = match (item.contains_key("old_hash"), time("old_until")?) {
+        (false, None) => None,
+        (true, None) => return Err(damaged("old_until")),
+        (_, Some(until)) => Some(Previous { hash: hash("old_hash")?, until }),
     };
     Ok(Key {
         id,
         user_id,
-        name: KeyName::stored(text("name")?).ok_or(Damaged("name"))?,
-        kind: KeyType::parse(text("type")?).ok_or(Damaged("type"))?,
-        stored_status: Status::parse(text("status")?).ok_or(Damaged("status"))?,
+        name: name(item).ok_or_else(|| damaged("name"))?,
+        kind: kind(item).ok_or_else(|| damaged("type"))?,
+        stored_status: status(item).ok_or_else(|| damaged("status"))?,
         created_at,
-        expires_at: time("expires_at")?,
-        due_at: time("due_at")?,
+        expires_at,
+        due_at,
         secret: Sealed {
             hash: hash("hash")?,
-            data_key: integer("data_key")?.try_into().map_err(|_| Damaged("data_key"))?,
+            data_key: integer("data_key")?.try_into().map_err(|_| damaged("data_key"))?,
             ciphertext: bytes("ciphertext")?.to_vec(),
         },
-        previous: match time("old_until")? {
-            Some(until) => Some(Previous { hash: hash("old_hash")?, until }),
-            None => None,
-        },
+        previous,
         usage: Usage {
             count: integer("uses")?,
             last_used_at: time("used_at")?,
-            days: days.iter().map(|entry| day(entry).ok_or(Damaged("days"))).collect::<Result<_, _>>()?,
+            days: days.iter().map(|entry| day(entry).ok_or_else(|| damaged("days"))).collect::<Result<_, _>>()?,
         },
-        entry_at,
+        entry_at: match item.get("entry_at") {
+            Some(at) => milliseconds(at).ok_or_else(|| damaged("entry_at"))?,
+            // As before the attribute was introduced.
+            None => created_at.time(),
+        },
         version: integer("version")?,
     })
+}
+
+/// The audited fields that can be read of a record that may be damaged.
+pub fn audited_in(item: &Item) -> Audited {
+    let time = |name| item.get(name).and_then(timestamp);
+    audited(name(item).as_ref(), kind(item), status(item), time("expires_at"), time("old_until"))
+}
+
+/// The time of the last entry of a record that may be damaged, or else of its creation.
+pub fn last_entry_in(item: &Item) -> Option<DateTime<Utc>> {
+    let created_at = || Some(item.get("created_at").and_then(timestamp)?.time());
+    item.get("entry_at").and_then(milliseconds).or_else(created_at)
+}
+
+fn text<'a>(item: &'a Item, name: &str) -> Option<&'a String> {
+    item.get(name)?.as_s().ok()
+}
+
+fn name(item: &Item) -> Option<KeyName> {
+    KeyName::stored(text(item, "name")?)
+}
+
+fn kind(item: &Item) -> Option<KeyType> {
+    KeyType::parse(text(item, "type")?)
+}
+
+fn status(item: &Item) -> Option<Status> {
+    Status::parse(text(item, "status")?)
+}
+
+fn timestamp(value: &AttributeValue) -> Option<Timestamp> {
+    number(value).and_then(Timestamp::from_seconds)
+}
+
+/// A time in milliseconds, in the years of timestamps.
+pub(super) fn milliseconds(value: &AttributeValue) -> Option<DateTime<Utc>> {
+    let at = number(value).and_then(DateTime::from_timestamp_millis)?;
+    Timestamp::from_time(at).map(|_| at)
 }

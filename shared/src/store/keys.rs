@@ -9,8 +9,9 @@ use futures_util::future::{join, try_join_all};
 
 use super::attempts::{Attempts, back_off};
 use super::aws_requests::Request as _;
-use super::item::{Item, count_of, number};
+use super::item::{Item, count_of};
 use super::key_record::{COUNTED, from_item, to_item};
+use super::meta::Meta;
 use super::primary_key::{KEY_PREFIX, PrimaryKey};
 use super::table::{Table, built, failure};
 use super::vault::Vault;
@@ -18,6 +19,7 @@ use super::{audit_record, pages};
 use crate::checksum::Checksums;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::config::{Config, KeyReveal};
+use crate::damage::{note, readable};
 use crate::error::Error;
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::{
@@ -37,25 +39,6 @@ pub struct Keys {
     reveal: KeyReveal,
     pub(super) max_keys_per_user: u32,
     pub(super) test_key_daily_limit: u32,
-}
-
-/// The meta item of a user.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Meta {
-    pub(super) default_id: Option<KeyId>,
-    pub(super) key_count: u64,
-    /// The time of the last entries about the default.
-    pub(super) default_at: Option<DateTime<Utc>>,
-}
-
-impl From<&Item> for Meta {
-    fn from(item: &Item) -> Self {
-        Self {
-            default_id: item.get("default_id").and_then(number).and_then(KeyId::new),
-            key_count: item.get("key_count").and_then(number).unwrap_or(0),
-            default_at: item.get("default_at").and_then(number).and_then(DateTime::from_timestamp_millis),
-        }
-    }
 }
 
 impl Keys {
@@ -82,10 +65,10 @@ impl Keys {
     /// [`Error::NotFound`].
     pub async fn get(&self, author: &Author, key: Locator) -> Result<KeyView, Error> {
         let (key, meta) = self.read_one(key).await?;
-        self.show(author, key, meta).await
+        self.show(author, key, &meta).await
     }
 
-    /// Reads a page of a user's keys, oldest first.
+    /// Reads a page of a user's keys, oldest first. Damaged keys are left out.
     ///
     /// # Errors
     ///
@@ -107,13 +90,22 @@ impl Keys {
         ready?;
         let (items, more) = items?;
         let meta = meta?;
-        let keys: Vec<Key> = items.iter().map(from_item).collect::<Result<_, _>>()?;
-        let next = keys.last().filter(|_| more).map(|key| Cursor::after(&key.id).encode());
-        let keys = try_join_all(keys.into_iter().map(|key| self.show(author, key, meta))).await?;
-        Ok(KeyPage { keys, total: meta.key_count, next })
+        let total = meta.key_count.unwrap_or(items.len() as u64);
+        let last = items.iter().rev().filter(|_| more).find_map(PrimaryKey::parse_key);
+        let next = last.map(|(_, id)| Cursor::after(&id).encode());
+        let keys = items.iter().filter_map(|item| readable(from_item(item)));
+        let shown = keys.map(async |key| match self.show(author, key, &meta).await {
+            Err(Error::Damaged(damaged)) => {
+                note(damaged);
+                Ok(None)
+            }
+            shown => shown.map(Some),
+        });
+        let keys = try_join_all(shown).await?.into_iter().flatten().collect();
+        Ok(KeyPage { keys, total, next })
     }
 
-    /// Reads a page of a key's audit trail, newest first; it outlives the key.
+    /// Reads a page of a key's audit trail, newest first; it outlives the key. Damaged entries are left out.
     ///
     /// # Errors
     ///
@@ -137,8 +129,9 @@ impl Keys {
         if items.is_empty() && (from_start || pages::all_or_some(Some(1), None, query).await?.0.is_empty()) {
             return Err(Error::NotFound);
         }
-        let entries: Vec<Entry> = items.iter().map(audit_record::from_item).collect::<Result<_, _>>()?;
-        let next = entries.last().filter(|_| more).map(|entry| Cursor::after(&entry.id).encode());
+        let last = items.iter().rev().filter(|_| more).find_map(audit_record::entry_id);
+        let next = last.map(|id| Cursor::after(&id).encode());
+        let entries = items.iter().filter_map(|item| readable(audit_record::from_item(item, key))).collect();
         Ok(AuditPage { entries, next })
     }
 
@@ -146,24 +139,23 @@ impl Keys {
     pub(super) async fn read_one(&self, key: Locator) -> Result<(Key, Meta), Error> {
         let (ready, read) = join(self.vault.ready(), self.read(key.user_id, &[key.key_id])).await;
         ready?;
-        let (mut keys, meta) = read?;
-        Ok((keys.pop().flatten().ok_or(Error::NotFound)?, meta))
+        let (mut items, meta) = read?;
+        Ok((from_item(&items.pop().flatten().ok_or(Error::NotFound)?)?, meta))
     }
 
-    /// Reads keys of a user, in the order of the ids, and the user's meta item, all at once.
-    pub(super) async fn read(&self, owner: UserId, ids: &[KeyId]) -> Result<(Vec<Option<Key>>, Meta), Error> {
+    /// Reads keys of a user, in the order of the ids, and the user's meta item, all at once. The keys may be damaged.
+    pub(super) async fn read(&self, owner: UserId, ids: &[KeyId]) -> Result<(Vec<Option<Item>>, Meta), Error> {
         let wanted = ids.iter().map(|id| PrimaryKey::key(owner, *id)).chain([PrimaryKey::meta(owner)]);
         let items = self.batch_get(wanted.map(Item::from).collect()).await?;
         let mut keys = vec![None; ids.len()];
         let mut meta = Meta::default();
-        for item in &items {
-            if item.contains_key("version") {
-                let key = from_item(item)?;
-                if let Some(index) = ids.iter().position(|id| *id == key.id) {
-                    keys[index] = Some(key);
+        for item in items {
+            if let Some((_, key_id)) = PrimaryKey::parse_key(&item) {
+                if let Some(index) = ids.iter().position(|id| *id == key_id) {
+                    keys[index] = Some(item);
                 }
             } else {
-                meta = item.into();
+                meta = Meta::of(owner, &item);
             }
         }
         Ok((keys, meta))
@@ -193,11 +185,11 @@ impl Keys {
 
     pub(super) async fn meta(&self, owner: UserId) -> Result<Meta, Error> {
         let item = self.table.get(PrimaryKey::meta(owner)).await?;
-        Ok(item.as_ref().map(Meta::from).unwrap_or_default())
+        Ok(item.map(|item| Meta::of(owner, &item)).unwrap_or_default())
     }
 
     /// The view of a key for the caller: whole to its owner if the deployment says so, else masked.
-    pub(super) async fn show(&self, author: &Author, key: Key, meta: Meta) -> Result<KeyView, Error> {
+    pub(super) async fn show(&self, author: &Author, key: Key, meta: &Meta) -> Result<KeyView, Error> {
         let locator = Locator { user_id: key.user_id, key_id: key.id };
         let plain = self.vault.open(&key.secret, locator).await?;
         let whole = self.reveal == KeyReveal::Always && author.actor.user_id == Some(key.user_id);

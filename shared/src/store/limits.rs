@@ -16,6 +16,7 @@ use super::table::{Table, failure};
 use crate::admission::Admission;
 use crate::allowance::Allowance;
 use crate::config::RateLimits;
+use crate::damage::Damaged;
 use crate::error::Error;
 use crate::ids::UserId;
 
@@ -104,20 +105,23 @@ async fn admit(table: &Table, limits: RateLimits, user_id: UserId, now: DateTime
         .send_boxed()
         .await;
     match result {
-        Ok(output) => Ok(allowance(limits, &output.attributes.unwrap_or_default(), now)),
+        Ok(output) => Ok(allowance(limits, user_id, &output.attributes.unwrap_or_default(), now)?),
         Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
             let UpdateItemError::ConditionalCheckFailedException(refusal) = error.into_err() else {
                 return Err(Error::Failed(Cow::Borrowed("a condition failed without saying so")));
             };
-            Err(Error::RateLimited(allowance(limits, &refusal.item.unwrap_or_default(), now)))
+            Err(Error::RateLimited(allowance(limits, user_id, &refusal.item.unwrap_or_default(), now)?))
         }
         Err(error) => Err(failure(&error)),
     }
 }
 
-fn allowance(limits: RateLimits, counters: &Item, now: DateTime<Utc>) -> Allowance {
-    let used = |name: &str| counters.get(name).and_then(number).unwrap_or(0);
-    Allowance::new(limits, used(&minute_attribute(now)), used("hour"), now)
+/// What the counters leave. A counter that is no number is over no limit, and below none: it is damage.
+fn allowance(limits: RateLimits, user_id: UserId, counters: &Item, now: DateTime<Utc>) -> Result<Allowance, Damaged> {
+    let damaged = |name| Damaged::new(format!("the call counters of user {user_id}"), name);
+    let used = |name: &str| counters.get(name).map_or(Some(0), number);
+    let in_minute = used(&minute_attribute(now)).ok_or_else(|| damaged("m"))?;
+    Ok(Allowance::new(limits, in_minute, used("hour").ok_or_else(|| damaged("hour"))?, now))
 }
 
 fn minute_attribute(now: DateTime<Utc>) -> String {

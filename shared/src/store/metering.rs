@@ -11,8 +11,9 @@ use super::item::count_of;
 use super::key_record::from_item;
 use super::keys::Keys;
 use super::primary_key::PrimaryKey;
-use super::table::failure;
+use super::table::{VALIDATION, failure};
 use crate::clock::Timestamp;
+use crate::damage::Damaged;
 use crate::error::{Error, KeyRefused, Refusal};
 use crate::ids::{Locator, UserId};
 use crate::keys::{Checked, DAYS_SHOWN, Day, Key, KeyType, PlainKey, Status};
@@ -36,7 +37,7 @@ impl Keys {
     ///
     /// [`Error::NoDefault`], or when the table fails.
     pub async fn use_default(&self, owner: UserId, now: Timestamp) -> Result<Checked, Error> {
-        let id = self.meta(owner).await?.default_id.ok_or(Error::NoDefault)?;
+        let id = self.meta(owner).await?.known_default(owner)?.ok_or(Error::NoDefault)?;
         self.count_use(Locator { user_id: owner, key_id: id }, None, now).await
     }
 
@@ -61,6 +62,10 @@ impl Keys {
                     attempts.after_conflict().await?;
                     continue;
                 }
+                // Nothing can be added to a count that is no number.
+                if service.err().code() == Some(VALIDATION) {
+                    return Err(Damaged::key(key, "uses or days").into());
+                }
             }
             return Err(failure(&error));
         }
@@ -68,9 +73,12 @@ impl Keys {
 
     /// The update that counts a use, and fails when there must be none.
     fn metering(&self, key: Locator, hash: Option<[u8; 32]>, now: Timestamp) -> UpdateItemFluentBuilder {
-        // No comparison holds with an attribute that is not there: a key without an expiry has none behind it, and a key
-        // without uses today is below its limit.
-        let valid = "#status = :active AND NOT expires_at <= :now AND NOT (#type = :test AND #days.#today >= :limit)";
+        // No comparison holds with an attribute that is not there or of another type. So an expiry must be ahead, or there
+        // must be none, nor a moment at which one is due. A key without uses today is below its limit. Other damage shows
+        // when the record is read: then the use is counted, but not accepted.
+        let valid = "#status = :active \
+                     AND (expires_at > :now OR attribute_not_exists(expires_at) AND attribute_not_exists(due_at)) \
+                     AND NOT (#type = :test AND #days.#today >= :limit)";
         let update = self
             .table
             .update_item(PrimaryKey::key(key.user_id, key.key_id))

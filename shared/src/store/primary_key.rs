@@ -76,6 +76,12 @@ impl PrimaryKey {
         Self { partition: Self::SYSTEM.to_owned(), sort: format!("{DATA_KEY_PREFIX}{version:0>10}") }
     }
 
+    /// The version of a wrapped data key; `None` for another item.
+    #[must_use]
+    pub fn parse_data_key(item: &Item) -> Option<u32> {
+        item.get("SK")?.as_s().ok()?.strip_prefix(DATA_KEY_PREFIX)?.parse().ok()
+    }
+
     /// The partition of items that belong to no user.
     pub const SYSTEM: &'static str = "SYSTEM";
 

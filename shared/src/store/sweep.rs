@@ -9,6 +9,7 @@ use super::key_record::from_item;
 use super::keys::Keys;
 use super::table::{Cancelled, Conflict, failure};
 use crate::clock::Timestamp;
+use crate::damage::note;
 use crate::error::Error;
 use crate::ids::Locator;
 use crate::keys::{Action, Author, Event, Key, Step};
@@ -138,7 +139,10 @@ impl Keys {
                 let mut after = before.clone();
                 after.fall_due(now).map(|step| Ok(Planned { before, after, step }))
             }
-            Err(error) => Some(Err(error.into())),
+            Err(damaged) => {
+                note(damaged.clone());
+                Some(Err(damaged.into()))
+            }
         };
         Ok(items.iter().filter_map(plan).collect())
     }

@@ -154,6 +154,10 @@ const TRANSIENT: [&str; 7] = [
     "TransactionInProgressException",
 ];
 
+/// The error code of a request that DynamoDB cannot carry out. Those of this service are right, so an attribute that they
+/// touch is not of the type that it should be.
+pub(super) const VALIDATION: &str = "ValidationException";
+
 fn cancellation_failure<'a>(codes: impl Iterator<Item = &'a str>) -> Error {
     let codes: Vec<&str> = codes.filter(|code| *code != "None").collect();
     let cause = Cow::Owned(format!("transaction cancelled: {}", codes.join(", ")));

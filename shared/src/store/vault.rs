@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::aead::{Aad, NONCE_LEN, Nonce};
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kms::primitives::Blob;
@@ -19,10 +20,13 @@ use tokio::sync::RwLock;
 use zeroize::Zeroizing;
 
 use super::aws_requests::Request as _;
+use super::data_key::{DataKey, Ring};
 use super::item::{Item, number};
+use super::pages;
 use super::primary_key::{DATA_KEY_PREFIX, PrimaryKey};
 use super::table::{Table, failure};
 use crate::clock::Random;
+use crate::damage::{Damaged, note};
 use crate::error::Error;
 use crate::ids::Locator;
 use crate::keys::{PlainKey, Sealed};
@@ -30,26 +34,14 @@ use crate::keys::{PlainKey, Sealed};
 /// The time for which a data key seals new keys.
 const DATA_KEY_LIFETIME: TimeDelta = TimeDelta::days(365);
 
-/// An unwrapped data key.
-pub struct DataKey {
-    cipher: LessSafeKey,
-    created_at: DateTime<Utc>,
-}
+/// A version, and its key unless it is damaged.
+type Unwrapped = (u32, Result<DataKey, Damaged>);
 
-impl DataKey {
-    /// A data key of 256 bits.
-    ///
-    /// # Errors
-    ///
-    /// If the bytes are not 32.
-    pub fn new(bytes: &[u8], created_at: DateTime<Utc>) -> Result<Self, Error> {
-        let key = UnboundKey::new(&AES_256_GCM, bytes);
-        let key = key.map_err(|_| Error::Failed(Cow::Borrowed("a data key is not 256 bits long")))?;
-        Ok(Self { cipher: LessSafeKey::new(key), created_at })
-    }
-}
+/// Errors of KMS by which it says that it cannot unwrap a data key, and never will.
+const NOT_OURS: [&str; 2] = ["IncorrectKeyException", "InvalidCiphertextException"];
 
-type Ring = BTreeMap<u32, Arc<DataKey>>;
+/// The longest ciphertext that KMS takes, in bytes.
+const MAX_WRAPPED: usize = 6_144;
 
 /// Seals and opens key strings.
 pub struct Vault {
@@ -71,7 +63,8 @@ impl Vault {
     /// The same, already holding a data key, so that the table is not asked for it.
     #[must_use]
     pub fn holding(self, version: u32, key: DataKey) -> Self {
-        Self { ring: RwLock::new(Some(Ring::from([(version, Arc::new(key))]))), ..self }
+        let keys = BTreeMap::from([(version, Arc::new(key))]);
+        Self { ring: RwLock::new(Some(Ring { keys, ..Ring::default() })), ..self }
     }
 
     /// Reads and unwraps the data keys once. Endpoints do this in parallel with their first read.
@@ -120,44 +113,50 @@ impl Vault {
     ///
     /// If it was not sealed for this key, or the data key cannot be read.
     pub async fn open(&self, sealed: &Sealed, locator: Locator) -> Result<PlainKey, Error> {
-        let damaged = || Error::Failed(Cow::Owned(format!("the sealed string of key {} is damaged", locator.key_id)));
-        let data_key = self.version(sealed.data_key).await?;
+        let damaged = || Damaged::key(locator, "ciphertext");
+        let data_key = self.version(sealed.data_key, locator).await?;
         let (nonce, ciphertext) = sealed.ciphertext.split_first_chunk::<NONCE_LEN>().ok_or_else(damaged)?;
         let mut part = Zeroizing::new(ciphertext.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let part = data_key.cipher.open_in_place(nonce, associated_data(locator), &mut part).map_err(|_| damaged())?;
-        std::str::from_utf8(part).ok().and_then(|part| PlainKey::from_secret_part(part, locator)).ok_or_else(damaged)
+        let part = std::str::from_utf8(part).ok().and_then(|part| PlainKey::from_secret_part(part, locator));
+        Ok(part.ok_or_else(damaged)?)
     }
 
-    async fn version(&self, version: u32) -> Result<Arc<DataKey>, Error> {
+    /// The version by which a key says that it is sealed.
+    async fn version(&self, version: u32, locator: Locator) -> Result<Arc<DataKey>, Error> {
         self.ready().await?;
-        if let Some(key) = self.ring.read().await.as_ref().and_then(|ring| ring.get(&version)) {
-            return Ok(key.clone());
+        let known =
+            |ring: &Ring| ring.keys.get(&version).map(Arc::clone).ok_or_else(|| ring.damaged.get(&version).cloned());
+        match self.ring.read().await.as_ref().map(known) {
+            Some(Ok(key)) => return Ok(key),
+            Some(Err(Some(damaged))) => return Err(damaged.into()),
+            Some(Err(None)) | None => {}
         }
         // Made by another container since this one read them.
         let loaded = self.load().await?;
         let mut ring = self.ring.write().await;
-        let ring = ring.insert(loaded);
-        ring.get(&version).cloned().ok_or_else(|| Error::Failed(Cow::Owned(format!("no data key {version}"))))
+        let found = known(ring.insert(loaded));
+        found.map_err(|damaged| damaged.unwrap_or_else(|| Damaged::key(locator, "data_key")).into())
     }
 
     async fn current(&self, now: DateTime<Utc>) -> Result<(u32, Arc<DataKey>), Error> {
         self.ready().await?;
-        let newest = |ring: &Ring| ring.last_key_value().map(|(version, key)| (*version, key.clone()));
-        let fresh = |(_, key): &(u32, Arc<DataKey>)| now - key.created_at < DATA_KEY_LIFETIME;
-        if let Some(current) = self.ring.read().await.as_ref().and_then(newest).filter(fresh) {
+        // A time of creation in the future is as good as none.
+        let fresh = |(_, key): &(u32, Arc<DataKey>)| (now - key.created_at).abs() < DATA_KEY_LIFETIME;
+        if let Some(current) = self.ring.read().await.as_ref().and_then(Ring::newest).filter(fresh) {
             return Ok(current);
         }
         let mut ring = self.ring.write().await;
-        let known = ring.as_ref().and_then(newest);
-        if let Some(current) = known.clone().filter(fresh) {
+        if let Some(current) = ring.as_ref().and_then(Ring::newest).filter(fresh) {
             return Ok(current);
         }
-        let version = known.map_or(1, |(version, _)| version + 1);
+        let version = ring.as_ref().map_or(Some(1), Ring::next_version);
+        let version = version.ok_or(Error::Failed(Cow::Borrowed("the versions of data keys are used up")))?;
         self.generate(version, now).await?;
         // Read back rather than kept: of two containers that make a version at once, one stores its own, and both use it.
         let ring = ring.insert(self.load().await?);
-        newest(ring).ok_or(Error::Failed(Cow::Borrowed("no data key after one was made")))
+        ring.newest().ok_or(Error::Failed(Cow::Borrowed("no data key after one was made")))
     }
 
     async fn load(&self) -> Result<Ring, Error> {
@@ -168,26 +167,63 @@ impl Vault {
             .key_condition_expression("PK = :system AND begins_with(SK, :prefix)")
             .expression_attribute_values(":system", AttributeValue::S(PrimaryKey::SYSTEM.to_owned()))
             .expression_attribute_values(":prefix", AttributeValue::S(DATA_KEY_PREFIX.to_owned()));
-        let items = query.send_boxed().await.map_err(|error| failure(&error))?.items.unwrap_or_default();
-        let keys = try_join_all(items.iter().map(|item| self.unwrap(item))).await?;
-        Ok(keys.into_iter().collect())
+        let (items, _) = pages::all_or_some(None, None, |start, limit| {
+            query.clone().set_exclusive_start_key(start).set_limit(limit).send_boxed()
+        })
+        .await?;
+        let mut ring = Ring::default();
+        for (version, unwrapped) in try_join_all(items.iter().filter_map(|item| self.unwrap(item))).await? {
+            match unwrapped {
+                Ok(key) => drop(ring.keys.insert(version, Arc::new(key))),
+                Err(damaged) => {
+                    note(damaged.clone());
+                    ring.damaged.insert(version, damaged);
+                }
+            }
+        }
+        // That none can be unwrapped is the fault of the settings or of KMS: lists must not be empty then.
+        match ring.damaged.first_key_value() {
+            Some((_, damaged)) if ring.keys.is_empty() => Err(damaged.clone().into()),
+            _ => Ok(ring),
+        }
     }
 
-    async fn unwrap(&self, item: &Item) -> Result<(u32, Arc<DataKey>), Error> {
-        let damaged = || Error::Failed(Cow::Borrowed("a data key's item is damaged"));
-        let version: u32 = item.get("version").and_then(number).ok_or_else(damaged)?;
-        let created_at =
-            item.get("created_at").and_then(number).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-        let wrapped = item.get("wrapped").and_then(|wrapped| wrapped.as_b().ok()).ok_or_else(damaged)?;
-        let decrypt = self
-            .kms()
-            .decrypt()
-            .key_id(&self.kms_key_id)
-            .set_encryption_context(Some(self.encryption_context()))
-            .ciphertext_blob(Blob::new(wrapped.as_ref()));
-        let plaintext = decrypt.send_boxed().await.map_err(|error| failure(&error))?.plaintext.ok_or_else(damaged)?;
-        let plaintext = Zeroizing::new(plaintext.into_inner());
-        Ok((version, Arc::new(DataKey::new(&plaintext, created_at.ok_or_else(damaged)?)?)))
+    /// Unwraps the data key of an item, whose sort key says the version.
+    fn unwrap(&self, item: &Item) -> Option<impl Future<Output = Result<Unwrapped, Error>>> {
+        let Some(version) = PrimaryKey::parse_data_key(item) else {
+            note(Damaged::new("a data key", "SK"));
+            return None;
+        };
+        let damaged = move |name| Damaged::new(format!("data key {version}"), name);
+        let wrapped = item.get("wrapped").and_then(|wrapped| wrapped.as_b().ok()).map(AsRef::<[u8]>::as_ref);
+        let wrapped = wrapped.filter(|wrapped| (1..=MAX_WRAPPED).contains(&wrapped.len()));
+        let wrapped = wrapped.map(Blob::new).ok_or_else(|| damaged("wrapped"));
+        let created_at = item.get("created_at").and_then(number).and_then(|at| DateTime::from_timestamp(at, 0));
+        // It opens what it sealed all the same, but seals nothing more.
+        let created_at = created_at.unwrap_or_else(|| {
+            note(damaged("created_at"));
+            DateTime::UNIX_EPOCH
+        });
+        Some(async move {
+            let wrapped = match wrapped {
+                Ok(wrapped) => wrapped,
+                Err(damaged) => return Ok((version, Err(damaged))),
+            };
+            let decrypt = self
+                .kms()
+                .decrypt()
+                .key_id(&self.kms_key_id)
+                .set_encryption_context(Some(self.encryption_context()))
+                .ciphertext_blob(wrapped);
+            let plaintext = match decrypt.send_boxed().await {
+                Ok(output) => output.plaintext,
+                Err(error) if error.code().is_some_and(|code| NOT_OURS.contains(&code)) => None,
+                Err(error) => return Err(failure(&error)),
+            };
+            let key =
+                plaintext.and_then(|plaintext| DataKey::new(&Zeroizing::new(plaintext.into_inner()), created_at).ok());
+            Ok((version, key.ok_or_else(|| damaged("wrapped"))))
+        })
     }
 
     /// Stores a new version; if another container was faster, its version stays.
@@ -201,7 +237,6 @@ impl Vault {
         let wrapped = generate.send_boxed().await.map_err(|error| failure(&error))?.ciphertext_blob;
         let wrapped = wrapped.ok_or(Error::Failed(Cow::Borrowed("KMS made no data key")))?;
         let mut item = Item::from(PrimaryKey::data_key(version));
-        item.insert("version".to_owned(), AttributeValue::N(version.to_string()));
         item.insert("created_at".to_owned(), AttributeValue::N(now.timestamp().to_string()));
         item.insert("wrapped".to_owned(), AttributeValue::B(Blob::new(wrapped)));
         let put = self.table.put_item(item);

@@ -11,8 +11,9 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Serialize, Serializer};
 pub use tracing::Level;
 
-use super::metrics::{CALLS, FAILURES, LIMIT_HITS, Measured, Metadata, Metric, REFUSALS, Values};
+use super::metrics::{CALLS, DAMAGED_ITEMS, FAILURES, LIMIT_HITS, Measured, Metadata, Metric, REFUSALS, Values};
 use super::round_trips::RoundTrips;
+use crate::damage::Damaged;
 use crate::error::Error;
 
 /// Most lines are shorter, in bytes.
@@ -128,6 +129,9 @@ pub(crate) struct CallFacts<'a> {
     /// The full cause of the refusal or failure. It is logged here and nowhere else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cause: Option<Cause<'a>>,
+    /// The damaged items that the call did without.
+    #[serde(skip_serializing_if = "LeftOut::is_empty")]
+    pub(crate) damaged: LeftOut<'a>,
     pub(crate) duration_ms: i64,
     pub(crate) round_trips: u32,
     pub(crate) aws_calls: u32,
@@ -154,6 +158,31 @@ impl Serialize for Cause<'_> {
     }
 }
 
+/// The damaged items that a call or a run did without; a line names the first ten.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct LeftOut<'a>(#[serde(serialize_with = "first_ten")] pub &'a [Damaged]);
+
+impl LeftOut<'_> {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn first_ten<S: Serializer>(items: &[Damaged], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(items.iter().take(10))
+}
+
+/// The number of damaged items that were met: those left out, and the one that a call failed by.
+#[must_use]
+pub fn measured_damage(left_out: &[Damaged], failure: Option<&Error>) -> Option<Measured> {
+    let left_out = i64::try_from(left_out.len()).unwrap_or(i64::MAX);
+    let met = left_out + i64::from(matches!(failure, Some(Error::Damaged(_))));
+    (met > 0).then_some((&DAMAGED_ITEMS, met))
+}
+
 impl<'a> CallFacts<'a> {
     /// A call that succeeded without calling AWS.
     pub(crate) fn new(operation: &'a str, request_id: &'a str, status: u16, duration_ms: i64) -> Self {
@@ -168,6 +197,7 @@ impl<'a> CallFacts<'a> {
             reason: None,
             limit: None,
             cause: None,
+            damaged: LeftOut(&[]),
             duration_ms,
             round_trips: 0,
             aws_calls: 0,
@@ -187,17 +217,20 @@ impl<'a> CallFacts<'a> {
     /// Writes the call's one line.
     pub(crate) fn write(&self, log: &Log, at: DateTime<Utc>, latency: &'static Metric) {
         let failed = self.status >= 500;
-        let (level, message) = match self.reason {
-            Some(_) if failed => (Level::ERROR, "failed"),
-            Some(_) if self.status >= 400 => (Level::INFO, "refused"),
-            Some(_) | None => (Level::INFO, "done"),
+        let message = match self.reason {
+            Some(_) if failed => "failed",
+            Some(_) if self.status >= 400 => "refused",
+            Some(_) | None => "done",
         };
+        let is_error = failed && self.reason.is_some() || !self.damaged.is_empty();
+        let level = if is_error { Level::ERROR } else { Level::INFO };
         let measured = [
             Some((&CALLS, 1)),
             Some((latency, self.duration_ms)),
             failed.then_some((&FAILURES, 1)),
             self.reason.filter(|_| !failed).map(|_| (&REFUSALS, 1)),
             self.limit.map(|_| (&LIMIT_HITS, 1)),
+            measured_damage(self.damaged.0, self.cause.as_ref().map(|cause| cause.0)),
         ];
         log.write(at, level, message, self, &measured);
     }

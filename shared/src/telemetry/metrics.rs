@@ -50,6 +50,8 @@ pub const FAILURES: Metric = Metric { name: "Failures", unit: Unit::Count, dimen
 pub const REFUSALS: Metric = Metric { name: "Refusals", unit: Unit::Count, dimensions: &[&["service", "reason"]] };
 /// Refusals by a limit.
 pub const LIMIT_HITS: Metric = Metric { name: "LimitHits", unit: Unit::Count, dimensions: &[&["service", "limit"]] };
+/// Stored items that a call or a run found damaged.
+pub const DAMAGED_ITEMS: Metric = Metric { name: "DamagedItems", unit: Unit::Count, dimensions: &[BY_SERVICE] };
 /// Keys that a sweep made `expired`.
 pub const EXPIRIES: Metric = Metric { name: "Expiries", unit: Unit::Count, dimensions: &[BY_SERVICE] };
 /// Keys whose owners were told that the end is near.
@@ -58,8 +60,18 @@ pub const NOTICES: Metric = Metric { name: "Notices", unit: Unit::Count, dimensi
 pub const SWEEP_LAG: Metric = Metric { name: "SweepLag", unit: Unit::Seconds, dimensions: &[BY_SERVICE] };
 
 /// Every metric.
-pub const ALL: [&Metric; 9] =
-    [&CALLS, &LATENCY, &UPSTREAM_LATENCY, &FAILURES, &REFUSALS, &LIMIT_HITS, &EXPIRIES, &NOTICES, &SWEEP_LAG];
+pub const ALL: [&Metric; 10] = [
+    &CALLS,
+    &LATENCY,
+    &UPSTREAM_LATENCY,
+    &FAILURES,
+    &REFUSALS,
+    &LIMIT_HITS,
+    &DAMAGED_ITEMS,
+    &EXPIRIES,
+    &NOTICES,
+    &SWEEP_LAG,
+];
 
 /// The values, as members of a line.
 pub(crate) struct Values<'a>(pub(crate) &'a [Option<Measured>]);

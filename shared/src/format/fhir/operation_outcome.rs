@@ -36,7 +36,7 @@ impl<'a> OperationOutcome<'a> {
     pub(super) fn problem(problem: &'a Problem, about: &WriteContext<'_>) -> Self {
         let Problem { kind, text, violations } = problem;
         if violations.is_empty() {
-            let severity = if *kind == ErrorKind::Failed { "fatal" } else { "error" };
+            let severity = if matches!(kind, ErrorKind::Damaged | ErrorKind::Failed) { "fatal" } else { "error" };
             return Self::new(vec![Issue::new(severity, of_kind(*kind), text)]);
         }
         let issues = violations.iter().map(|violation| {
@@ -87,7 +87,7 @@ fn of_kind(kind: ErrorKind) -> &'static str {
         ErrorKind::RateLimited | ErrorKind::KeyLimited => "throttled",
         ErrorKind::Unavailable | ErrorKind::TranscriptionFailed => "transient",
         ErrorKind::TranscriptionTimedOut => "timeout",
-        ErrorKind::Failed => "exception",
+        ErrorKind::Damaged | ErrorKind::Failed => "exception",
     }
 }
 

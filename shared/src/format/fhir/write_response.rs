@@ -156,6 +156,7 @@ mod tests {
             (ErrorKind::TooLarge, 413, "Request body too large", "error", "too-long"),
             (ErrorKind::RateLimited, 429, "Rate limit exceeded", "error", "throttled"),
             (ErrorKind::KeyLimited, 429, "Rate limit exceeded", "error", "throttled"),
+            (ErrorKind::Damaged, 500, "Failed to create API Key", "fatal", "exception"),
             (ErrorKind::Failed, 500, "Failed to create API Key", "fatal", "exception"),
             (ErrorKind::TranscriptionFailed, 502, "Transcription service failed", "error", "transient"),
             (ErrorKind::Unavailable, 503, "Service temporarily unavailable", "error", "transient"),

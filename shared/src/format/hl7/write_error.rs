@@ -39,6 +39,7 @@ pub(super) fn acknowledgement(problem: &Problem) -> &'static str {
         | ErrorKind::Unavailable
         | ErrorKind::TranscriptionFailed
         | ErrorKind::TranscriptionTimedOut
+        | ErrorKind::Damaged
         | ErrorKind::Failed => "AR",
     }
 }
@@ -131,6 +132,7 @@ fn of_kind(kind: ErrorKind) -> &'static str {
         | ErrorKind::Unavailable
         | ErrorKind::TranscriptionFailed
         | ErrorKind::TranscriptionTimedOut
+        | ErrorKind::Damaged
         | ErrorKind::Failed => INTERNAL,
     }
 }
