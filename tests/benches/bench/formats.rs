@@ -1,4 +1,4 @@
-//! Writing keys in each format.
+//! Writing keys in each format, and reading key strings.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub fn measure(report: &mut Report) {
         ("a key in JSON", time_of(Format::Json, &one, 20_000), "20 µs", Duration::from_micros(20), 1.0),
         ("a key in HL7", time_of(Format::Hl7, &one, 20_000), "20 µs", Duration::from_micros(20), 1.0),
         ("a key in FHIR", time_of(Format::Fhir, &one, 20_000), "20 µs", Duration::from_micros(20), 1.0),
+        ("a key string, checked", time_of_checksum(20_000), "20 µs", Duration::from_micros(20), 1.0),
     ];
     let mut rows = Vec::new();
     let mut results = Map::new();
@@ -36,7 +37,11 @@ pub fn measure(report: &mut Report) {
         rows.push(vec![what.to_owned(), format!("{ours:.4}"), by.to_owned(), ratio]);
         results.insert(what.to_owned(), comparison.json());
     }
-    table("Formats: writing keys, medians", &["what", "ms", "by", "ratio"].map(str::to_owned), &rows);
+    table(
+        "Formats: writing keys and reading their strings, medians",
+        &["what", "ms", "by", "ratio"].map(str::to_owned),
+        &rows,
+    );
     report.keep("formats", Value::Object(results));
 }
 
@@ -59,13 +64,28 @@ fn time_of(format: Format, content: &Content, rounds: usize) -> Duration {
     median(&times.collect::<Vec<_>>())
 }
 
+/// Reading a presented string, most of which is the HMAC of its checksum.
+fn time_of_checksum(rounds: usize) -> Duration {
+    let (string, checksums) = (string(1), checksums());
+    let times = (0..rounds).map(|_| {
+        let started = start();
+        black_box(PlainKey::parse(black_box(string.reveal()), &checksums));
+        started.elapsed()
+    });
+    median(&times.collect::<Vec<_>>())
+}
+
+fn string(number: u64) -> PlainKey {
+    let (user_id, key_id) = (UserId::new(123).expect("an id"), KeyId::new(number).expect("an id"));
+    PlainKey::generate(Prefix::Live, Locator { user_id, key_id }, &Random::system(), &checksums())
+}
+
 fn key(number: u64) -> KeyView {
     let id = KeyId::new(number).expect("an id");
     let user_id = UserId::new(123).expect("an id");
-    let string = PlainKey::generate(Prefix::Live, Locator { user_id, key_id: id }, &Random::system(), &checksums());
     KeyView {
         id,
-        key: ShownKey::Whole(string),
+        key: ShownKey::Whole(string(number)),
         name: KeyName::new(&format!("Lab gateway {number}")).expect("a name"),
         kind: KeyType::Live,
         status: Status::Active,
