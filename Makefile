@@ -1,9 +1,10 @@
-# make local    builds everything and runs it on this machine, until Ctrl-C
-# make test     runs all checks and tests
-# make torture  lets everything go wrong at once, and holds what is left against a model
-# make bench    measures what our code costs, by what it cannot do without
-# make endpoint writes an endpoint to begin with: make endpoint NAME=archive-key
-# make deploy   deploys to AWS: make deploy ENV=staging
+# make local     builds everything and runs it on this machine, until Ctrl-C
+# make test      runs all checks and tests
+# make torture   lets everything go wrong at once, and holds what is left against a model
+# make bench     measures what our code costs, by what it cannot do without
+# make endpoint  writes an endpoint to begin with: make endpoint NAME=archive-key
+# make generated writes what is generated: FHIR snapshots
+# make deploy    deploys to AWS: make deploy ENV=staging
 
 # Before anything is installed or compiled, what the machine lacks is named, all at once.
 ifeq ($(MAKELEVEL),0)
@@ -24,7 +25,7 @@ ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
 .PHONY: local local-reset token test torture bench bench-build validators deploy check-format check-lints check-dependencies \
-	check-advisories check-template endpoint test-in-process test-endpoint test-torture test-deployed test-contract
+	check-advisories check-template endpoint generated test-in-process test-endpoint test-torture test-deployed test-contract
 
 local: $(BUILD)
 	@exec python local/local_aws.py up
@@ -124,6 +125,10 @@ endpoint:
 	@test -n "$(NAME)" || { echo "Which endpoint? make endpoint NAME=archive-key" >&2; exit 2; }
 	@python3 local/endpoint.py $(NAME) $(if $(ROUTE),"$(ROUTE)")
 	@cargo fmt --all
+
+# The tests in process fail until it is repeated after a change of a differential.
+generated: validators
+	node tests/validators/snapshot.mjs
 
 deploy: $(VENV)
 	@test -n "$(ENV)" || { echo "Which environment? make deploy ENV=staging" >&2; exit 2; }

@@ -15,6 +15,7 @@ for goal in "$@"; do
     test) rust=1 components=1 compiler=1 python=1 java=1 node=1 git=1 linux=1 ;;
     test-deployed | test-contract) rust=1 compiler=1 python=1 node=1 linux=1 ;;
     test-in-process) rust=1 compiler=1 python=1 java=1 node=1 ;;
+    generated) rust=1 compiler=1 python=1 node=1 ;;
     torture | test-torture) rust=1 compiler=1 ;;
     deploy) rust=1 compiler=1 python=1 ;;
     test-endpoint) rust=1 compiler=1 python=1 git=1 ;;

@@ -10,7 +10,8 @@ const installed = join(here, '../../.local/validators');
 const require = createRequire(join(installed, 'package.json'));
 
 export const medplum = require('@medplum/core');
-export const RESOURCES = join(here, '../../functions/get-conformance/resources');
+const RESOURCES = join(here, '../../functions/get-conformance/resources');
+export const GENERATED = join(here, '../../functions/get-conformance/generated');
 export const SAMPLES = join(here, 'samples');
 
 export const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
@@ -21,8 +22,13 @@ export function specification(name) {
   return readJson(join(folder, `${name}.json`)).entry.map((entry) => entry.resource);
 }
 
-/** Our conformance resources by file name. */
-export function ours() {
-  const names = readdirSync(RESOURCES).filter((name) => name.endsWith('.json')).sort();
-  return new Map(names.map((name) => [name, readJson(join(RESOURCES, name))]));
+function readFolder(folder) {
+  const names = readdirSync(folder).filter((name) => name.endsWith('.json')).sort();
+  return new Map(names.map((name) => [name, readJson(join(folder, name))]));
 }
+
+/** Our conformance resources as they are written, by file name: without snapshots. */
+export const written = () => readFolder(RESOURCES);
+
+/** Our conformance resources as they are published, by file name. */
+export const published = () => new Map([...written(), ...readFolder(GENERATED)]);

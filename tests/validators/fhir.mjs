@@ -6,7 +6,7 @@
 // the specification's definitions and ours.
 
 import { createInterface } from 'node:readline';
-import { medplum, ours, specification } from './definitions.mjs';
+import { medplum, published as definitions, specification } from './definitions.mjs';
 
 const BASE = 'https://nuxera.cloud/fhir/';
 const CODE_TYPES = ['code', 'string', 'uri'];
@@ -14,7 +14,7 @@ const CODE_TYPES = ['code', 'string', 'uri'];
 const specified = [...specification('profiles-types'), ...specification('profiles-resources')];
 medplum.indexStructureDefinitionBundle(specified.filter((one) => one.resourceType === 'StructureDefinition'));
 
-const published = [...ours().values()];
+const published = [...definitions().values()];
 const terminology = [
   ...['valuesets', 'v2-tables', 'v3-codesystems'].flatMap(specification),
   ...published,

@@ -1,22 +1,22 @@
-// Fills in the snapshots of our StructureDefinitions from their differentials: run it after changing one.
+// Generates the StructureDefinitions with snapshots from those in resources/, which are differentials. `make generated`
+// runs it.
 //
 //   node tests/validators/snapshot.mjs           writes the files
-//   node tests/validators/snapshot.mjs --check   only says which are out of step
+//   node tests/validators/snapshot.mjs --check   only names those that differ
 //
 // It knows what our differentials use: new cardinalities and values, extension slices, and elements inside
 // data types.
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { RESOURCES, ours, specification } from './definitions.mjs';
+import { GENERATED, specification, written } from './definitions.mjs';
 
 // Explanations and mappings to other standards are left to the base definitions: no validator reads them, and they are
 // most of the text.
 const LEFT_OUT = ['alias', 'comment', 'example', 'mapping', 'requirements'];
 
 /** Our StructureDefinitions by file name, with fresh snapshots. */
-export function withSnapshots(files = ours()) {
+function withSnapshots(files) {
   const bases = [...specification('profiles-types'), ...specification('profiles-resources')];
   const known = new Map(bases.filter((base) => base.resourceType === 'StructureDefinition').map((base) => [base.url, base]));
   const definitions = [...files].filter(([, resource]) => resource.resourceType === 'StructureDefinition');
@@ -25,7 +25,6 @@ export function withSnapshots(files = ours()) {
   return definitions.map(([name, definition]) => {
     const snapshot = { element: snapshotOf(definition, known) };
     const { differential, ...rest } = definition;
-    delete rest.snapshot;
     const complete = { ...rest, snapshot, differential };
     known.set(complete.url, complete);
     return [name, complete];
@@ -105,15 +104,19 @@ function inOrder(element) {
   return Object.fromEntries(Object.entries(element).sort((a, b) => rank(a) - rank(b)));
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const before = ours();
-  const stale = withSnapshots(before).filter(([name, fresh]) => JSON.stringify(before.get(name)) !== JSON.stringify(fresh));
-  for (const [name, fresh] of stale) {
-    if (process.argv.includes('--check')) {
-      console.error(`${name}: the snapshot is out of step with the differential`);
-      process.exitCode = 1;
-    } else {
-      writeFileSync(join(RESOURCES, name), `${JSON.stringify(fresh, null, 2)}\n`);
-    }
+const texts = new Map(withSnapshots(written()).map(([name, fresh]) => [name, `${JSON.stringify(fresh, null, 2)}\n`]));
+const before = new Map(readdirSync(GENERATED).map((name) => [name, readFileSync(join(GENERATED, name), 'utf8')]));
+for (const name of new Set([...texts.keys(), ...before.keys()])) {
+  const [text, path] = [texts.get(name), join(GENERATED, name)];
+  if (text === before.get(name)) {
+    continue;
+  }
+  if (process.argv.includes('--check')) {
+    console.error(`${name} is not what its differential gives`);
+    process.exitCode = 1;
+  } else if (text === undefined) {
+    rmSync(path);
+  } else {
+    writeFileSync(path, text);
   }
 }

@@ -31,48 +31,53 @@ pub fn find(config: &Config, path: &Path) -> Found {
 }
 
 macro_rules! resources {
-    ($($kind:literal $id:literal,)*) => {
-        &[$(($kind, $id, include_str!(concat!("../resources/", $kind, "-", $id, ".json")))),*]
+    ($($folder:literal { $($kind:literal $id:literal,)* })*) => {
+        &[$($(($kind, $id, include_str!(concat!("../", $folder, "/", $kind, "-", $id, ".json"))),)*)*]
     };
 }
 
-/// Type, id and text of each definition.
+/// Type, id and text of each definition. A `StructureDefinition` of `resources/` is a differential; `make generated` adds
+/// the snapshot, without which a client cannot validate by it.
 const RESOURCES: &[(&str, &str, &str)] = resources![
-    "CapabilityStatement" "nuxera-api-keys",
-    "CodeSystem" "api-key-action",
-    "CodeSystem" "api-key-refusal",
-    "CodeSystem" "api-key-status",
-    "CodeSystem" "api-key-type",
-    "CodeSystem" "resource-type",
-    "NamingSystem" "api-key-id",
-    "NamingSystem" "user-id",
-    "OperationDefinition" "create-key",
-    "OperationDefinition" "delete-key",
-    "OperationDefinition" "get-key",
-    "OperationDefinition" "get-usage",
-    "OperationDefinition" "list-audit",
-    "OperationDefinition" "list-keys",
-    "OperationDefinition" "list-user-keys",
-    "OperationDefinition" "pause-key",
-    "OperationDefinition" "remove-default",
-    "OperationDefinition" "resume-key",
-    "OperationDefinition" "rotate-key",
-    "OperationDefinition" "set-default",
-    "OperationDefinition" "update-key",
-    "OperationDefinition" "verify-key",
-    "StructureDefinition" "api-key",
-    "StructureDefinition" "api-key-created-at",
-    "StructureDefinition" "api-key-expiry-at",
-    "StructureDefinition" "api-key-is-default",
-    "StructureDefinition" "api-key-last-used-at",
-    "StructureDefinition" "api-key-name",
-    "StructureDefinition" "api-key-status",
-    "StructureDefinition" "api-key-type",
-    "StructureDefinition" "api-key-usage-count",
-    "StructureDefinition" "api-key-value",
-    "ValueSet" "api-key-refusal",
-    "ValueSet" "api-key-status",
-    "ValueSet" "api-key-type",
+    "resources" {
+        "CapabilityStatement" "nuxera-api-keys",
+        "CodeSystem" "api-key-action",
+        "CodeSystem" "api-key-refusal",
+        "CodeSystem" "api-key-status",
+        "CodeSystem" "api-key-type",
+        "CodeSystem" "resource-type",
+        "NamingSystem" "api-key-id",
+        "NamingSystem" "user-id",
+        "OperationDefinition" "create-key",
+        "OperationDefinition" "delete-key",
+        "OperationDefinition" "get-key",
+        "OperationDefinition" "get-usage",
+        "OperationDefinition" "list-audit",
+        "OperationDefinition" "list-keys",
+        "OperationDefinition" "list-user-keys",
+        "OperationDefinition" "pause-key",
+        "OperationDefinition" "remove-default",
+        "OperationDefinition" "resume-key",
+        "OperationDefinition" "rotate-key",
+        "OperationDefinition" "set-default",
+        "OperationDefinition" "update-key",
+        "OperationDefinition" "verify-key",
+        "ValueSet" "api-key-refusal",
+        "ValueSet" "api-key-status",
+        "ValueSet" "api-key-type",
+    }
+    "generated" {
+        "StructureDefinition" "api-key",
+        "StructureDefinition" "api-key-created-at",
+        "StructureDefinition" "api-key-expiry-at",
+        "StructureDefinition" "api-key-is-default",
+        "StructureDefinition" "api-key-last-used-at",
+        "StructureDefinition" "api-key-name",
+        "StructureDefinition" "api-key-status",
+        "StructureDefinition" "api-key-type",
+        "StructureDefinition" "api-key-usage-count",
+        "StructureDefinition" "api-key-value",
+    }
 ];
 
 #[cfg(test)]
@@ -112,9 +117,13 @@ mod tests {
 
     #[test]
     fn every_file_is_served_under_its_name() {
-        let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/resources")).expect("a folder");
-        let files: BTreeSet<_> =
-            files.map(|file| file.expect("a file").file_name().into_string().expect("UTF-8")).collect();
+        let names = |folder: &str| -> BTreeSet<String> {
+            let files = std::fs::read_dir(format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"))).expect("a folder");
+            files.map(|file| file.expect("a file").file_name().into_string().expect("UTF-8")).collect()
+        };
+        let (files, generated) = (names("resources"), names("generated"));
+        let structures = files.iter().filter(|name| name.starts_with("StructureDefinition-")).cloned();
+        assert_eq!(structures.collect::<BTreeSet<_>>(), generated);
         let served = RESOURCES.iter().map(|(kind, id, _)| format!("{kind}-{id}.json")).collect();
         assert_eq!(files, served);
         for ((kind, id, _), resource) in RESOURCES.iter().zip(resources()) {
@@ -122,6 +131,7 @@ mod tests {
             if *kind != "NamingSystem" {
                 assert_eq!(resource["url"], format!("{DEFAULT_FHIR_BASE_URL}/{kind}/{id}"));
             }
+            assert_eq!(resource["snapshot"].is_object(), *kind == "StructureDefinition", "{kind}/{id}");
         }
     }
 
