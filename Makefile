@@ -3,7 +3,7 @@
 # make torture   lets everything go wrong at once, and holds what is left against a model
 # make bench     measures what our code costs, by what it cannot do without
 # make endpoint  writes an endpoint to begin with: make endpoint NAME=archive-key
-# make generated writes what is generated: FHIR snapshots
+# make generated writes what is generated: FHIR snapshots, and the HL7 and FHIR examples of openapi.yaml
 # make deploy    deploys to AWS: make deploy ENV=staging
 
 # Before anything is installed or compiled, what the machine lacks is named, all at once.
@@ -126,9 +126,10 @@ endpoint:
 	@python3 local/endpoint.py $(NAME) $(if $(ROUTE),"$(ROUTE)")
 	@cargo fmt --all
 
-# The tests in process fail until it is repeated after a change of a differential.
+# The tests in process fail until it is repeated after a change of a differential, of a JSON example or of a writer.
 generated: validators
 	node tests/validators/snapshot.mjs
+	UPDATE_GENERATED=1 cargo test --locked --workspace --test in_process examples::generating_them_again_changes_nothing
 
 deploy: $(VENV)
 	@test -n "$(ENV)" || { echo "Which environment? make deploy ENV=staging" >&2; exit 2; }

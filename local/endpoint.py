@@ -129,7 +129,7 @@ LEFT = """\
   functions/{name}/src/lib.rs        the rule, and what is returned; rules about keys go into shared/src/keys/
   shared/src/operation.rs            the failure text, the body and its fields, and whether {event} is the HL7 event
   template.yaml                      the policies of {pascal}Role: exactly what the calls to AWS need
-  openapi.yaml                       summary, statuses, schemas and examples
+  openapi.yaml                       summary, statuses, schemas and examples, after which `make generated`
   tests/in_process/{snake}.rs        what the endpoint does
 
 Left to write, each missed by a check:

@@ -7,6 +7,7 @@ mod create_key;
 mod damaged_items;
 mod delete_key;
 mod documentation;
+mod examples;
 mod expire_keys;
 mod expired_keys;
 mod faults;
