@@ -17,6 +17,7 @@ NAME = "archive-key"
 COMPILER = {
     "shared/src/format/hl7/read_request.rs",
     "tests/benches/bench/functions.rs",
+    "tests/in_process/damaged_items/keys.rs",
     "tests/in_process/faults.rs",
     "tests/in_process/formats.rs",
 }
