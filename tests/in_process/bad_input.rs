@@ -1,4 +1,6 @@
 //! Bad input: what each route refuses, which fields it names, and that nothing is written
+//!
+//! One file: its cases share a subject whose table must stay as it is, and the lists of wrong values.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

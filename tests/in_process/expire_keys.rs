@@ -1,4 +1,6 @@
 //! The scheduled sweep.
+//!
+//! One file: every case needs the same sweep and the same bus.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,5 +1,7 @@
 //! A table and a KMS that fail: what the client is told, how often and how long it is tried, and that nothing is
 //! half-written.
+//!
+//! One file: all cases share a set-up behind the fault proxy.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! The header `Idempotency-Key` on create and rotate
+//!
+//! One file: create and rotate are held to the same rules.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

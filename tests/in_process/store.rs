@@ -1,4 +1,6 @@
 //! The keys in their table: each access pattern, on the embedded engine and on AWS's DynamoDB Local.
+//!
+//! One file: each case runs on both engines by the same macro.
 
 use std::collections::HashMap;
 

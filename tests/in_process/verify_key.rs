@@ -1,4 +1,6 @@
 //! `POST /api/apiKeys/verify`, and with it what every presented key goes through
+//!
+//! One file: each case is a reason for which a key is refused, or is not.
 
 use serde_json::{Value, json};
 use shared::Operation;

@@ -1,5 +1,7 @@
 //! The whole service in one process: requests come from the events of `events/`, and go through the endpoints as on
 //! Lambda. Only API Gateway is missing.
+//!
+//! One file: an app, its calls and their answers are always used together.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
