@@ -85,7 +85,7 @@ impl App {
     ///
     /// If the function has none.
     pub fn checksums(&self) -> Result<&Checksums, Error> {
-        self.config.checksums.as_ref().ok_or(Error::Failed("KEY_CHECKSUM_SECRETS is not set".into()))
+        self.keys.checksums()
     }
 
     /// The check of JWTs, made on first use: a function without callers needs none.

@@ -246,7 +246,7 @@ impl Keys {
     }
 
     /// The checksum's secrets.
-    pub(super) fn checksums(&self) -> Result<&Checksums, Error> {
+    pub(crate) fn checksums(&self) -> Result<&Checksums, Error> {
         self.checksums.as_ref().ok_or(Error::Failed(Cow::Borrowed("KEY_CHECKSUM_SECRETS is not set")))
     }
 
