@@ -42,9 +42,9 @@ LIBRARY = """\
 
 use shared::{{Access, App, Call, Error, Operation, Reply}};
 
-/// What this endpoint does.
+/// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::{pascal};
-/// Who may call it.
+/// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
 /// Returns one of the caller's keys. 404 unknown.

@@ -4,18 +4,18 @@ use shared::clock::Timestamp;
 use shared::keys::NewKey;
 use shared::{Access, App, Call, Error, Operation, Reply};
 
-/// What this endpoint does.
+/// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::CreateKey;
-/// Who may call it.
+/// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// Makes a key; without `expiry_at` it lives as long as the deployment says. 409 when the caller has too many keys.
+/// Creates a key. Without `expiry_at`, the deployment's default lifetime applies. 409 if the caller has too many keys.
 ///
 /// # Errors
 ///
-/// As above, if a field is wrong, or when the table or KMS fails.
+/// As above, if a field is wrong, or if DynamoDB or KMS fails.
 pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     let now = call.timestamp();
     let owner = call.caller.user_id;
@@ -30,13 +30,13 @@ pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     });
     let key = match new {
         Ok(new) => app.keys.create(&call.author, owner, idempotency.as_ref(), new).await?,
-        // It may be a repeat: the expiry lay in the future when it was first made.
+        // A repeated request: its expiry may have been in the future the first time.
         Err(error) => app.keys.replay(owner, idempotency.as_ref(), now).await?.ok_or(error)?,
     };
     Ok(Reply::created(key))
 }
 
-/// Nothing for a lifetime of 0 days, which means for ever.
+/// `None` for a default lifetime of 0 days: such keys do not expire.
 fn default_expiry(now: Timestamp, lifetime_days: u32) -> Option<Timestamp> {
     (lifetime_days > 0).then(|| now.plus_seconds(i64::from(lifetime_days) * SECONDS_PER_DAY)).flatten()
 }

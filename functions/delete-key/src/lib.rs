@@ -2,16 +2,16 @@
 
 use shared::{Access, App, Call, Error, Operation, Reply};
 
-/// What this endpoint does.
+/// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::DeleteKey;
-/// Who may call it.
+/// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
-/// Deletes a key for good, also an expired one; deleting the default leaves no default. 404 unknown.
+/// Deletes a key permanently, expired or not. A deleted default is not replaced. 404 unknown.
 ///
 /// # Errors
 ///
-/// As above, or when the table fails.
+/// As above, or if DynamoDB fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
     app.keys.delete(&call.author, call.key()?).await?;
     Ok(Reply::deleted())

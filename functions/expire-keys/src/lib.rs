@@ -1,8 +1,7 @@
-//! The scheduled sweep: keys that are past their expiry become `expired` in the table, in their trail and for
-//! subscribers, and owners are told of the end 30, 7 and 1 days ahead.
+//! The scheduled sweep: records the expiry of keys in the table, the audit trail and events, and sends expiry notices
+//! 30, 7 and 1 days ahead.
 //!
-//! A key stops working at its expiry by itself; nothing depends on how soon a sweep comes by. Sweeps may run twice or
-//! beside each other, and one that is cut off is continued by the next.
+//! A key stops working at its expiry without a sweep. Sweeps may overlap, and the next one completes an interrupted one.
 
 use std::future::ready;
 use std::ops::Add;
@@ -21,38 +20,38 @@ use shared::telemetry::metrics::{EXPIRIES, NOTICES, SWEEP_LAG};
 use shared::telemetry::round_trips::{RoundTrips, counted};
 use shared::{App, Error};
 
-/// How many shards of the index are walked at once.
+/// Shards of the index that are walked in parallel.
 const SHARDS_AT_ONCE: usize = 4;
-/// How many keys of a page are written at once.
+/// Keys of a page that are written in parallel.
 const WRITES_AT_ONCE: usize = 16;
-/// How long before Lambda ends the run nothing new is begun, in seconds. What was begun takes less, even with all retries
-/// of the AWS clients.
+/// Seconds before Lambda's timeout at which the sweep starts no new work. Work in progress takes less, even with all
+/// retries of the AWS clients.
 const MARGIN_SECONDS: i64 = 10;
 
-/// What a sweep did, in keys.
+/// Result of a sweep, in keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Swept {
-    /// Found in the index with something due.
+    /// Found in the index with a due expiry or notice.
     pub scanned: u64,
-    /// Made `expired`.
+    /// Set to `expired`.
     pub expired: u64,
-    /// Whose owners are told that the end is near.
+    /// With an expiry notice sent.
     pub notified: u64,
-    /// For which nothing was due any more: changed, deleted, or done by another sweep since they were found.
+    /// No longer due: changed, deleted or swept by another run since they were found.
     pub skipped: u64,
-    /// Due, but left to the next run: those not reached in time, counted in the index, and those whose write failed.
+    /// Left to the next run: not reached in time, or not written because of an error.
     pub remaining: u64,
 }
 
-/// Sweeps once.
+/// Runs one sweep.
 ///
 /// # Errors
 ///
-/// If anything failed. All else was done first, and the next run does what is missing.
+/// The first failure, after the rest of the sweep is complete. The next run retries the keys concerned.
 pub async fn handle(app: App, publisher: Publisher, run: Run) -> Result<Swept, Error> {
     let sweep = Sweep { app, publisher, run };
     let ((tally, damaged), round_trips) = counted(noted(Box::pin(sweep.all()))).await;
-    sweep.tell(&tally, &damaged, round_trips);
+    sweep.log(&tally, &damaged, round_trips);
     match tally.failure {
         None => Ok(tally.swept),
         Some(error) => Err(error),
@@ -65,29 +64,29 @@ struct Sweep {
     run: Run,
 }
 
-/// What is told of a run.
+/// Log line of a run.
 #[derive(Serialize)]
-struct Facts<'a> {
-    /// As in the audit trail of the keys that it expired.
+struct LogLine<'a> {
+    /// Also in the audit entries of the run.
     request_id: &'a str,
     #[serde(flatten)]
     swept: Swept,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Cause<'a>>,
-    /// The damaged items that were left out.
+    /// Damaged items, which the sweep skipped.
     #[serde(skip_serializing_if = "LeftOut::is_empty")]
     damaged: LeftOut<'a>,
     round_trips: u32,
     aws_calls: u32,
 }
 
-/// What came of a part of the sweep; of several failures the first.
+/// Result of a part of the sweep, with its first failure.
 #[derive(Default)]
 struct Tally {
     swept: Swept,
-    /// Since when something is due for what remains, or a little earlier.
+    /// Lower bound of the time since when the remaining keys are due.
     due_since: Option<Timestamp>,
-    /// Whether a part of the index could not be read, so that nobody knows what remains there.
+    /// A part of the index could not be read, so the number of remaining keys is unknown.
     is_incomplete: bool,
     failure: Option<Error>,
 }
@@ -122,7 +121,7 @@ impl Add for Tally {
     }
 }
 
-/// What became of one key.
+/// Result for one key.
 enum Outcome {
     Taken(Event, Step),
     Skipped,
@@ -136,13 +135,13 @@ impl Sweep {
     }
 
     async fn all(&self) -> Tally {
-        let caught_up = Tally::failed(self.publish_what_was_left().await);
+        let caught_up = Tally::failed(self.publish_left_events().await);
         let shards = stream::iter(0..EXPIRY_SHARDS).map(|shard| self.shard(shard)).buffer_unordered(SHARDS_AT_ONCE);
         shards.fold(caught_up, |sum, tally| ready(sum + tally)).await
     }
 
-    /// One line per run. It says nothing of a lag that nobody knows.
-    fn tell(&self, tally: &Tally, damaged: &[Damaged], RoundTrips { aws_calls, round_trips }: RoundTrips) {
+    /// Writes the run's log line. The lag is left out if it is unknown.
+    fn log(&self, tally: &Tally, damaged: &[Damaged], RoundTrips { aws_calls, round_trips }: RoundTrips) {
         let Tally { swept, due_since, is_incomplete, failure } = tally;
         let now = self.app.clock.now();
         let lag = due_since.map_or(0, |since| (now - since.time()).num_seconds());
@@ -158,13 +157,19 @@ impl Sweep {
             Some(_) => (Level::ERROR, "swept with failures"),
         };
         let cause = failure.as_ref().map(Cause);
-        let facts =
-            Facts { request_id: &self.run.id, swept: *swept, cause, damaged: LeftOut(damaged), round_trips, aws_calls };
+        let facts = LogLine {
+            request_id: &self.run.id,
+            swept: *swept,
+            cause,
+            damaged: LeftOut(damaged),
+            round_trips,
+            aws_calls,
+        };
         self.app.log.write(now, level, message, &facts, &measured);
     }
 
-    /// Publishes what earlier runs did but could not tell.
-    async fn publish_what_was_left(&self) -> Result<(), Error> {
+    /// Publishes the events that earlier runs committed but did not publish.
+    async fn publish_left_events(&self) -> Result<(), Error> {
         let keys = &self.app.keys;
         let mut from = None;
         loop {
@@ -175,7 +180,7 @@ impl Sweep {
                 }
                 if keys.claim_journal(&journal, self.run.deadline).await? {
                     let events = keys.events_of(&journal).await?;
-                    tracing::warn!(run = self.run.id, events = events.len(), "publishing what an earlier run did not");
+                    tracing::warn!(run = self.run.id, events = events.len(), "publishing events of an earlier run");
                     self.publish(&journal, &events).await?;
                 }
             }
@@ -186,7 +191,7 @@ impl Sweep {
         }
     }
 
-    /// Walks a shard of the index, page by page.
+    /// Sweeps a shard of the index, page by page.
     async fn shard(&self, shard: u8) -> Tally {
         let mut tally = Tally::default();
         let mut from = None;
@@ -220,13 +225,13 @@ impl Sweep {
             }
         };
         if tally.swept.remaining > 0 {
-            // The index is in the order in which keys are due.
+            // The index is sorted by due time.
             tally.due_since = page.elements.first().and_then(DueKey::due_at);
         }
         Ok((tally, page.next))
     }
 
-    /// Sweeps the keys of a page; fails only before any of them is written.
+    /// Sweeps the keys of a page. An error means that nothing was written.
     async fn sweep(&self, due: &[DueKey], now: Timestamp) -> Result<Tally, Error> {
         let mut tally = Tally { swept: Swept { scanned: count(due.len()), ..Swept::default() }, ..Tally::default() };
         if due.is_empty() {
@@ -261,7 +266,7 @@ impl Sweep {
             }
         }
         if tally.failure.is_some() {
-            // A write that failed by a time-out may have been done. A later run finds out by the journal, and publishes.
+            // A write that timed out may have been committed. The journal stays, so a later run publishes its event.
             return Ok(tally + damaged);
         }
         Ok(tally + damaged + Tally::failed(self.publish(&journal, &events).await))
@@ -278,13 +283,13 @@ impl Sweep {
         }
     }
 
-    /// Publishes what was done, and forgets it then. If it cannot be published, the journal stays for a later run.
+    /// Publishes the events and then deletes the journal, which otherwise stays for a later run.
     async fn publish(&self, journal: &Journal, events: &[Event]) -> Result<(), Error> {
         self.publisher.publish(events).await?;
         self.app.keys.close_journal(journal).await
     }
 
-    /// The sweep, as the author of what it changes now.
+    /// The sweep as the author of a change made now.
     fn author(&self) -> Author {
         Author::system(self.run.id.clone(), self.app.clock.now())
     }

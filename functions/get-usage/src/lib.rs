@@ -2,16 +2,16 @@
 
 use shared::{Access, App, Call, Error, Operation, Reply};
 
-/// What this endpoint does.
+/// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::GetUsage;
-/// Who may call it.
+/// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
-/// Returns how often a key was used, in all and on each of the last 31 days. 404 unknown.
+/// Returns the use counts of a key: the total and one per day of the last 31. 404 unknown.
 ///
 /// # Errors
 ///
-/// As above, or when the table fails.
+/// As above, or if DynamoDB fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
     let usage = app.keys.usage(call.key()?, call.timestamp()).await?;
     Ok(Reply::usage(usage))

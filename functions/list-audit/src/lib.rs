@@ -2,16 +2,16 @@
 
 use shared::{Access, App, Call, Error, Operation, Reply};
 
-/// What this endpoint does.
+/// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::ListAudit;
-/// Who may call it.
+/// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
-/// Returns a key's audit trail, newest first, also after the key's deletion. 404 for a key that never was the caller's.
+/// Returns a key's audit trail, newest first, also after its deletion. 404 if the caller never had such a key.
 ///
 /// # Errors
 ///
-/// As above, if `limit` or `cursor` is wrong, or when the table fails.
+/// As above, if `limit` or `cursor` is wrong, or if DynamoDB fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
     let page = app.keys.audit(call.key()?, &call.page()?).await?;
     Ok(Reply::audit(page))

@@ -2,16 +2,16 @@
 
 use shared::{Access, App, Call, Error, Operation, Reply};
 
-/// What this endpoint does.
+/// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::ListKeys;
-/// Who may call it.
+/// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
-/// Returns the caller's keys, oldest first; in pages when `limit` says so.
+/// Returns the caller's keys, oldest first, in pages of `limit` keys.
 ///
 /// # Errors
 ///
-/// If `limit` or `cursor` is wrong, or the table fails.
+/// If `limit` or `cursor` is wrong, or DynamoDB fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
     let page = app.keys.list(&call.author, call.caller.user_id, &call.page()?).await?;
     Ok(Reply::keys(page))

@@ -3,17 +3,17 @@
 use shared::keys::Role;
 use shared::{Access, App, Call, Error, Operation, Reply};
 
-/// What this endpoint does.
+/// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::ListUserKeys;
-/// Who may call it.
+/// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
-/// Returns a user's keys, as the list: the caller's own, or anybody's (masked) for an admin. 403 for everybody else,
-/// alike for known and unknown users.
+/// Returns a user's keys: the caller's own or, for an admin, any user's with masked strings. 403 for everyone else,
+/// whether or not the user exists.
 ///
 /// # Errors
 ///
-/// As above, if the id, `limit` or `cursor` is wrong, or when the table fails.
+/// As above, if the id, `limit` or `cursor` is wrong, or if DynamoDB fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
     let owner = call.user_id()?;
     if owner != call.caller.user_id && call.caller.role != Role::Admin {

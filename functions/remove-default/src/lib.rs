@@ -2,16 +2,16 @@
 
 use shared::{Access, App, Call, Error, Operation, Reply};
 
-/// What this endpoint does.
+/// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::RemoveDefault;
-/// Who may call it.
+/// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
-/// Makes a key no longer the caller's default, also an expired one; nothing changes if it is not. 404 unknown.
+/// Clears the caller's default if it is this key, expired or not. Idempotent. 404 unknown.
 ///
 /// # Errors
 ///
-/// As above, if a field is wrong, or when the table fails.
+/// As above, if a field is wrong, or if DynamoDB fails.
 pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     let id = call.read(|fields| fields.required("id"))?;
     let key = app.keys.remove_default(&call.author, call.own(id)).await?;

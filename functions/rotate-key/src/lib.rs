@@ -2,17 +2,17 @@
 
 use shared::{Access, App, Call, Error, Operation, Reply};
 
-/// What this endpoint does.
+/// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::RotateKey;
-/// Who may call it.
+/// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
-/// Gives a key a new string under the same id; the old string works until `grace_period_seconds` are over (0, or
-/// without a body, not at all) and never longer than the key. A paused key stays paused. 404 unknown, 409 expired.
+/// Issues a new string for a key, whose id stays. The old string works for another `grace_period_seconds` (default 0),
+/// but no longer than the key. A paused key stays paused. 404 unknown, 409 expired.
 ///
 /// # Errors
 ///
-/// As above, if a field is wrong, or when the table or KMS fails.
+/// As above, if a field is wrong, or if DynamoDB or KMS fails.
 pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     let key = call.key()?;
     let idempotency = call.idempotency();

@@ -2,17 +2,17 @@
 
 use shared::{Access, App, Call, Error, Operation, Reply};
 
-/// What this endpoint does.
+/// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::SetDefault;
-/// Who may call it.
+/// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
-/// Makes a key the caller's only default, whatever `old_id` says. 404 when either id is not the caller's, 409 when
-/// `id` is expired.
+/// Makes a key the caller's default, which replaces the previous one, whatever `old_id` says. 404 if either id is not
+/// the caller's, 409 if `id` is expired.
 ///
 /// # Errors
 ///
-/// As above, if a field is wrong, or when the table fails.
+/// As above, if a field is wrong, or if DynamoDB fails.
 pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     let (id, old_id) = call.read(|fields| {
         let id = fields.required("id");

@@ -10,7 +10,7 @@ use shared::{App, Error, KeyCall, Operation, Reply};
 
 use crate::recording::Recording;
 
-/// What this endpoint does.
+/// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::Transcribe;
 
 /// Passes a recording of the key's owner on to the transcription service, and its answer back. What is wrong with the

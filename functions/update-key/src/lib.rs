@@ -5,16 +5,16 @@ use shared::keys::Action;
 use shared::keys::Update;
 use shared::{Access, App, Call, Error, Operation, Reply};
 
-/// What this endpoint does.
+/// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::UpdateKey;
-/// Who may call it.
+/// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
-/// Changes name, type or expiry, at least one. 404 unknown, 409 when type or expiry of an expired key would change.
+/// Changes name, type or expiry, at least one. 404 unknown, 409 if type or expiry of an expired key would change.
 ///
 /// # Errors
 ///
-/// As above, if a field is wrong, or when the table fails.
+/// As above, if a field is wrong, or if DynamoDB fails.
 pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     let key = call.key()?;
     let now = call.timestamp();
