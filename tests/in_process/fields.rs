@@ -1,9 +1,11 @@
-//! The table of fields agrees with every place that repeats it: `docs/add-a-field.md` lists them
+//! The table of fields agrees with every place that repeats it, and `docs/add-a-field.md` lists these places.
+
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 use shared::Operation;
 use shared::config::DEFAULT_FHIR_BASE_URL;
-use shared::fields::{FIELDS, Field, FieldType, SHOWN, TRAIL_ONLY};
+use shared::fields::{FIELDS, Field, FieldType, TRAIL_ONLY};
 use tests::repository;
 
 /// The places that do not agree, by the name of the file and of what is in it.
@@ -26,19 +28,24 @@ impl Differences {
     fn assert_none(&self) {
         assert!(self.0.is_empty(), "\n{}", self.0.join("\n"));
     }
+
+    /// The files that do not agree.
+    fn files(&self) -> BTreeSet<String> {
+        self.0.iter().filter_map(|difference| Some(difference.split([':', ',']).next()?.to_owned())).collect()
+    }
 }
 
 fn names<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Vec<String> {
     fields.into_iter().map(|field| field.name.to_owned()).collect()
 }
 
-fn inputs(operation: Operation) -> impl Iterator<Item = &'static Field> {
-    FIELDS.iter().filter(move |field| field.is_input_of(operation))
+fn inputs(fields: &[Field], operation: Operation) -> impl Iterator<Item = &Field> {
+    fields.iter().filter(move |field| field.is_input_of(operation))
 }
 
 /// The operations whose requests have fields.
-fn with_inputs() -> impl Iterator<Item = Operation> {
-    Operation::ALL.into_iter().filter(|operation| inputs(*operation).next().is_some())
+fn with_inputs(fields: &[Field]) -> impl Iterator<Item = Operation> {
+    Operation::ALL.into_iter().filter(|operation| inputs(fields, *operation).next().is_some())
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {
@@ -86,50 +93,45 @@ fn hl7_type(kind: FieldType) -> &'static str {
     }
 }
 
-#[test]
-fn the_contract_has_the_fields_of_responses() {
-    let (contract, mut differences) = (contract(), Differences::default());
+fn check_responses(fields: &[Field], differences: &mut Differences) {
+    let contract = contract();
     let schemas = &contract["components"]["schemas"];
-    let shown = names(&SHOWN);
+    let shown = names(fields.iter().filter(|field| field.is_shown));
     differences.compare("openapi.yaml, ApiKey.required", &texts(&schemas["ApiKey"]["required"]), &shown);
     differences.compare(
         "openapi.yaml, ApiKey.properties",
         &sorted(keys(&schemas["ApiKey"]["properties"])),
         &sorted(shown),
     );
-    let audited = FIELDS.iter().filter(|field| field.is_audited);
+    let audited = fields.iter().filter(|field| field.is_audited);
     let in_trail = names(audited).into_iter().chain(TRAIL_ONLY.map(str::to_owned)).collect();
     let of_trail = &schemas["AuditEntry"]["properties"]["changes"]["propertyNames"]["enum"];
     differences.compare("openapi.yaml, AuditEntry.changes.propertyNames", &sorted(texts(of_trail)), &sorted(in_trail));
-    differences.assert_none();
 }
 
-#[test]
-fn the_contract_has_the_fields_of_requests() {
-    let (contract, mut differences) = (contract(), Differences::default());
-    for operation in with_inputs() {
+fn check_requests(fields: &[Field], differences: &mut Differences) {
+    let contract = contract();
+    for operation in with_inputs(fields) {
         let schema = format!("{operation:?}");
         let properties = keys(&contract["components"]["schemas"][&schema]["properties"]);
         let place = format!("openapi.yaml, {schema}.properties");
-        differences.compare(&place, &sorted(properties), &sorted(names(inputs(operation))));
+        differences.compare(&place, &sorted(properties), &sorted(names(inputs(fields, operation))));
     }
-    differences.assert_none();
 }
 
-#[test]
-fn the_contract_has_the_positions_of_hl7() {
-    let (contract, mut differences) = (repository::read("openapi.yaml"), Differences::default());
+fn check_hl7_positions(fields: &[Field], differences: &mut Differences) {
+    let contract = repository::read("openapi.yaml");
     let comment: String = contract
         .lines()
         .skip_while(|line| !line.starts_with("    # ZAK:"))
         .take_while(|line| !line.starts_with("    # ZUS:"))
         .collect();
-    for Field { name, zak, .. } in &FIELDS {
+    for Field { name, zak, .. } in fields {
         let place = "openapi.yaml, the comment on ZAK";
         differences.expect(place, comment.contains(&format!(" {zak} {name}")), &format!("no \"{zak} {name}\""));
     }
     let guide = repository::read("docs/formats.md");
-    for Field { name, zak, extension, .. } in &FIELDS {
+    for Field { name, zak, extension, .. } in fields {
         let row = guide.lines().find(|line| line.starts_with(&format!("| `{name}` | ZAK-{zak}")));
         let is_mapped = row.is_some_and(|row| extension.is_none_or(|extension| row.contains(extension)));
         differences.expect("docs/formats.md", is_mapped, &format!("no row of {name} with ZAK-{zak} and its extension"));
@@ -138,22 +140,19 @@ fn the_contract_has_the_positions_of_hl7() {
     let validator = repository::read("tests/validators/hl7_segments.py");
     let layout = validator.split("    \"ZAK\": [\n").nth(1).and_then(|rest| rest.split("    ],").next());
     let types: Vec<_> = layout.expect("a layout").lines().filter_map(|line| line.split('"').nth(1)).collect();
-    let expected: Vec<_> = ["SI"].into_iter().chain(FIELDS.iter().map(|field| hl7_type(field.kind))).collect();
+    let expected: Vec<_> = ["SI"].into_iter().chain(fields.iter().map(|field| hl7_type(field.kind))).collect();
     differences.expect(
         "tests/validators/hl7_segments.py, ZAK",
         types == expected,
         &format!("has {types:?}, not {expected:?}"),
     );
-    differences.assert_none();
 }
 
-#[test]
-fn the_definitions_have_the_extensions() {
-    let mut differences = Differences::default();
+fn check_fhir_extensions(fields: &[Field], differences: &mut Differences) {
     let contract = repository::read("openapi.yaml");
     let profile = definition("StructureDefinition", "api-key");
     let base = DEFAULT_FHIR_BASE_URL;
-    for (field, extension) in FIELDS.iter().filter_map(|field| Some((field, field.extension?))) {
+    for (field, extension) in fields.iter().filter_map(|field| Some((field, field.extension?))) {
         let url = format!("{base}/StructureDefinition/{extension}");
         let place = format!("functions/get-conformance/resources/StructureDefinition-{extension}.json");
         let own = definition("StructureDefinition", extension);
@@ -169,7 +168,7 @@ fn the_definitions_have_the_extensions() {
         differences.expect(place, slices.clone().any(is_slice), &format!("no slice of {url}"));
         differences.expect("openapi.yaml, FhirExtension…", contract.contains(&url), &format!("no {url}"));
     }
-    let count = FIELDS.iter().filter(|field| field.extension.is_some()).count().to_string();
+    let count = fields.iter().filter(|field| field.extension.is_some()).count().to_string();
     let slicing = profile["differential"]["element"].as_array().into_iter().flatten();
     let max = slicing.filter(|element| element["id"] == "Basic.extension").map(|element| element["max"].clone());
     differences.expect(
@@ -177,15 +176,12 @@ fn the_definitions_have_the_extensions() {
         max.eq([Value::from(count.as_str())]),
         &format!("is not {count}"),
     );
-    differences.assert_none();
 }
 
-#[test]
-fn the_definitions_have_the_parameters() {
-    let mut differences = Differences::default();
+fn check_fhir_parameters(fields: &[Field], differences: &mut Differences) {
     let contract = contract();
     let described: Vec<String> = strings(&contract["components"]["schemas"]);
-    for operation in with_inputs() {
+    for operation in with_inputs(fields) {
         let id = operation.name();
         let place = format!("functions/get-conformance/resources/OperationDefinition-{id}.json");
         let parameters = definition("OperationDefinition", id)["parameter"].clone();
@@ -194,14 +190,14 @@ fn the_definitions_have_the_parameters() {
             given.map(|parameter| format!("{} {}", text(&parameter["name"]), text(&parameter["type"]))).collect();
         // An id may be an integer, a reference or a string.
         let kind = |field: &Field| if field.kind == FieldType::Id { "Element" } else { fhir_type(field.kind) };
-        let expected: Vec<_> = inputs(operation).map(|field| format!("{} {}", field.name, kind(field))).collect();
+        let expected: Vec<_> =
+            inputs(fields, operation).map(|field| format!("{} {}", field.name, kind(field))).collect();
         differences.compare(&place, &found, &expected);
-        for field in inputs(operation) {
+        for field in inputs(fields, operation) {
             let rule = format!("no parameter with the name {}", field.name);
             differences.expect("openapi.yaml, FhirParameter…", described.contains(&field.name.to_owned()), &rule);
         }
     }
-    differences.assert_none();
 }
 
 fn text(value: &Value) -> &str {
@@ -220,27 +216,75 @@ fn strings(schemas: &Value) -> Vec<String> {
     }
 }
 
-#[test]
-fn samples_have_every_field() {
-    let mut differences = Differences::default();
+fn check_samples(fields: &[Field], differences: &mut Differences) {
     let message = repository::read("tests/corpus/hl7/every-field.hl7");
     let zak = message.split(['\r', '\n']).find(|segment| segment.starts_with("ZAK")).expect("a ZAK segment");
     let filled = zak.split('|').skip(1).filter(|field| !field.is_empty()).count();
-    let expected = FIELDS.len() + 1;
+    let expected = fields.len() + 1;
     let rule = format!("ZAK has {filled} fields, not {expected}");
     differences.expect("tests/corpus/hl7/every-field.hl7", filled == expected, &rule);
-    differences.assert_none();
 }
 
-/// The paths in the guide's tables, which a reader follows.
+/// Compares fields with every place that repeats the table.
+fn compare(fields: &[Field]) -> Differences {
+    let mut differences = Differences::default();
+    check_responses(fields, &mut differences);
+    check_requests(fields, &mut differences);
+    check_hl7_positions(fields, &mut differences);
+    check_fhir_extensions(fields, &mut differences);
+    check_fhir_parameters(fields, &mut differences);
+    check_samples(fields, &mut differences);
+    differences
+}
+
 #[test]
-fn the_guide_names_files_that_exist() {
+fn every_place_agrees_with_the_table() {
+    compare(&FIELDS).assert_none();
+}
+
+/// The first column of the guide's tables.
+fn guide() -> BTreeSet<String> {
     let guide = repository::read("docs/add-a-field.md");
     let rows = guide.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-    let mut count = 0;
-    for path in rows.filter(|path| !path.contains('<')) {
-        count += 1;
-        assert!(repository::root().join(path).exists(), "docs/add-a-field.md: there is no {path}");
+    rows.map(str::to_owned).collect()
+}
+
+/// The guide's example: the places that its author has to change are those that the guide names.
+#[test]
+fn a_new_field_is_missed_in_the_places_that_the_guide_names() {
+    let note = Field {
+        name: "note",
+        kind: FieldType::Text,
+        zak: FIELDS.last().expect("a field").zak + 1,
+        extension: Some("api-key-note"),
+        is_shown: true,
+        input_of: &[Operation::CreateKey, Operation::UpdateKey],
+        is_audited: true,
+    };
+    let missed = compare(&[&FIELDS[..], &[note]].concat()).files();
+    let guide = guide();
+    let is_named =
+        |file: &String| guide.iter().any(|place| file == place || place.ends_with('/') && file.starts_with(place));
+    let unnamed: Vec<_> = missed.iter().filter(|file| !is_named(file)).collect();
+    assert!(unnamed.is_empty(), "docs/add-a-field.md does not name {unnamed:?}");
+    let compared = [
+        "openapi.yaml",
+        "docs/formats.md",
+        "tests/corpus/hl7/every-field.hl7",
+        "tests/validators/hl7_segments.py",
+        "functions/get-conformance/resources/StructureDefinition-api-key.json",
+        "functions/get-conformance/resources/StructureDefinition-api-key-note.json",
+        "functions/get-conformance/resources/OperationDefinition-create-key.json",
+        "functions/get-conformance/resources/OperationDefinition-update-key.json",
+    ];
+    assert_eq!(missed, compared.map(str::to_owned).into());
+}
+
+#[test]
+fn the_guide_names_files_that_exist() {
+    let guide = guide();
+    assert!(guide.len() >= 8, "{} paths", guide.len());
+    for path in guide {
+        assert!(repository::root().join(&path).exists(), "docs/add-a-field.md: there is no {path}");
     }
-    assert!(count >= 8, "{count} paths");
 }
