@@ -25,7 +25,7 @@ ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
 .PHONY: local local-reset token test torture bench bench-build validators deploy check-format check-lints check-dependencies \
-	check-advisories check-template endpoint generated test-in-process test-endpoint test-torture test-deployed test-contract
+	check-advisories check-template endpoint generated test-in-process test-guides test-torture test-deployed test-contract
 
 local: $(BUILD)
 	@exec python local/local_aws.py up
@@ -37,7 +37,7 @@ token: $(VENV)
 	@python local/tokens.py $${LOCAL_DIR:-.local}/stack.env "$(USER_ID)" $(ROLE)
 
 # Every check is a target of its own, so a failing one can be repeated alone.
-CHECKS := check-format check-lints check-dependencies check-template test-in-process test-endpoint test-torture test-deployed test-contract
+CHECKS := check-format check-lints check-dependencies check-template test-in-process test-guides test-torture test-deployed test-contract
 
 test: $(VENV)
 	@times=; \
@@ -88,8 +88,8 @@ test-in-process: $(VENV) validators
 	python local/dynamodb_local.py cargo test --locked --workspace --lib --test in_process --test fuzz_formats
 
 # In a copy of the repository, which is compiled beside it.
-test-endpoint:
-	@python3 tests/endpoint.py
+test-guides:
+	@python3 tests/guides.py
 
 # A short one, with another seed each time.
 test-torture:

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// The root of the repository, or of the copy that `tests/endpoint.py` names.
+/// The root of the repository, or of the copy that `tests/guides.py` names.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "tests learn from the environment which copy they are to read")]
 pub fn root() -> PathBuf {
