@@ -1,4 +1,4 @@
-//! Many keys at once.
+//! Creates many keys at once.
 
 use std::collections::HashMap;
 
@@ -10,19 +10,19 @@ use shared::store::PrimaryKey;
 
 use crate::TestApp;
 
-/// The first id that is given here.
+/// The first id of these keys.
 const FIRST_ID: u64 = 1_000_000;
-/// The most that one `BatchWriteItem` takes.
+/// Items in a `BatchWriteItem`, at most.
 const BATCH: usize = 25;
 
-/// The ids that [`fill`] gives to so many keys in so many shards.
+/// The ids of the keys that [`fill`] creates.
 pub fn ids(keys: u64, shards: u64) -> impl Iterator<Item = KeyId> {
     let id = move |index| FIRST_ID + index / shards * u64::from(EXPIRY_SHARDS) + index % shards;
     (0..keys).map(move |index| KeyId::new(id(index)).expect("a small number"))
 }
 
-/// Makes keys of a user that end in some time, in so many of the index's shards: copies of the record of one that was
-/// made by the service.
+/// Creates expiring keys of a user, spread over some shards of the index, as copies of the record of a key that the
+/// service created.
 pub async fn fill(test: &TestApp, keys: u64, shards: u64, user_id: u64, expires_in: TimeDelta) {
     let original = test.key_of(user_id, "One of many").await;
     let user_id = UserId::new(user_id).expect("an id");

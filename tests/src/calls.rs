@@ -1,4 +1,4 @@
-//! Records the calls to DynamoDB, and how many had to wait for one another.
+//! Records the calls to DynamoDB, and the round trips that they make up.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,34 +13,34 @@ pub struct CallLog(Arc<Mutex<Vec<Moment>>>);
 #[derive(Clone, Debug)]
 enum Moment {
     Sent(SentCall),
-    /// If there was an answer, with the id that it carries.
+    /// The request id of the response, if there was one.
     Answered(Option<String>),
 }
 
-/// A call as it went out.
+/// A recorded call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentCall {
-    /// `UpdateItem`, …
+    /// The operation, such as `UpdateItem`.
     pub operation: String,
-    /// The request, in JSON.
+    /// The request in JSON.
     pub request: String,
-    /// How many answers had come when it was sent.
+    /// The number of responses received before it was sent.
     pub after: usize,
 }
 
 impl CallLog {
-    /// Forgets the calls made so far.
+    /// Clears the record.
     pub fn clear(&self) {
         self.0.lock().expect("not poisoned").clear();
     }
 
-    /// How often an operation was called.
+    /// The number of calls of an operation.
     #[must_use]
     pub fn count(&self, operation: &str) -> usize {
         self.rounds().iter().flatten().filter(|called| *called == operation).count()
     }
 
-    /// The ids of the answers that came in time to be read.
+    /// The request ids of the responses that were read.
     #[must_use]
     pub fn answers(&self) -> Vec<String> {
         let moments = self.0.lock().expect("not poisoned");
@@ -51,8 +51,8 @@ impl CallLog {
         moments.iter().filter_map(answer).collect()
     }
 
-    /// The operations called, in rounds: those of one round were under way together, and each round waited for the
-    /// one before it.
+    /// The operations by round trip: those of one round trip overlapped, and each round trip waited for the previous
+    /// one.
     #[must_use]
     pub fn rounds(&self) -> Vec<Vec<String>> {
         let sent = self.sent();
@@ -102,7 +102,7 @@ impl Intercept for CallLog {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // A try that was given up has no response.
+        // An abandoned attempt has no response.
         let id = context.response().and_then(|response| response.headers().get("x-amzn-requestid"));
         self.0.lock().expect("not poisoned").push(Moment::Answered(id.map(str::to_owned)));
         Ok(())

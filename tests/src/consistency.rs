@@ -1,4 +1,4 @@
-//! Looks behind the API: everything that is in the table, and whether it fits together.
+//! The content of the table, and its consistency.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use shared::store::{Item, Table, number};
 pub struct Contents(BTreeMap<(String, String), Item>);
 
 impl Contents {
-    /// Reads a table.
+    /// Reads the whole table.
     pub async fn of(table: &Table) -> Self {
         let scan = table.client().scan().table_name(table.name()).consistent_read(true);
         let mut pages = scan.into_paginator().items().send();
@@ -26,14 +26,14 @@ impl Contents {
         Self(items)
     }
 
-    /// What calls are about: the same without the counters of calls and ids and without data keys.
+    /// The items without call counters, the id counter and data keys.
     #[must_use]
     pub fn records(mut self) -> Self {
         self.0.retain(|(partition, _), _| !partition.starts_with("LIMIT#") && partition != "SYSTEM");
         self
     }
 
-    /// The same without the counters of calls, which every call of a known caller changes.
+    /// The items without the call counters, which every call of a known caller changes.
     #[must_use]
     pub fn without_limits(mut self) -> Self {
         self.0.retain(|(partition, _), _| !partition.starts_with("LIMIT#"));
@@ -68,7 +68,7 @@ impl Contents {
         partition.into_iter().filter(|item| text(item, "SK").starts_with("KEY#")).collect()
     }
 
-    /// How many keys a user has, by the count that the service keeps.
+    /// The stored count of a user's keys.
     #[must_use]
     pub fn key_count(&self, user_id: u64) -> u64 {
         self.meta(user_id).and_then(|meta| integer(meta, "key_count")).unwrap_or(0)
@@ -94,8 +94,8 @@ impl Contents {
         actions
     }
 
-    /// Checks what must hold after any calls, however they ran into each other or failed: counts are right, a default
-    /// is a key that is there, and each record is what its trail says.
+    /// Checks the invariants, which hold after any calls, concurrent and failed ones included: counts are right, the
+    /// default exists, and each record agrees with its trail.
     pub fn assert_consistent(&self) {
         let ids = |prefix: &str| -> BTreeSet<String> {
             self.0.keys().filter_map(|(partition, _)| partition.strip_prefix(prefix)).map(str::to_owned).collect()
@@ -125,7 +125,7 @@ impl Contents {
         let record = self.key(user_id, id);
         assert_eq!(count(&["create"]), 1, "creations in trail {trail}");
         assert_eq!(count(&["delete"]), usize::from(record.is_none()), "deletions in trail {trail}");
-        // Each value of a field was left as often as it was entered, but for the one that is there now.
+        // Each value of a field was replaced as often as it was set, except the current one.
         let mut balance: BTreeMap<(String, String), i64> = BTreeMap::new();
         for entry in &entries {
             let changes: Value = serde_json::from_str(&text(entry, "changes")).expect("changes");

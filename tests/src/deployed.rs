@@ -1,4 +1,4 @@
-//! The deployed service, as its users see it: a URL, tokens, and what `local_aws.py run` says about the stack.
+//! The deployed service as its users see it: a URL and tokens, from the environment that `local_aws.py run` sets.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use shared::config::AwsConfig;
 
 use crate::engine::unique_name;
 
-/// More often than any call has to be sent.
+/// Attempts at a call, more than any needs.
 const ATTEMPTS: usize = 10;
 
 /// The deployment that the environment names.
@@ -47,13 +47,13 @@ impl Deployed {
         self.sign(&json!({"user_id": user_id, "exp": now().timestamp() + 3_600}))
     }
 
-    /// The same with a role.
+    /// A token of a user with a role.
     #[must_use]
     pub fn token_with_role(&self, user_id: u64, role: &str) -> String {
         self.sign(&json!({"user_id": user_id, "role": role, "exp": now().timestamp() + 3_600}))
     }
 
-    /// The same of a service that verifies keys.
+    /// A token of a service, which may verify keys.
     #[must_use]
     pub fn service_token(&self) -> String {
         self.token_with_role(900, "service")
@@ -64,7 +64,7 @@ impl Deployed {
         jsonwebtoken::encode(&Header::default(), claims, &key).expect("HS256 signs")
     }
 
-    /// The configuration of clients of the deployment's AWS, which the environment names as AWS's own tools know it.
+    /// The SDK configuration for the deployment's AWS, from the usual AWS variables.
     #[must_use]
     pub fn sdk_config(&self) -> SdkConfig {
         shared::edge::aws_clients::sdk_config(AwsConfig::from_env().expect("complete")).expect("an HTTP client")
@@ -75,14 +75,14 @@ impl Deployed {
         self.client.request(method, format!("{}{path}", self.url))
     }
 
-    /// The same for a path that a response named.
+    /// A call of a path from a response, without credentials.
     pub fn call_absolute(&self, method: Method, path: &str) -> RequestBuilder {
         let url = reqwest::Url::parse(&self.url).and_then(|base| base.join(path));
         self.client.request(method, url.expect("a URL"))
     }
 
-    /// A management call of a user that succeeds. As clients should, it repeats a call that got a 503, with the same
-    /// `Idempotency-Key`.
+    /// A management call of a user, which must succeed. As clients should, it repeats the call after a 503, with the
+    /// same `Idempotency-Key`.
     pub async fn manage(&self, user_id: u64, method: Method, path: &str, body: Option<Value>) -> Value {
         let call = self.call(method, path).bearer_auth(self.token(user_id));
         let call = call.header("Idempotency-Key", unique_name("call"));
@@ -101,8 +101,8 @@ impl Deployed {
         panic!("{path}: {ATTEMPTS} times a 503")
     }
 
-    /// Makes a key that expires soon, and returns what is made of it before it does: on a machine that is too busy for
-    /// the first, with keys of longer and longer lives.
+    /// Creates a key that expires soon and returns the result of `attempt`, which must complete before the expiry.
+    /// Retries with ever longer lifetimes on a busy machine.
     pub async fn before_expiry<T>(&self, user_id: u64, body: &Value, attempt: impl AsyncFn(Value) -> T) -> (Value, T) {
         for seconds in [4, 16, 64] {
             let expiry = now() + TimeDelta::seconds(seconds);

@@ -1,14 +1,14 @@
 //! A strict reader of CloudWatch's embedded metric format (CloudWatch user guide, "Specification: Embedded metric format"):
-//! CloudWatch is silent about what it cannot read, so the tests are not.
+//! CloudWatch drops what it cannot read without an error; the tests fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-/// The units that CloudWatch knows and we use.
+/// The units in use, all known to CloudWatch.
 const UNITS: [&str; 3] = ["Count", "Milliseconds", "Seconds"];
 
-/// A value of a metric, as CloudWatch would take it from a line.
+/// A metric value as CloudWatch reads it from a line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
     pub namespace: String,
@@ -26,7 +26,7 @@ pub fn of(line: &Value) -> Vec<Measurement> {
     let Some(metadata) = line.get("_aws") else { return Vec::new() };
     let metadata = members(metadata, &["Timestamp", "CloudWatchMetrics"]);
     let at = metadata["Timestamp"].as_u64().expect("a timestamp in milliseconds");
-    // From 1990 to 2100, or as early as can be: what is given in seconds or microseconds is far from that.
+    // 1990 to 2100, or zero. A time in seconds or microseconds is far outside.
     assert!((631_152_000_000..4_102_444_800_000).contains(&at) || at == 0, "{at} is not in milliseconds");
     let measurements: Vec<_> = list(&metadata["CloudWatchMetrics"]).iter().flat_map(|it| directive(it, line)).collect();
     let names: Vec<_> = measurements.iter().map(|it| (&it.metric, &it.dimensions)).collect();
@@ -72,7 +72,7 @@ fn dimensions(set: &Value, line: &Map<String, Value>) -> BTreeMap<String, String
             let value = line.get(name).and_then(Value::as_str).unwrap_or_else(|| panic!("{name} is no text"));
             assert!((1..=250).contains(&name.len()) && !name.starts_with(':'), "{name}");
             assert!((1..=1_024).contains(&value.len()) && value.is_ascii() && !value.trim().is_empty(), "{value:?}");
-            // Ids would make a metric each, and each is paid for.
+            // Each distinct id would be a metric of its own, at a price.
             assert!(!name.ends_with("id") && !value.bytes().all(|byte| byte.is_ascii_digit()), "{name}: {value}");
             (name.to_owned(), value.to_owned())
         })
@@ -81,7 +81,7 @@ fn dimensions(set: &Value, line: &Map<String, Value>) -> BTreeMap<String, String
     dimensions
 }
 
-/// An object of exactly these members, as the specification asks for.
+/// An object with exactly these members, as the specification requires.
 fn members<'a>(value: &'a Value, names: &[&str]) -> &'a Map<String, Value> {
     let object = value.as_object().unwrap_or_else(|| panic!("an object, not {value}"));
     let (found, expected): (BTreeSet<_>, BTreeSet<_>) =

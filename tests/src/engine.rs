@@ -1,4 +1,4 @@
-//! A DynamoDB engine to test on, with the table of `template.yaml`.
+//! The DynamoDB engines of the tests, with the table of `template.yaml`.
 
 use std::sync::Mutex;
 
@@ -22,20 +22,20 @@ use shared::store::Table;
 use crate::calls::CallLog;
 use crate::repository;
 
-/// The URLs whose clients have no time-outs.
+/// URLs whose clients have no timeouts.
 static WITHOUT_TIME_OUTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Which engine.
+/// An engine.
 #[derive(Clone, Copy, Debug)]
 pub enum Engine {
-    /// `dynoxide`, within this process.
+    /// `dynoxide`, in this process.
     Embedded,
-    /// AWS's own DynamoDB Local, the reference, at `DYNAMODB_LOCAL_URL`.
+    /// AWS's DynamoDB Local, the reference, at `DYNAMODB_LOCAL_URL`.
     DynamoDbLocal,
 }
 
 impl Engine {
-    /// The engine's URL; the embedded one is started for each call of this.
+    /// The engine's URL. Each call starts a new embedded engine.
     #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where DynamoDB Local is")]
     pub async fn start(self) -> String {
         match self {
@@ -59,19 +59,18 @@ pub async fn serve(database: Database) -> String {
     url
 }
 
-/// Lets the clients of a URL wait as long as a busy machine takes: what is asked again after a time-out may be done
-/// twice.
+/// Removes the timeouts of a URL's clients, because a request that is repeated after a timeout may be applied twice.
 pub(crate) fn without_time_outs(url: &str) {
     WITHOUT_TIME_OUTS.lock().expect("not poisoned").push(url.to_owned());
 }
 
-/// Lets the clients of a URL have the service's time-outs, also where its port was another's before.
+/// Gives the clients of a URL the service's timeouts, even if the port is reused.
 pub(crate) fn with_time_outs(url: &str) {
     WITHOUT_TIME_OUTS.lock().expect("not poisoned").retain(|known| known != url);
 }
 
-/// The configuration of clients of an engine, or of a proxy in front of one: the service's own but for the place, and
-/// for the time-outs where a test is not about them.
+/// The SDK configuration for an engine or a proxy in front of one: the service's own, except for the endpoint and, in
+/// most tests, the timeouts.
 pub fn sdk_config(url: &str) -> SdkConfig {
     let sdk = shared::edge::aws_clients::sdk_config(AwsConfig {
         region: Region::new("eu-central-1"),
@@ -87,23 +86,23 @@ pub fn sdk_config(url: &str) -> SdkConfig {
     }
 }
 
-/// A client whose calls are recorded.
+/// A client that records its calls.
 #[must_use]
 pub fn client(sdk: &SdkConfig, calls: &CallLog) -> Client {
-    // The clients of a process share an allowance of retries unless they are told apart: a test would then fail because
-    // of what others let go wrong.
+    // By default, the clients of a process share a retry quota, so the faults of one test would exhaust that of
+    // another.
     let alone = RetryPartition::new(unique_name("client"));
     let config = aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(calls.clone()).retry_partition(alone).build();
     Client::from_conf(config)
 }
 
-/// A name that nothing else has.
+/// A unique name.
 #[must_use]
 pub fn unique_name(prefix: &str) -> String {
     format!("{prefix}-{}", Random::system().uuid_v7(DateTime::UNIX_EPOCH))
 }
 
-/// Makes the table of `template.yaml` under a name of its own.
+/// Creates the table of `template.yaml` under the given name.
 pub async fn create_table(client: &Client, name: &str) -> Table {
     let template = repository::yaml("template.yaml");
     let table = &template["Resources"]["Table"]["Properties"];
@@ -124,7 +123,7 @@ pub async fn create_table(client: &Client, name: &str) -> Table {
         .set_global_secondary_indexes(Some(indexes.collect()))
         .send()
         .await;
-    // The engine may be so slow that the SDK asks twice.
+    // On a slow engine, the SDK may retry the creation.
     if let Err(error) = created
         && !error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception)
     {

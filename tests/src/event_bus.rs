@@ -1,4 +1,4 @@
-//! A stand-in for EventBridge: the real client, whose requests end here.
+//! A stand-in for EventBridge behind the real SDK client.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use shared::edge::event_bus::Publisher;
 /// The name of the bus that test publishers publish to.
 pub const BUS_NAME: &str = "subscribers";
 
-/// What was published, and how the bus answers.
+/// The published events, and the bus's behavior.
 #[derive(Clone, Debug, Default)]
 pub struct EventBus(Arc<Mutex<State>>);
 
@@ -23,17 +23,17 @@ struct State {
     answer: BusAnswer,
 }
 
-/// How the bus answers.
+/// The behavior of the bus.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum BusAnswer {
-    /// It takes everything.
+    /// Accepts everything.
     #[default]
     Takes,
-    /// It takes everything, and cannot say later what it was.
+    /// Accepts everything without recording it.
     TakesAndForgets,
-    /// It takes all but the first event of each call.
+    /// Rejects the first event of each call.
     RefusesOne,
-    /// It fails.
+    /// Fails.
     Fails,
 }
 
@@ -52,12 +52,12 @@ impl EventBus {
         Publisher::new(Client::from_conf(config), BUS_NAME)
     }
 
-    /// Lets the bus answer in a certain way from now on.
+    /// Sets the behavior from now on.
     pub fn answer(&self, answer: BusAnswer) {
         self.0.lock().expect("not poisoned").answer = answer;
     }
 
-    /// The events published since the last time this was asked: detail type and detail, sorted.
+    /// Takes the events published since the last call: detail type and detail, sorted.
     #[must_use]
     pub fn take(&self) -> Vec<(String, Value)> {
         let entries = std::mem::take(&mut self.0.lock().expect("not poisoned").entries);

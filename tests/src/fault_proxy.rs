@@ -1,5 +1,5 @@
-//! A proxy on the loopback interface between the service and its engine, which lets things go wrong on demand. It also
-//! answers for KMS, which no engine has.
+//! A proxy on the loopback interface between the service and its engine that injects faults. It also stands in for KMS,
+//! which no engine has.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -13,28 +13,28 @@ use tokio::sync::Semaphore;
 use crate::http_message::Message;
 use crate::{engine, kms};
 
-/// What goes wrong with a request.
+/// A fault of a request.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// It gets this answer, and is not passed on.
+    /// Answers with this response and does not forward the request.
     Answer(Response),
-    /// The connection is reset before it is passed on.
+    /// Resets the connection instead of forwarding the request.
     Reset,
-    /// It is passed on, but the connection is reset in place of the answer.
+    /// Forwards the request and resets the connection instead of answering.
     LoseAnswer,
-    /// It is passed on, but never answered: the client's patience ends it.
+    /// Forwards the request and never answers, until the client times out.
     WithholdAnswer,
-    /// It is passed on after a time, whether or not anybody still waits for the answer.
+    /// Forwards the request after a delay, even if the client has gone.
     Delay(Duration),
-    /// It is passed on when the gate opens.
+    /// Forwards the request when the gate opens.
     Hold(Gate),
-    /// The connection is reset, and it is passed on when the gate opens.
+    /// Resets the connection and forwards the request when the gate opens.
     Detach(Gate),
-    /// Of a `BatchGetItem`, only so many keys are processed; the others come back as unprocessed.
+    /// Processes only this many keys of a `BatchGetItem` and returns the others as unprocessed.
     Process(usize),
 }
 
-/// An answer of the proxy's own.
+/// A response of the proxy itself.
 #[derive(Clone, Debug)]
 pub struct Response {
     status: u16,
@@ -42,7 +42,7 @@ pub struct Response {
 }
 
 impl Fault {
-    /// An error of an AWS service: its code, with status 400 or 500. The message is one that clients must never see.
+    /// An error of an AWS service: its code, with status 400 or 500. Its message must never reach clients.
     #[must_use]
     pub fn error(status: u16, code: &str) -> Self {
         let body = json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": INTERNAL_TEXT});
@@ -61,20 +61,20 @@ impl Fault {
         Self::Answer(Response { status: 400, body: body.to_string() })
     }
 
-    /// An answer that is not JSON, as of something between us and the service.
+    /// A response that is not JSON, as from an intermediary.
     #[must_use]
     pub fn garbage(status: u16) -> Self {
         Self::Answer(Response { status, body: format!("<html>{INTERNAL_TEXT}</html>") })
     }
 }
 
-/// More requests than are ever on their way to the engine at once.
+/// More requests than are ever in flight.
 const ROOM: u32 = 10_000;
 
-/// Part of every answer of the proxy's own.
+/// Part of each response of the proxy itself.
 pub const INTERNAL_TEXT: &str = "arn:aws:dynamodb:eu-central-1:123456789012:table/internal";
 
-/// Holds requests back until it is opened.
+/// Holds requests until it is opened.
 #[derive(Clone)]
 pub struct Gate {
     arrived: Arc<Semaphore>,
@@ -96,17 +96,17 @@ impl fmt::Debug for Gate {
 }
 
 impl Gate {
-    /// Waits until a request is held back.
+    /// Waits until a request is held.
     pub async fn reached(&self) {
         soon(&self.arrived, "a request is held back").await;
     }
 
-    /// Waits until the engine has answered a request whose client was gone.
+    /// Waits until the engine has answered a request whose client had gone.
     pub async fn delivered(&self) {
         soon(&self.delivered, "a late request is answered").await;
     }
 
-    /// Lets all requests go on.
+    /// Releases all requests.
     pub fn open(&self) {
         self.opened.add_permits(Semaphore::MAX_PERMITS / 2);
     }
@@ -117,7 +117,7 @@ impl Gate {
     }
 }
 
-/// Waits for what a busy machine may be slow to do, but does.
+/// Waits for an event that a busy machine may delay.
 async fn soon(event: &Semaphore, what: &str) {
     let happened = tokio::time::timeout(Duration::from_mins(2), event.acquire()).await;
     happened.unwrap_or_else(|_| panic!("not within two minutes: {what}")).expect("never closed").forget();
@@ -133,7 +133,7 @@ pub struct FaultProxy {
 #[derive(Debug)]
 struct State {
     engine: String,
-    /// Each request that is on its way to the engine holds a permit.
+    /// One permit per request in flight.
     under_way: Semaphore,
     rules: Mutex<Vec<Rule>>,
     requests: Mutex<Vec<String>>,
@@ -148,24 +148,24 @@ struct Rule {
     fault: Fault,
 }
 
-/// An `UpdateItem` that the engine has applied.
+/// An applied `UpdateItem`.
 #[derive(Clone, Debug)]
 pub struct Update {
-    /// The item: its partition and sort key.
+    /// The item's partition and sort key.
     pub item: (String, String),
-    /// The id of the engine's answer, which the client may have got or not.
+    /// The request id of the engine's response, which may or may not have reached the client.
     pub answer: String,
 }
 
 impl FaultProxy {
-    /// A proxy in front of an engine, whose clients have no time-outs: nothing goes wrong but what a test asks for.
+    /// A proxy whose clients have no timeouts, so that only injected faults occur.
     pub async fn patient(engine_url: &str) -> Self {
         let proxy = Self::start(engine_url).await;
         engine::without_time_outs(&proxy.url);
         proxy
     }
 
-    /// A proxy in front of an engine, whose clients have the time-outs of the service.
+    /// A proxy whose clients have the service's timeouts.
     pub async fn start(engine_url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -179,7 +179,7 @@ impl FaultProxy {
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     let state = state.clone();
-                    // A client that goes away in the middle is none of our business.
+                    // A client may disconnect at any time.
                     tokio::spawn(async move { state.serve(stream).await.ok() });
                 }
             }
@@ -187,36 +187,36 @@ impl FaultProxy {
         Self { url, state }
     }
 
-    /// Lets the next `times` requests of an operation (`UpdateItem`, …) go wrong; earlier rules come first.
+    /// Injects a fault into the next `times` requests of an operation, such as `UpdateItem`. Earlier rules come first.
     pub fn inject(&self, operation: &str, times: usize, fault: Fault) {
         let rule = Rule { operation: operation.to_owned(), times, met: 0, fault };
         self.state.rules.lock().expect("not poisoned").push(rule);
     }
 
-    /// How often each of the injected faults was met so far, in the order of their injection.
+    /// The number of occurrences of each injected fault, in order of injection.
     #[must_use]
     pub fn met(&self) -> Vec<usize> {
         self.state.rules.lock().expect("not poisoned").iter().map(|rule| rule.met).collect()
     }
 
-    /// The `UpdateItem`s that the engine has applied, in order. [`FaultProxy::clear`] does not forget them.
+    /// The applied `UpdateItem`s, in order. [`FaultProxy::clear`] keeps them.
     #[must_use]
     pub fn updates(&self) -> Vec<Update> {
         self.state.updates.lock().expect("not poisoned").clone()
     }
 
-    /// Lets all go well again, and forgets the requests.
+    /// Removes all faults and clears the record of requests.
     pub fn clear(&self) {
         self.state.rules.lock().expect("not poisoned").clear();
         self.state.requests.lock().expect("not poisoned").clear();
     }
 
-    /// Waits until no request is on its way to the engine, or with it: also none that its client has given up.
+    /// Waits until no request is in flight, abandoned ones included.
     pub async fn settled(&self) {
         drop(self.state.under_way.acquire_many(ROOM).await.expect("never closed"));
     }
 
-    /// How many requests of an operation there were, answered or not.
+    /// The number of requests of an operation, answered or not.
     #[must_use]
     pub fn count(&self, operation: &str) -> usize {
         let requests = self.state.requests.lock().expect("not poisoned");
@@ -324,7 +324,7 @@ impl Message {
         Ok(())
     }
 
-    /// Takes all but `count` keys out of a `BatchGetItem` of one table, and returns them as `UnprocessedKeys`.
+    /// Removes all but `count` keys from a `BatchGetItem` of one table and returns them as `UnprocessedKeys`.
     fn leave_out(&mut self, count: usize) -> Result<Value> {
         let mut unprocessed = Value::Null;
         self.change(|body| {

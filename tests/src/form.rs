@@ -5,7 +5,7 @@ pub const AUDIO: &str =
 pub const USER_ID: &str = "Content-Disposition: form-data; name=\"userId\"";
 pub const SPECIALITY: &str = "Content-Disposition: form-data; name=\"speciality\"";
 
-/// A form of parts, each with its header lines and its content.
+/// A form of parts, each with its header lines and content.
 #[must_use]
 pub fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let part = |(headers, content): &(&str, &[u8])| {

@@ -1,9 +1,9 @@
-//! HTTP/1.1 as our clients, engines and stand-ins speak it.
+//! HTTP/1.1 as the SDK, the engines and the stand-ins speak it.
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Error, Result};
 use tokio::net::TcpStream;
 
-/// An HTTP/1.1 request or response with a body of known length (RFC 9112), which is what the SDK and the engines send.
+/// An HTTP/1.1 request or response with a body of known length (RFC 9112).
 pub(crate) struct Message {
     pub(crate) head: Vec<String>,
     pub(crate) body: Vec<u8>,
@@ -42,7 +42,7 @@ impl Message {
         fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
-    /// Of a response.
+    /// Whether this is a successful response.
     pub(crate) fn is_success(&self) -> bool {
         self.head.first().is_some_and(|line| line.split(' ').nth(1) == Some("200"))
     }

@@ -1,4 +1,4 @@
-//! An issuer of tokens that publishes its keys at a URL on this machine.
+//! A token issuer that publishes its keys at a loopback URL.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// A small HTTP server, as long as the test runs.
+/// A small HTTP server that runs as long as the test.
 #[derive(Debug)]
 pub struct Issuer {
     pub url: String,
@@ -17,7 +17,7 @@ pub struct Issuer {
 #[derive(Debug)]
 struct State {
     status: u16,
-    /// Where it redirects to.
+    /// The target of redirects.
     location: Option<String>,
     body: Body,
     fetches: usize,
@@ -30,7 +30,7 @@ enum Body {
 }
 
 impl Issuer {
-    /// An issuer that answers with a body.
+    /// Starts an issuer that answers with a body.
     pub async fn start(body: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/.well-known/jwks.json", listener.local_addr().expect("an address"));
@@ -48,36 +48,36 @@ impl Issuer {
         Self { url, state, sent_without_end }
     }
 
-    /// Answers with a body from now on.
+    /// From now on, answers with a body.
     pub fn answer(&self, body: &str) {
         let mut state = self.state.lock().expect("not poisoned");
         (state.status, state.body) = (200, Body::Text(body.to_owned()));
     }
 
-    /// Answers with an error from now on.
+    /// From now on, answers with an error.
     pub fn fail(&self) {
         self.state.lock().expect("not poisoned").status = 500;
     }
 
-    /// Redirects from now on.
+    /// From now on, redirects.
     pub fn redirect_to(&self, url: &str) {
         let mut state = self.state.lock().expect("not poisoned");
         (state.status, state.location) = (302, Some(url.to_owned()));
     }
 
-    /// Sends a body without an end from now on.
+    /// From now on, sends an endless body.
     pub fn answer_without_end(&self) {
         let mut state = self.state.lock().expect("not poisoned");
         (state.status, state.body) = (200, Body::Endless);
     }
 
-    /// How many bytes of a body without an end were sent until the connection was closed.
+    /// The number of bytes of an endless body sent until the connection was closed.
     pub async fn sent_without_end(&self) -> usize {
         let mut sent = self.sent_without_end.clone();
         sent.wait_for(Option::is_some).await.expect("the issuer runs").expect("a number")
     }
 
-    /// How often the keys were asked for.
+    /// The number of requests for the keys.
     #[must_use]
     pub fn fetches(&self) -> usize {
         self.state.lock().expect("not poisoned").fetches

@@ -1,11 +1,11 @@
-//! The checksum's secret of test deployments, to forge and to read key strings with.
+//! The checksum secret of test deployments, with which tests forge and read key strings.
 
 use shared::checksum::Checksums;
 
-/// The setting `KEY_CHECKSUM_SECRETS`.
+/// The value of `KEY_CHECKSUM_SECRETS`.
 pub const CHECKSUM_SECRETS: &str = "a-checksum-secret-of-tests-0123456789";
 
-/// The checksums that it gives.
+/// Checksums under this secret.
 #[must_use]
 pub fn checksums() -> Checksums {
     Checksums::parse(CHECKSUM_SECRETS).expect("a secret")

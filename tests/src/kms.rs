@@ -1,12 +1,12 @@
-//! A stand-in for the two operations of KMS that the service calls: it wraps data keys so that they can be unwrapped
-//! with the same encryption context only.
+//! A stand-in for the two KMS operations that the service calls. It wraps data keys such that only the same encryption
+//! context unwraps them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use shared::clock::Random;
 
-/// The answer's status and body.
+/// Status and body of the response.
 #[must_use]
 pub fn answer(operation: &str, request: &Value) -> (u16, Value) {
     let context = request["EncryptionContext"].to_string();

@@ -1,4 +1,4 @@
-//! What the tests share: an app on a real DynamoDB engine with a clock that stands still, and the events that drive it.
+//! Shared by the tests: an app on a real DynamoDB engine with a manual clock, and the events that drive it.
 
 #![expect(missing_docs, reason = "no other crate uses this one; a comment is for what a name leaves open")]
 #![expect(clippy::missing_panics_doc, reason = "helpers of tests panic when anything is not as it should be")]

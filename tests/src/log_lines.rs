@@ -1,4 +1,4 @@
-//! Reads what an app logs, and holds every line to what holds for all of them.
+//! Captures the log of an app and checks the rules for every line.
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -8,15 +8,15 @@ use shared::telemetry::log::Log;
 
 use crate::embedded_metrics::{self, Measurement};
 
-/// What test apps call their deployment.
+/// The service name of test apps.
 pub const SERVICE: &str = "tests";
 
-/// The lines that an app has logged.
+/// The captured lines of an app.
 #[derive(Clone, Default)]
 pub struct LogLines(Arc<Mutex<Vec<Value>>>);
 
 impl LogLines {
-    /// A log whose lines are kept here. It panics at a line that is not JSON, holds a secret, or has metrics that
+    /// A log that is captured here. It panics at a line that is not JSON, holds a secret, or has metrics that
     /// CloudWatch cannot read.
     #[must_use]
     pub fn log(&self) -> Log {
@@ -31,24 +31,24 @@ impl LogLines {
         })
     }
 
-    /// Forgets the lines logged so far.
+    /// Discards the captured lines.
     pub fn forget(&self) {
         let _ = self.take();
     }
 
-    /// The lines since this was last asked for.
+    /// Takes the captured lines.
     #[must_use]
     pub fn take(&self) -> Vec<Value> {
         std::mem::take(&mut self.0.lock().expect("not poisoned"))
     }
 
-    /// The same, which are kept.
+    /// The captured lines, which stay.
     #[must_use]
     pub fn lines(&self) -> Vec<Value> {
         self.0.lock().expect("not poisoned").clone()
     }
 
-    /// The one line since this was last asked for, and what it measures.
+    /// Takes the only captured line and its metrics.
     #[track_caller]
     #[must_use]
     pub fn take_one(&self) -> (Value, Vec<Measurement>) {
@@ -58,7 +58,7 @@ impl LogLines {
     }
 }
 
-/// The keys and tokens in a text, by what they look like.
+/// Key strings and tokens in a text, found by their form.
 #[must_use]
 pub fn secrets(text: &str) -> Vec<String> {
     static PATTERN: LazyLock<Regex> = LazyLock::new(|| {

@@ -1,51 +1,51 @@
-//! HTTP/1.1 as an attacker writes it: what no client would send.
+//! HTTP/1.1 as an attacker writes it.
 
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// An HTTP request, as it goes over the wire: no client would send all of them.
+/// An HTTP request byte for byte, which a client library might refuse to send.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Such as `GET`.
+    /// The method.
     pub method: &'static str,
-    /// What comes after it, which need not be a path.
+    /// The request target, which need not be a path.
     pub target: String,
-    /// In the order in which they are sent.
+    /// The headers, in the order in which they are sent.
     pub headers: Vec<(String, String)>,
-    /// What is sent after them.
+    /// The body.
     pub body: String,
 }
 
 impl Request {
-    /// One without a body.
+    /// A request without a body.
     #[must_use]
     pub fn new(method: &'static str, target: &str, host: &str) -> Self {
         Self { method, target: target.to_owned(), headers: vec![], body: String::new() }.with("Host", host)
     }
 
-    /// The same with another header, also where there is one of its name.
+    /// Adds a header, even if there is one of that name.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same with several.
+    /// Adds several headers.
     #[must_use]
     pub fn with_all(self, headers: &[(&str, &str)]) -> Self {
         headers.iter().fold(self, |request, (name, value)| request.with(name, value))
     }
 
-    /// The same without the headers of a name.
+    /// Removes the headers of a name.
     #[must_use]
     pub fn without(mut self, unwanted: &str) -> Self {
         self.headers.retain(|(name, _)| name != unwanted);
         self
     }
 
-    /// The same with a body, and its length.
+    /// Sets the body and its length.
     #[must_use]
     pub fn with_body(mut self, body: &str) -> Self {
         body.clone_into(&mut self.body);
@@ -53,7 +53,7 @@ impl Request {
         self.with("Content-Length", &length)
     }
 
-    /// What a server on this machine answers before it closes the connection.
+    /// Sends the request to a loopback port and reads until the connection closes.
     pub async fn send(&self, port: u16) -> Response {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         self.headers.iter().for_each(|(name, value)| head.extend([name, ": ", value, "\r\n"]));
@@ -70,7 +70,7 @@ impl Request {
     }
 }
 
-/// An answer, head and body.
+/// A response, head and body.
 #[derive(Debug)]
 pub struct Response(String);
 
@@ -81,7 +81,7 @@ impl Response {
         self.0.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{self:?}"))
     }
 
-    /// All of it.
+    /// The whole response.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.0
@@ -93,7 +93,7 @@ impl Response {
         self.0.split_once("\r\n\r\n").map_or(&self.0, |(head, _)| head)
     }
 
-    /// What comes after them.
+    /// The body.
     #[must_use]
     pub fn body(&self) -> &str {
         self.0.split_once("\r\n\r\n").map_or("", |(_, body)| body)

@@ -1,4 +1,4 @@
-//! The files of this repository that tests read.
+//! Reads files of this repository.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub fn event(name: &str) -> Value {
     serde_json::from_str(&read(&format!("events/{name}.json"))).expect("events are JSON")
 }
 
-/// A YAML file. Tags (`!Ref`) are kept; aliases and merges (`<<`) are replaced by what they stand for.
+/// A YAML file. Tags such as `!Ref` are kept; aliases and merges (`<<`) are resolved.
 #[must_use]
 pub fn yaml(path: &str) -> serde_yaml_ng::Value {
     let mut value: serde_yaml_ng::Value =
@@ -48,13 +48,13 @@ pub fn functions() -> Vec<String> {
 /// The routes of each function, such as `GET /api/apiKeys`.
 pub type Routes = BTreeMap<String, BTreeSet<String>>;
 
-/// A route by its name. API Gateway answers a path with a slash at its end as the one without.
+/// A route by its name. API Gateway treats a trailing slash as none.
 #[must_use]
 pub fn route(method: &str, path: &str) -> String {
     format!("{} {}", method.to_uppercase(), path.trim_end_matches('/'))
 }
 
-/// The functions of `template.yaml` by folder, with their routes; those that are not called through the API have none.
+/// The functions of `template.yaml` by folder, with their routes, if any.
 #[must_use]
 pub fn template_routes() -> Routes {
     let template = yaml("template.yaml");

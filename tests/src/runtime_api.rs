@@ -1,5 +1,6 @@
-//! A function as a process of its own, and as much of the Lambda runtime API (Lambda developer guide, "Using the Lambda
-//! runtime API for custom runtimes") as it needs, with a stop-watch. Linux only: what a process takes is in proc(5).
+//! Runs a function as a process behind the part of the Lambda runtime API that it needs (Lambda developer guide, "Using
+//! the Lambda runtime API for custom runtimes"), and measures it. Linux only: the figures of a process come from
+//! proc(5).
 
 use std::fs;
 use std::path::Path;
@@ -13,12 +14,12 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::http_message::Message;
 
-/// A running function, which is stopped when this is dropped.
+/// A running function, stopped on drop.
 #[derive(Debug)]
 pub struct Function {
     process: Child,
     events: mpsc::UnboundedSender<Invocation>,
-    /// From the start of the process to its first request for an event.
+    /// Time from the start of the process to its first request for an event.
     pub init: Duration,
 }
 
@@ -28,16 +29,16 @@ struct Invocation {
     answer: oneshot::Sender<Answer>,
 }
 
-/// What a function made of an event.
+/// The result of an invocation.
 #[derive(Debug)]
 pub struct Answer {
-    /// From the event's being sent until the answer was there.
+    /// Time from sending the event to receiving the answer.
     pub took: Duration,
     pub body: Vec<u8>,
 }
 
 impl Function {
-    /// Starts a function that has nothing in its environment but what is given, and waits until it asks for an event.
+    /// Starts a function with exactly this environment and waits until it asks for an event.
     pub async fn start(program: &Path, environment: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -52,7 +53,7 @@ impl Function {
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     let api = api.clone();
-                    // The function is stopped at some time, and its connections with it.
+                    // Stopping the function closes its connections.
                     tokio::spawn(async move { api.serve(stream).await.ok() });
                 }
             }
@@ -76,14 +77,14 @@ impl Function {
         function
     }
 
-    /// Lets it handle an event.
+    /// Invokes the function with an event.
     pub async fn call(&self, event: &str) -> Answer {
         let (answer, answered) = oneshot::channel();
         self.events.send(Invocation { event: event.into(), answer }).expect("the runtime API runs");
         answered.await.expect("the function answers")
     }
 
-    /// The processor time that it has taken so far, of all its threads.
+    /// CPU time so far, of all threads.
     #[must_use]
     pub fn processor_time(&self) -> Duration {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("it runs");
@@ -94,14 +95,14 @@ impl Function {
         tasks.filter_map(time).sum()
     }
 
-    /// The most memory that it has held so far, in KiB.
+    /// Peak memory so far, in KiB.
     #[must_use]
     pub fn peak_memory(&self) -> u64 {
         peak_memory(&self.process.id().to_string())
     }
 }
 
-/// The most memory that a process has held so far, in KiB: one of an id, or `self`.
+/// Peak memory of a process so far, in KiB, by its id or `self`.
 #[must_use]
 pub fn peak_memory(process: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
@@ -111,7 +112,7 @@ pub fn peak_memory(process: &str) -> u64 {
 
 impl Drop for Function {
     fn drop(&mut self) {
-        // It may have ended by itself, which the caller has noticed by now.
+        // The process may have ended by itself, which the caller has noticed.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -151,7 +152,7 @@ impl RuntimeApi {
                 assert!(request_line.contains("/response "), "the function failed: {request_line} {body}");
                 let accepted = ["HTTP/1.1 202 Accepted", "content-length: 0"].map(str::to_owned).into();
                 Message { head: accepted, body: Vec::new() }.write(&mut function).await?;
-                // Who asked may have given up.
+                // The caller may have given up.
                 let _ = answer.send(Answer { took, body: request.body });
             }
         }

@@ -1,5 +1,4 @@
-//! Keys that sign JWTs, right and wrong ones alike: tokens are put together by hand here, and not by the library that
-//! checks them.
+//! Signs JWTs, valid and invalid ones. Tokens are assembled here and not by the library that checks them.
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -11,10 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-/// A key to sign with.
+/// A signing key.
 #[derive(Debug)]
 pub enum Signer {
-    /// No signature at all.
+    /// No signature.
     Nobody,
     /// HMAC (HS256, HS384 or HS512) with a secret.
     Secret(hmac::Algorithm, Vec<u8>),
@@ -51,7 +50,7 @@ impl Signer {
         Self::Ed25519(Box::new(Ed25519KeyPair::generate().expect("a key")))
     }
 
-    /// A token of a header and claims that may be anything.
+    /// A token with an arbitrary header and claims.
     #[must_use]
     pub fn token(&self, header: &str, claims: &str) -> String {
         let message = format!("{}.{}", encode(header), encode(claims));
@@ -99,7 +98,7 @@ impl Signer {
         }
     }
 
-    /// The public key in every form that a careless verifier might take for a shared secret.
+    /// The public key in each form that a careless verifier might use as a shared secret.
     #[must_use]
     pub fn public_forms(&self, kid: &str) -> Vec<Vec<u8>> {
         let (bare, der): (&[u8], Result<PublicKeyX509Der, _>) = match self {
@@ -130,7 +129,7 @@ impl Signer {
     }
 }
 
-/// Base64 as in tokens.
+/// Base64url without padding, as in tokens.
 #[must_use]
 pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)

@@ -1,4 +1,4 @@
-//! An HTTP server that stands for a service behind ours: it records what it is sent, and answers by script.
+//! A scripted HTTP server that stands in for a service behind ours and records its requests.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,31 +8,31 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::http_message::Message;
 
-/// A server on a port of its own. It ends with the test's runtime.
+/// A server on its own port, stopped with the test's runtime.
 #[derive(Clone, Debug)]
 pub struct Stub {
-    /// Where it is.
+    /// Its URL.
     pub url: String,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
-/// A request that came in.
+/// A recorded request.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// `POST /transcribe HTTP/1.1`
+    /// The request line, such as `POST /transcribe HTTP/1.1`.
     pub request_line: String,
-    /// The headers, by names in lower case.
+    /// The headers by lower-case name.
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Vec<u8>,
 }
 
-/// What every request is answered with: bytes as they go over the wire.
+/// The response to every request, byte for byte.
 #[derive(Clone, Debug)]
 pub enum Script {
-    /// These, and the connection is closed.
+    /// Sends these bytes and closes the connection.
     Send(Vec<u8>),
-    /// These, and nothing more; the connection stays open.
+    /// Sends these bytes and keeps the connection open.
     SendAndWait(Vec<u8>),
 }
 
@@ -64,7 +64,7 @@ impl Stub {
         stub
     }
 
-    /// The requests that have come in so far.
+    /// The requests so far.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         self.received.lock().expect("not poisoned").clone()
@@ -76,7 +76,7 @@ impl Stub {
         self.received.lock().expect("not poisoned").push(request);
         match script {
             Script::Send(bytes) => {
-                // The client may have gone, which is its right.
+                // The client may have gone.
                 let _ = connection.write_all(&bytes).await;
                 let _ = connection.shutdown().await;
             }
@@ -88,7 +88,7 @@ impl Stub {
     }
 }
 
-/// Reads a request with a length; nothing if the client breaks off.
+/// Reads a request with a length; `None` if the client disconnects.
 async fn read(connection: &mut BufReader<TcpStream>) -> Option<Received> {
     let Message { head, body } = Message::read(connection).await.ok()??;
     let mut lines = head.into_iter();

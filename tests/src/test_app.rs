@@ -1,7 +1,7 @@
-//! The whole service in one process: requests come from the events of `events/`, and go through the endpoints as on
-//! Lambda. Only API Gateway is missing.
+//! The whole service in one process. Requests start as the events of `events/` and pass through the endpoints as on
+//! Lambda; only API Gateway is missing.
 //!
-//! One file: an app, its calls and their answers are always used together.
+//! One file, because an app, its calls and their answers are used together.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -24,21 +24,21 @@ use crate::key_strings::CHECKSUM_SECRETS;
 use crate::log_lines::LogLines;
 use crate::{form, repository, tokens, validators};
 
-/// When tests begin, unless they say otherwise.
+/// The default start time of tests.
 pub const START: &str = "2026-03-01T12:00:00.250Z";
 
 const AT_ONCE: usize = 20;
 
-/// An app with a table of its own, a clock that stands still, and randomness from a fixed seed.
+/// An app with its own table, a manual clock and seeded randomness.
 #[derive(Clone)]
 pub struct TestApp {
     pub app: App,
-    /// The DynamoDB calls it makes.
+    /// Its DynamoDB calls.
     pub calls: CallLog,
-    /// What it logs.
+    /// Its log.
     pub log: LogLines,
     now: Arc<Mutex<DateTime<Utc>>>,
-    /// The string of the first key that was made by [`TestApp::key_of`].
+    /// The string of the first key that [`TestApp::key_of`] created.
     first_string: Arc<OnceLock<String>>,
 }
 
@@ -53,7 +53,7 @@ impl TestApp {
         Self::on(&Engine::Embedded.start().await, settings).await
     }
 
-    /// An app on an engine, or on something in front of one.
+    /// An app on an engine or a proxy in front of one.
     pub async fn on(engine_url: &str, settings: &[(&str, &str)]) -> Self {
         let client = engine::client(&engine::sdk_config(engine_url), &CallLog::default());
         let name = engine::unique_name("keys");
@@ -74,7 +74,7 @@ impl TestApp {
         Self::container(engine_url, config.expect("settings"), now, seeded_random(), holding_a_data_key)
     }
 
-    /// A second container of the same deployment, which reaches the engine by a URL of its own.
+    /// A second container of the deployment, with its own URL of the engine.
     #[must_use]
     pub fn second(&self, url: &str) -> Self {
         let second =
@@ -82,20 +82,20 @@ impl TestApp {
         Self { first_string: self.first_string.clone(), ..second }
     }
 
-    /// A second container whose clock differs by some time, and goes its own way.
+    /// A second container with its own clock, which differs by some time.
     #[must_use]
     pub fn second_with_clock(&self, url: &str, difference: TimeDelta) -> Self {
         let now = Arc::new(Mutex::new(self.now() + difference));
         Self::container(url, self.app.config.clone(), now, Random::system(), holding_a_data_key)
     }
 
-    /// A container of the same deployment that has just started: it has no data key yet, and asks KMS at the same URL.
+    /// A cold container of the deployment, without data keys, with the same URL of KMS.
     #[must_use]
     pub fn cold(&self, url: &str) -> Self {
         Self::container(url, self.app.config.clone(), self.now.clone(), Random::system(), |vault| vault)
     }
 
-    /// A container that repeats a change at once after a conflict: its random numbers, which the wait is made of, are 0.
+    /// A container that repeats a change without delay after a conflict: its random numbers are 0.
     #[must_use]
     pub fn without_back_off(&self, url: &str) -> Self {
         let random = Random::new(|bytes| bytes.fill(0));
@@ -103,7 +103,7 @@ impl TestApp {
         Self { first_string: self.first_string.clone(), ..hurried }
     }
 
-    /// The same with settings and a clock of its own.
+    /// A container of the deployment with its own settings and clock.
     #[must_use]
     pub fn cold_with(&self, url: &str, config: Config) -> Self {
         let now = Arc::new(Mutex::new(self.now()));
@@ -130,7 +130,7 @@ impl TestApp {
         Self { app, calls, log, now, first_string: Arc::default() }
     }
 
-    /// A container of the same deployment with a clock that may do anything.
+    /// A container of the deployment with an arbitrary clock.
     #[must_use]
     pub fn with_clock(&self, url: &str, clock: Clock) -> Self {
         let vault = holding_a_data_key(Vault::new(
@@ -143,12 +143,12 @@ impl TestApp {
         Self { app, ..self.clone() }
     }
 
-    /// Makes it a later time.
+    /// Sets the clock.
     pub fn set_time(&self, time: &str) {
         *self.now.lock().expect("not poisoned") = time.parse().expect("a time");
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub fn advance(&self, by: TimeDelta) {
         *self.now.lock().expect("not poisoned") += by;
     }
@@ -158,7 +158,7 @@ impl TestApp {
         *self.now.lock().expect("not poisoned")
     }
 
-    /// A call of user 7, to be sent.
+    /// A call of user 7.
     #[must_use]
     pub fn call(&self, operation: Operation) -> TestCall<'_> {
         let mut event = repository::event(operation.name());
@@ -168,12 +168,12 @@ impl TestApp {
         TestCall { test: self, operation, event }.bearer(&tokens::user(7))
     }
 
-    /// Makes a key for user 7, named as given, and returns it.
+    /// Creates a key of user 7 with this name and returns it.
     pub async fn key(&self, name: &str) -> Value {
         self.key_of(7, name).await
     }
 
-    /// Makes a key for a user, and returns it.
+    /// Creates a key of a user and returns it.
     pub async fn key_of(&self, user_id: u64, name: &str) -> Value {
         let body = json!({"name": name, "type": "live", "status": "active"});
         let answer = self.call(Operation::CreateKey).user(user_id).json(&body).send().await;
@@ -183,7 +183,7 @@ impl TestApp {
         key
     }
 
-    /// Makes the keys that [`TestApp::valid_call`] is about: user 7's keys 1, active and the default, and 2, paused.
+    /// Creates the keys that [`TestApp::valid_call`] uses: user 7's keys 1 (active, default) and 2 (paused).
     pub async fn make_two_keys(&self) {
         self.key("first").await;
         self.key("second").await;
@@ -191,8 +191,8 @@ impl TestApp {
         self.call(Operation::SetDefault).json(&json!({"id": 1})).send().await.ok();
     }
 
-    /// A call of an operation that succeeds, and changes something if it can, given the keys of
-    /// [`TestApp::make_two_keys`].
+    /// A successful call of an operation on the keys of [`TestApp::make_two_keys`], which makes a change if the
+    /// operation can.
     #[must_use]
     pub fn valid_call(&self, operation: Operation) -> TestCall<'_> {
         let call = self.call(operation);
@@ -218,7 +218,7 @@ impl TestApp {
         valid_body(operation).iter().fold(call, TestCall::json)
     }
 
-    /// One of user 7's keys, as it is now.
+    /// The present state of a key of user 7.
     pub async fn read(&self, id: u64) -> Value {
         let answer = self.call(Operation::GetKey).id(id).send().await;
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -232,8 +232,8 @@ impl TestApp {
         answer.json().as_array().expect("an array").clone()
     }
 
-    /// Checks that the newest entry in the trail of one of user 7's keys is the one of a change that was just answered,
-    /// and returns the trail.
+    /// Checks that the newest trail entry of a key of user 7 belongs to the change just answered, and returns the
+    /// trail.
     pub async fn assert_newest_entry(&self, id: u64, answer: &Answer, action: &str, changes: Value) -> Vec<Value> {
         let trail = self.audit(id).await;
         let expected = json!({
@@ -251,13 +251,13 @@ impl TestApp {
         trail
     }
 
-    /// What a service is told about a key string.
+    /// The verification of a key string for a service.
     pub async fn verify(&self, key: &str) -> Value {
         let call = self.call(Operation::VerifyKey).bearer(&tokens::with_role(900, "service"));
         call.json(&json!({"key": key})).send().await.ok()
     }
 
-    /// What the table holds.
+    /// The content of the table.
     pub async fn contents(&self) -> Contents {
         Contents::of(&self.app.table).await
     }
@@ -266,7 +266,7 @@ impl TestApp {
         macro_rules! endpoint {
             ($endpoint:ident) => {{
                 assert_eq!($endpoint::OPERATION, operation);
-                // Boxed: a test of many calls would have as many of these large futures on its stack.
+                // Boxed, because a test with many calls would hold all these large futures on its stack.
                 Box::pin(serve(&self.app, operation, $endpoint::ACCESS, $endpoint::handle, request)).await
             }};
         }
@@ -297,7 +297,7 @@ fn holding_a_data_key(vault: Vault) -> Vault {
     vault.holding(1, DataKey::new(&[7; 32], START.parse().expect("a time")).expect("256 bits"))
 }
 
-/// Random bytes that are the same in every run.
+/// Random bytes from a fixed seed.
 fn seeded_random() -> Random {
     let rng = Mutex::new(TestRng::from_seed(RngAlgorithm::ChaCha, &[42; 32]));
     Random::new(move |bytes| {
@@ -305,8 +305,7 @@ fn seeded_random() -> Random {
     })
 }
 
-/// The fields of a valid request, where there must or may be some: about the keys of [`TestApp::make_two_keys`], and with
-/// a key string that is none.
+/// The fields of a valid request, if it has any, for the keys of [`TestApp::make_two_keys`] and a malformed key string.
 #[must_use]
 pub fn valid_body(operation: Operation) -> Option<Value> {
     match operation {
@@ -328,7 +327,7 @@ pub fn valid_body(operation: Operation) -> Option<Value> {
     }
 }
 
-/// A call that is being put together.
+/// Builder of a call.
 #[derive(Clone)]
 pub struct TestCall<'a> {
     test: &'a TestApp,
@@ -337,7 +336,7 @@ pub struct TestCall<'a> {
 }
 
 impl TestCall<'_> {
-    /// As which user.
+    /// Sets the user.
     #[must_use]
     pub fn user(self, user_id: u64) -> Self {
         self.bearer(&tokens::user(user_id))
@@ -355,10 +354,10 @@ impl TestCall<'_> {
         self
     }
 
-    /// With a header that comes several times.
+    /// Sets a header with several values.
     #[must_use]
     pub fn header_values(mut self, name: &str, values: &[String]) -> Self {
-        // As API Gateway has it: the last one counts where there can be but one.
+        // As in API Gateway's events, the single-value map has the last one.
         self.event["headers"][name] = values.last().expect("a value").as_str().into();
         self.event["multiValueHeaders"][name] = json!(values);
         self
@@ -372,27 +371,27 @@ impl TestCall<'_> {
         self
     }
 
-    /// In a format, both ways.
+    /// Sets the format of request and response.
     #[must_use]
     pub fn format(self, format: &str) -> Self {
         self.header("x-request-format", format).header("x-response-format", format)
     }
 
-    /// With the id that API Gateway gives it.
+    /// Sets API Gateway's request id.
     #[must_use]
     pub fn request_id(mut self, id: &str) -> Self {
         self.event["requestContext"]["requestId"] = id.into();
         self
     }
 
-    /// For the key of an id, or of what is in its place.
+    /// Sets the key id in the path, valid or not.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "ids and literals alike are passed as they are")]
     pub fn id(self, id: impl ToString) -> Self {
         self.path_parameter("id", &id.to_string())
     }
 
-    /// About another key: by its path, or else by the `id` in its body. A call that names no key stays as it is.
+    /// Names another key in the path or else in the body's `id`. A call without a key stays unchanged.
     #[must_use]
     pub fn about(mut self, id: u64) -> Self {
         if self.event["resource"].as_str().is_some_and(|resource| resource.contains("{id}")) {
@@ -406,7 +405,7 @@ impl TestCall<'_> {
         self
     }
 
-    /// With a parameter in its path.
+    /// Sets a path parameter.
     #[must_use]
     pub fn path_parameter(mut self, name: &str, value: &str) -> Self {
         let resource = self.event["resource"].as_str().expect("a resource").to_owned();
@@ -420,14 +419,14 @@ impl TestCall<'_> {
         self
     }
 
-    /// To a path as the client sees it; the event's own begins with the stage.
+    /// Sets the path as the client sees it; that of the event begins with the stage.
     #[must_use]
     pub fn client_path(mut self, path: &str) -> Self {
         self.event["requestContext"]["path"] = path.into();
         self
     }
 
-    /// With a query parameter; repeated, with both.
+    /// Adds a query parameter, even if there is one of that name.
     #[must_use]
     pub fn query(mut self, name: &str, value: &str) -> Self {
         let mut values = self.event["multiValueQueryStringParameters"][name].as_array().cloned().unwrap_or_default();
@@ -448,7 +447,7 @@ impl TestCall<'_> {
         self.body(&body.to_string())
     }
 
-    /// With any body.
+    /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: &str) -> Self {
         self.event["body"] = body.into();
@@ -462,7 +461,7 @@ impl TestCall<'_> {
         self
     }
 
-    /// With a body that API Gateway took for binary.
+    /// Sets a binary body, which API Gateway encodes.
     #[must_use]
     pub fn base64_body(mut self, body: &[u8]) -> Self {
         self.event["body"] = base64::engine::general_purpose::STANDARD.encode(body).into();
@@ -470,7 +469,7 @@ impl TestCall<'_> {
         self
     }
 
-    /// Sends it many times, at most twenty at once: a busy machine must answer them all before the service's deadline.
+    /// Sends the call many times, at most 20 at once so that a busy machine meets the service's deadline.
     pub async fn send_in_parallel(self, times: usize) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(times);
         while answers.len() < times {
@@ -485,38 +484,38 @@ impl TestCall<'_> {
         answers
     }
 
-    /// With a form of the boundary `form`.
+    /// Sets a form with the boundary `form`.
     #[must_use]
     pub fn form(self, form: &[u8]) -> Self {
         self.base64_body(form).header("Content-Type", "multipart/form-data; boundary=form")
     }
 
-    /// Sends it. Whatever comes back in HL7 v2 or FHIR is judged by the validators.
+    /// Sends the call. The validators check an answer in HL7 v2 or FHIR.
     pub async fn send(self) -> Answer {
         let operation = self.operation;
         let answer = self.send_unjudged().await;
         let content_type = answer.header("content-type").expect("every response has a body");
-        // What a transcription service says is in no format of ours.
+        // The body of a transcription is not in one of our formats.
         if operation != Operation::Transcribe || content_type.contains("hl7") || content_type.contains("fhir") {
             validators::response(content_type, &answer.text).unwrap_or_else(|complaints| panic!("{complaints}"));
         }
         answer
     }
 
-    /// The event, as API Gateway would send it.
+    /// The event as API Gateway sends it.
     #[must_use]
     pub fn event(&self) -> &Value {
         &self.event
     }
 
-    /// Sends it, and leaves what comes back to whoever reads it.
+    /// Sends the call without validation of the answer.
     pub async fn send_unjudged(self) -> Answer {
         let (test, operation) = (self.test, self.operation);
-        // Boxed, so that tests can make many calls at once on the small stack of a test's thread.
+        // Boxed, because the stack of a test's thread is small.
         Answer::from(Box::pin(test.serve(operation, self.request())).await)
     }
 
-    /// The request that is made of it.
+    /// The HTTP request of the event.
     #[must_use]
     pub fn request(self) -> Request {
         let event = serde_json::from_str(&self.event.to_string()).expect("an event of API Gateway");
@@ -524,15 +523,15 @@ impl TestCall<'_> {
     }
 }
 
-/// What came back.
+/// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
-    /// The headers, by names in lower case.
+    /// The headers by lower-case name.
     pub headers: std::collections::BTreeMap<String, String>,
-    /// The body, if it is text.
+    /// The text body, if any.
     pub text: String,
-    /// The body, if it is not.
+    /// The binary body, if any.
     pub bytes: Vec<u8>,
 }
 
@@ -559,7 +558,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
     }
 
-    /// The body as JSON, of a call that succeeds.
+    /// The JSON body of a successful call.
     #[track_caller]
     #[expect(clippy::must_use_candidate, reason = "that it succeeds is often all that matters")]
     pub fn ok(&self) -> Value {
@@ -567,13 +566,13 @@ impl Answer {
         self.json()
     }
 
-    /// Checks that the call was refused with a text and no details.
+    /// Checks a refusal with an error text and no details.
     #[track_caller]
     pub fn assert_refused(&self, status: u16, error: &str) {
         assert_eq!((self.status, self.text.as_str()), (status, json!({"error": error}).to_string().as_str()));
     }
 
-    /// Checks that the call was refused because of some fields, in this order.
+    /// Checks a refusal because of these fields, in this order.
     #[track_caller]
     pub fn assert_invalid(&self, fields: &[&str]) {
         assert_eq!(self.status, 400, "{}", self.text);
@@ -597,7 +596,7 @@ impl Answer {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// The cursor of the next page, from the `Link` header.
+    /// The cursor of the next page in the `Link` header.
     #[must_use]
     pub fn next_cursor(&self) -> Option<&str> {
         self.header("link")?.split_once("cursor=")?.1.split_once('>').map(|(cursor, _)| cursor)

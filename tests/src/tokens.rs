@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 /// The HS256 secret of test apps.
 pub const SECRET: &str = "a secret for the tests in this repository";
 
-/// `MAX_TOKEN_HOURS` of test apps: their clocks go where a test sends them, and the tokens of this module stay valid.
+/// `MAX_TOKEN_HOURS` of test apps, large enough for any time that a test sets.
 pub const MAX_TOKEN_HOURS: &str = "1000000";
 
 /// Signs claims with [`SECRET`].
@@ -21,7 +21,7 @@ pub fn user(user_id: u64) -> String {
     sign(&json!({"user_id": user_id, "exp": 4_102_444_800_u64}))
 }
 
-/// The same with a role.
+/// A token of a user with a role, valid for a century.
 #[must_use]
 pub fn with_role(user_id: u64, role: &str) -> String {
     sign(&json!({"user_id": user_id, "role": role, "exp": 4_102_444_800_u64}))

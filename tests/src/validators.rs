@@ -1,7 +1,7 @@
-//! Validators that we did not write, for everything the API sends: hl7apy and hl7types for HL7 v2, Medplum's and
-//! fhir.resources for FHIR. `tests/validators/install.sh` installs them.
+//! Independent validators for every answer of the API: hl7apy and hl7types for HL7 v2, Medplum's and fhir.resources for
+//! FHIR. `tests/validators/install.sh` installs them.
 //!
-//! Each runs as a process of its own, started with the first document and fed one a line; it ends with the tests.
+//! Each runs as a process that starts with the first document, reads one document per line, and ends with the tests.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -15,29 +15,29 @@ static HL7: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/py
 static FHIR: LazyLock<Validator> = LazyLock::new(|| Validator::start("node", "fhir.mjs"));
 static FHIR_RESOURCES: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/python", "fhir_resources.py"));
 
-/// Checks an HL7 v2 message, as it goes over the wire.
+/// Checks an HL7 v2 message.
 ///
 /// # Errors
 ///
-/// If a validator has complaints: all of them, and the message.
+/// All complaints of the validators, and the message.
 pub fn hl7(message: &str) -> Result<(), String> {
     report(&hl7_complaints(message), &message.replace('\r', "\n"))
 }
 
-/// Checks a FHIR resource of a server whose base is the default one.
+/// Checks a FHIR resource from a server with the default base URL.
 ///
 /// # Errors
 ///
-/// If a validator has complaints: all of them, and the resource.
+/// All complaints of the validators, and the resource.
 pub fn fhir(resource: &Value) -> Result<(), String> {
     report(&fhir_complaints(resource), &format!("{resource:#}"))
 }
 
-/// Checks a response by its `Content-Type`; JSON is left to others.
+/// Checks a response by its `Content-Type`; JSON is not checked here.
 ///
 /// # Errors
 ///
-/// If a validator has complaints: all of them, and the response.
+/// All complaints of the validators, and the response.
 pub fn response(content_type: &str, text: &str) -> Result<(), String> {
     match content_type {
         "application/json" => Ok(()),
@@ -64,7 +64,7 @@ fn fhir_complaints(resource: &Value) -> Vec<String> {
 struct Validator(Mutex<(Child, BufReader<ChildStdout>)>);
 
 impl Validator {
-    /// Starts a script of `tests/validators` with a program, by its path in the installation or else by its name.
+    /// Starts a script of `tests/validators` with a program, found in the installation or on the `PATH`.
     fn start(program: &str, script: &str) -> Self {
         let installation = root().join(".local/validators");
         assert!(
@@ -84,7 +84,7 @@ impl Validator {
     }
 
     fn complaints(&self, document: &Value) -> Vec<String> {
-        // Whoever failed holding the lock did so because the process had died: the next one will, too.
+        // A poisoned lock means that the process has died, so the next use fails, too.
         let mut process = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (child, stdout) = &mut *process;
         let stdin = child.stdin.as_mut().expect("stdin is piped");
@@ -108,7 +108,7 @@ mod tests {
         serde_json::from_str(&read(path)).expect("JSON")
     }
 
-    /// Files of a folder with an extension.
+    /// The files of a folder with this extension.
     fn files(folder: &str, extension: &str) -> Vec<String> {
         let entries = std::fs::read_dir(root().join(folder)).expect("a folder");
         let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
@@ -119,7 +119,7 @@ mod tests {
         files
     }
 
-    /// The examples of the API's description that are in a format, by their names.
+    /// The examples of openapi.yaml in a format, by name.
     fn examples(format: &str) -> Vec<(String, Value)> {
         let description = serde_json::to_value(yaml("openapi.yaml")).expect("JSON");
         let examples = description["components"]["examples"].as_object().expect("examples").clone();
@@ -128,7 +128,7 @@ mod tests {
         of_format.into_iter().map(|(name, example)| (name, example["value"].clone())).collect()
     }
 
-    /// Fails for each case that one of the named validators lets pass.
+    /// Fails for each case that a named validator accepts.
     fn assert_refused(case: &Value, complaints: &[String]) {
         let named = case["by"].as_array().expect("by").iter().filter_map(Value::as_str).collect::<BTreeSet<_>>();
         let refusing = complaints.iter().filter_map(|complaint| complaint.split(':').next()).collect();
