@@ -129,6 +129,8 @@ def copy():
         if (ROOT / file).is_file():
             (COPY / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / file, COPY / file)
+    # In the shared target folder, cargo tells a workspace from its copy by the version only.
+    edit("Cargo.toml", r'(?m)^version = "[^"]*"', lambda _, found: found.replace('"', '"0.0.0-', 1))
 
 
 def run(command):
