@@ -1,4 +1,4 @@
-//! The keys that encrypt key strings, as they get old
+//! The rotation of data keys.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Method;
@@ -8,7 +8,7 @@ use tests::calls::CallLog;
 use tests::deployed::Deployed;
 use tests::{Contents, engine};
 
-/// Nobody else's in these tests.
+/// A user of this file only.
 const USER_ID: u64 = 4_501;
 
 #[tokio::test]

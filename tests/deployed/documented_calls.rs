@@ -1,7 +1,7 @@
-//! Runs the examples of README.md and docs/api-tour.md in one shell each, as a reader would, and compares what they print
-//! with what the pages show.
+//! Runs the examples of README.md and docs/api-tour.md in one shell each, as a reader would, and compares their output
+//! with the pages.
 //!
-//! `UPDATE_DOCS=1 make test-deployed` writes what they print into the pages instead.
+//! `UPDATE_DOCS=1 make test-deployed` writes the output into the pages instead.
 
 use std::ops::Range;
 use std::process::Command;
@@ -9,14 +9,14 @@ use std::process::Command;
 use regex::Regex;
 use tests::repository;
 
-/// The pages, and how many examples each has at least. They use the same user's keys, so they run one after the other.
+/// The pages with their minimum number of examples. They use the same user's keys, so they run one after the other.
 const PAGES: [(&str, usize); 2] = [("README.md", 6), ("docs/api-tour.md", 26)];
 const MARK: &str = "@@@ end of example";
 
-/// A `bash` block, and the block after it that shows its output.
+/// A `bash` block, with the block that shows its output.
 struct Example {
     script: String,
-    /// Where in the page the output is.
+    /// The place of the output in the page.
     shown: Option<Range<usize>>,
 }
 
@@ -46,7 +46,7 @@ fn pages_show_what_their_examples_print() {
     }
 }
 
-/// The examples of a page, in their order.
+/// The examples of a page, in order.
 fn examples(page: &str) -> Vec<Example> {
     let fence = Regex::new(r"(?m)^```(\w*)\n").expect("a pattern");
     let mut examples: Vec<Example> = Vec::new();
@@ -71,7 +71,7 @@ fn examples(page: &str) -> Vec<Example> {
 fn run(examples: &[Example]) -> Vec<String> {
     let mut script = "set -euo pipefail\n".to_owned();
     for example in examples {
-        // The stack under test may be another than the reader's.
+        // The stack under test may differ from the reader's.
         script.push_str(&example.script.replace(". .local/stack.env", ". \"$LOCAL_DIR/stack.env\""));
         script.push_str(&["printf '%s\\n' '", MARK, "'\n"].concat());
     }
@@ -82,7 +82,7 @@ fn run(examples: &[Example]) -> Vec<String> {
     printed.split_inclusive(&format!("{MARK}\n")).map(|part| part.replace(&format!("{MARK}\n"), "")).collect()
 }
 
-/// Without what differs from run to run.
+/// Replaces what differs between runs.
 fn normalized(text: &str) -> String {
     let text = text.trim_end();
     let patterns = [

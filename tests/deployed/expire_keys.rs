@@ -1,4 +1,4 @@
-//! The schedule, its sweep, and those who subscribe to its events.
+//! The schedule, its sweep and the subscribers to its events.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tests::calls::CallLog;
 use tests::deployed::Deployed;
 use tests::engine;
 
-/// The schedule comes by every minute, and an emulator on a busy machine may be late.
+/// The schedule fires every minute, and an emulator on a busy machine may be late.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn a_later_run_closes_the_journal_of_an_interrupted_one() {
     let client = engine::client(&deployed.sdk_config(), &CallLog::default());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let number = |number: &Value| AttributeValue::N(number.to_string());
-    // A run ended before it took the one step that it had written down, so there is nothing to tell.
+    // A run that ended before the one step of its journal, so there is nothing to publish.
     let step =
         HashMap::from([("user_id".to_owned(), number(&json!(5_408))), ("key_id".to_owned(), number(&key["id"]))]);
     let place = [("PK", text("SWEEP")), ("SK", text("01a20fed-6912-789a-9625-c93efd96f036"))];
@@ -70,7 +70,7 @@ async fn a_later_run_closes_the_journal_of_an_interrupted_one() {
     assert_eq!(read, key);
 }
 
-/// A rule of one's own, with a queue as its target.
+/// A rule with a queue as its target.
 struct Subscription {
     events: aws_sdk_eventbridge::Client,
     queues: aws_sdk_sqs::Client,
@@ -98,7 +98,7 @@ impl Subscription {
         Self { events, queues, queue_url, bus_name }
     }
 
-    /// The event that speaks of a key.
+    /// The event of a key.
     async fn event(&self, id: &Value) -> Value {
         let receive = async {
             loop {

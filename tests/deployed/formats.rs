@@ -54,7 +54,7 @@ async fn a_fhir_client_works_with_resources_alone() {
     let (status, missing) = send(Method::GET, "/api/apiKeys/9007199254740991", "fhir", String::new()).await;
     let missing: Value = serde_json::from_str(&missing).expect("JSON");
     assert_eq!((status, &missing["issue"][0]["code"]), (404, &json!("not-found")));
-    // What the resource's URLs name is published beside it.
+    // The URLs in the resource are published.
     let deployed = Deployed::from_env();
     let profile = deployed.call(Method::GET, "/fhir/StructureDefinition/api-key").send().await.expect("an answer");
     let profile: Value = profile.json().await.expect("JSON");

@@ -1,4 +1,4 @@
-//! What the gateway adds to the endpoints: preflights, and headers that arrive.
+//! The gateway's own part: preflights and forwarded headers.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response};

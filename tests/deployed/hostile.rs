@@ -1,11 +1,11 @@
-//! Damaged tokens and hostile headers, as they get through the gateway
+//! Damaged tokens and hostile headers through the gateway.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tests::deployed::Deployed;
 
-/// Nobody else's in these tests.
+/// A user of this file only.
 const USER_ID: u64 = 4_601;
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn a_damaged_token_is_refused() {
     assert_eq!(list.status(), 200, "undamaged");
 }
 
-/// A creation with further headers, of a user who then still has no key unless it succeeds.
+/// A creation with further headers, for a user without keys.
 async fn create_with(user_id: u64, headers: HeaderMap) -> Response {
     let deployed = Deployed::from_env();
     let new = json!({"name": "Hostile", "type": "live", "status": "active"});

@@ -49,7 +49,7 @@ async fn lists_of_others_are_for_admins_and_masked() {
     let deployed = Deployed::from_env();
     let body = json!({"name": "Theirs", "type": "live", "status": "active"});
     let key = deployed.manage(4_213, Method::POST, "/api/apiKeys", Some(body)).await;
-    // Refused alike, whether or not there is such a user.
+    // Refused alike, whether or not the user exists.
     for path in ["/api/apiKeys/userKeys/4213", "/api/apiKeys/userKeys/4214"] {
         let refused = answer(&deployed, &Method::GET, path, None).await;
         assert_eq!(refused, (403, json!({"error": "Access denied"})), "{path}");

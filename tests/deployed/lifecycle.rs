@@ -1,4 +1,4 @@
-//! A key's life through the gateway: every management endpoint once, and what only a gateway answers.
+//! A key's life through the gateway: every management endpoint once, and the gateway's own answers.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tests::deployed::Deployed;
 use tokio::task::JoinSet;
 
-/// Nobody else's in these tests.
+/// A user of this file only.
 const USER_ID: u64 = 4_001;
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn what_no_endpoint_sees_is_answered_by_the_gateway() {
     }
 }
 
-/// Makes management calls of a user at once.
+/// Makes concurrent management calls of a user.
 async fn at_once(user_id: u64, calls: impl Iterator<Item = (Method, &'static str, Value)>) -> Vec<Value> {
     let deployed = Deployed::from_env();
     let calls = calls.map(|(method, path, body)| {

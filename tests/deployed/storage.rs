@@ -1,4 +1,4 @@
-//! What the table of the deployment holds: no key in the clear, and only wrapped data keys.
+//! The table of the deployment: no key string in plaintext, and only wrapped data keys.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use tests::{Contents, engine};
 async fn the_table_holds_no_key_in_the_clear() {
     let deployed = Deployed::from_env();
     let body = json!({"name": "Hidden", "type": "live", "status": "active"});
-    // The outcome of such a request is kept as well.
+    // The outcome of such a request is stored as well.
     let create = deployed.call(Method::POST, "/api/apiKeys").bearer_auth(deployed.token(4_401));
     let created = create.header("Idempotency-Key", "once").json(&body).send().await.expect("an answer");
     let key: Value = created.json().await.expect("JSON");
@@ -41,7 +41,7 @@ async fn the_table_holds_no_key_in_the_clear() {
     assert!(data_key["wrapped"].as_b().expect("bytes").as_ref().len() > 32, "wrapped by KMS");
 }
 
-/// All texts and bytes of an attribute, also of those within it: a remembered outcome holds a record.
+/// All texts and bytes of an attribute, nested ones included: a stored outcome holds a record.
 fn write(dump: &mut Vec<u8>, value: &AttributeValue) {
     match value {
         AttributeValue::S(text) | AttributeValue::N(text) => dump.extend(text.as_bytes()),

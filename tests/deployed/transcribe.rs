@@ -1,4 +1,4 @@
-//! Real speech through the gateway, and keys that stop working
+//! Real speech through the gateway, and keys that stop working.
 
 use chrono::{DateTime, Utc};
 use reqwest::Method;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tests::deployed::{Deployed, now};
 use tests::repository;
 
-/// Nobody else's in these tests.
+/// A user of this file only.
 const USER_ID: u64 = 4_101;
 
 fn recording() -> Vec<u8> {
@@ -15,7 +15,7 @@ fn recording() -> Vec<u8> {
     std::fs::read(path).expect("the sample is in the repository")
 }
 
-/// The status and what came back for a recording, with some key string.
+/// Status and answer for a recording, with this key string.
 async fn transcribe(deployed: &Deployed, key: &Value, audio: Vec<u8>) -> (u16, Value) {
     let audio = Part::bytes(audio).file_name("recording.wav").mime_str("audio/wav").expect("a type");
     let form =
@@ -25,7 +25,7 @@ async fn transcribe(deployed: &Deployed, key: &Value, audio: Vec<u8>) -> (u16, V
     (response.status().as_u16(), response.json().await.expect("JSON"))
 }
 
-/// The same for a recording without a sound, which takes no time.
+/// Status and answer for a silent recording, which takes no time.
 async fn use_of(deployed: &Deployed, key: &Value) -> (u16, Value) {
     let mut audio = recording();
     audio.truncate(44);
@@ -87,7 +87,7 @@ async fn a_key_is_refused_on_the_very_next_call() {
 async fn the_largest_form_arrives_and_a_larger_one_is_told_the_limit() {
     let deployed = Deployed::from_env();
     let key = create(&deployed, json!({})).await;
-    // No WAV file, which the service is quick to find out; the form around it has less than 1,000 bytes.
+    // Not a WAV file, which the service refuses quickly; the form around it has less than 1,000 bytes.
     let (status, answer) = transcribe(&deployed, &key["key"], vec![0xa5; 4_499_000]).await;
     assert_eq!((status, answer), (400, json!({"error": "audio must be a WAV file with PCM"})));
     let (status, answer) = transcribe(&deployed, &key["key"], vec![0xa5; 4_500_000]).await;

@@ -1,7 +1,7 @@
-//! Web pages on a developer's machine: a page reaches the deployed API, and nothing else that the local AWS does.
+//! Web pages on a developer's machine: a page reaches the deployed API and no other part of the local AWS.
 //!
-//! The request to AWS is one that reads the JWT secret, signed as it should be. So what refuses it is what an attack
-//! changes about it, and nothing else.
+//! The request to AWS reads the JWT secret and has a valid signature. So only the change that an attack makes can be
+//! the cause of its refusal.
 
 use aws_lc_rs::{digest, hmac};
 use reqwest::{StatusCode, Url};
@@ -10,13 +10,13 @@ use shared::config::AwsConfig;
 use tests::deployed::{Deployed, now};
 use tests::raw_http::{Request, Response};
 
-/// Nobody else's in these tests.
+/// A user of this file only.
 const USER_ID: u64 = 4_701;
 
 const PAGE: [(&str, &str); 3] =
     [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "cors")];
 
-/// The local AWS, and the key to it.
+/// The local AWS with its access key.
 struct LocalAws {
     port: u16,
     secret: String,
@@ -37,13 +37,13 @@ impl LocalAws {
         (self.config.credentials.access_key_id(), self.config.credentials.secret_access_key())
     }
 
-    /// A call that reads the JWT secret, not signed.
+    /// A call that reads the JWT secret, unsigned.
     fn unsigned(host: &str) -> Request {
         let call = Request::new("POST", "/", host).with_body(r#"{"SecretId": "nuxera/jwt"}"#);
         call.with("X-Amz-Date", &amz_date()).with("X-Amz-Target", "secretsmanager.GetSecretValue")
     }
 
-    /// The same, signed with an access key.
+    /// The call, signed with an access key.
     fn signed_with(&self, (id, secret): (&str, &str), host: &str) -> Request {
         let request = Self::unsigned(host);
         let authorization = self.authorization(&request, id, secret);
@@ -85,7 +85,7 @@ impl LocalAws {
     }
 }
 
-/// What a response lets pages do.
+/// The CORS headers of a response.
 fn cors(response: &Response) -> Vec<String> {
     let lines = response.head().lines().map(str::to_lowercase);
     let mut cors: Vec<String> = lines.filter(|line| line.starts_with("access-control-")).collect();
@@ -158,7 +158,7 @@ async fn a_host_that_is_not_a_local_name_is_refused() {
         format!("[::ffff:127.0.0.1]:{port}"),
     ] {
         aws.assert_refuses(&format!("Host: {host}"), &aws.signed(&host)).await;
-        // Nor is there another way to name it.
+        // Other headers that name a host.
         let forwarded = aws.signed(&host).with("X-Forwarded-Host", &aws.host()).with("Forwarded", "host=localhost");
         aws.assert_refuses(&format!("Host: {host}, forwarded"), &forwarded).await;
         let of_api = Request::new("GET", &format!("{}/api/apiKeys", Url::parse(&api).expect("a URL").path()), &host);
@@ -225,7 +225,7 @@ async fn a_request_without_the_access_key_is_refused() {
     aws.assert_refuses("two signatures", &twice.with("Authorization", &ours)).await;
     aws.assert_refuses("in the other order", &aws.signed(&host).with("Authorization", &theirs)).await;
 
-    // Credentials in the query, as in the URLs that are signed in advance.
+    // Credentials in the query, as in presigned URLs.
     let credential = format!("{id}%2F{}%2Fus-east-1%2Fsecretsmanager%2Faws4_request", &amz_date()[..8]);
     for query in [
         format!(
@@ -292,7 +292,7 @@ async fn nothing_but_the_api_answers_without_the_access_key() {
         let from_page = Request::new(method, target, &host).with_all(&PAGE);
         aws.assert_refuses(&format!("{method} {target} of a page"), &from_page).await;
     }
-    // Out of the API's paths there is no way: what looks like one is a path of the API, which does not know it.
+    // No path leads out of the API's: what looks like one is an unknown path of the API.
     for path in ["/../_ministack/health", "/%2e%2e/_ministack/health", "//_ministack/health", "/..%2f_ministack/health"]
     {
         let response = Request::new("GET", &format!("{stage}{path}"), &host).send(aws.port).await;
@@ -338,7 +338,7 @@ async fn a_page_reaches_the_api_under_the_cors_rules_of_the_api() {
             let own = call.send(aws.port).await;
             let page = call.with_all(&PAGE).with("Access-Control-Request-Method", "GET").send(aws.port).await;
             assert_eq!((own.status(), page.status()), (status, status), "{method} {path}: {page:?}");
-            // What API and gateway say to everybody, which a test of the gateway looks at; nobody adds to it.
+            // The headers of API and gateway for everybody, which another test checks, and no others.
             assert_eq!(cors(&page), cors(&own), "{method} {path}");
         }
     }
@@ -365,7 +365,7 @@ async fn the_transcription_service_is_not_for_pages() {
     assert_eq!(upload(&host).with("Host", "evil.example").send(port).await.status(), 403, "two Hosts");
 }
 
-/// The functions' containers are processes, whose environment Linux shows.
+/// The functions' containers are processes, whose environment Linux exposes.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_runtime_apis_of_the_functions_are_not_for_pages() {

@@ -1,5 +1,5 @@
-//! A strict reader of CloudWatch's embedded metric format (CloudWatch user guide, "Specification: Embedded metric format"):
-//! CloudWatch drops what it cannot read without an error; the tests fail.
+//! A strict reader of CloudWatch's embedded metric format (CloudWatch user guide, "Specification: Embedded metric
+//! format"). CloudWatch drops invalid metrics without an error; the tests fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 

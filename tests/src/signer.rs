@@ -98,7 +98,7 @@ impl Signer {
         }
     }
 
-    /// The public key in each form that a careless verifier might use as a shared secret.
+    /// The public key in each form that a careless verifier might use as a secret.
     #[must_use]
     pub fn public_forms(&self, kid: &str) -> Vec<Vec<u8>> {
         let (bare, der): (&[u8], Result<PublicKeyX509Der, _>) = match self {

@@ -1,4 +1,4 @@
-//! A request as the call that a client sends.
+//! Builds the call of a request.
 
 use serde_json::{Value, json};
 use shared::Operation;
@@ -8,21 +8,21 @@ use tests::{TestApp, form, tokens};
 use crate::history::{Change, End, Request, shown};
 use crate::plan::Invalid;
 
-/// What the id of the admin who lists a user's keys is greater by. It ends in the same digit.
+/// Added to a user's id, gives that of the admin who lists the user's keys. The last digit stays the same.
 pub const ADMINS: u64 = 1_000_000;
-/// An id that no key has.
+/// An id without a key.
 pub const NO_KEY: u64 = 9_000_000_000;
 
-/// Who sends a call, and through which container.
+/// The sender of a call, with its container.
 pub struct Sender<'a> {
     pub container: &'a TestApp,
     pub user: u64,
-    /// The id of a key that is not the user's.
+    /// The id of another user's key.
     pub others_key: u64,
 }
 
 impl<'a> Sender<'a> {
-    /// The call of a request. The marker tells what the transcription service is sent from other calls.
+    /// The call of a request. The marker identifies the call at the transcription service.
     pub fn call(&self, request: &Request, caller: u64, marker: &str) -> TestCall<'a> {
         let call = |operation| self.container.call(operation).user(caller);
         match request {
@@ -108,7 +108,7 @@ fn with_idempotency<'a>(call: TestCall<'a>, key: Option<&str>) -> TestCall<'a> {
     }
 }
 
-/// What the transcription service is sent; the speciality tells which call it was.
+/// The form for the transcription service, in which the speciality identifies the call.
 fn form(user: &str, speciality: &str) -> Vec<u8> {
     form::form(&[(form::AUDIO, b"RIFF"), (form::USER_ID, user.as_bytes()), (form::SPECIALITY, speciality.as_bytes())])
 }

@@ -1,4 +1,4 @@
-//! Holds what happened, and what is in the table in the end, against the model.
+//! Checks the history of a run and the final table against the model.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
@@ -14,31 +14,31 @@ use crate::model::{KeyState, is_meta};
 use crate::plan::Invalid;
 use crate::stored::{Entry, Stored};
 
-/// All that is known of a run.
+/// The evidence of a run.
 #[derive(Clone, Debug)]
 pub struct Evidence {
     pub attempts: Vec<Attempt>,
     pub stored: Stored,
-    /// The `UpdateItem`s that were applied.
+    /// The applied `UpdateItem`s.
     pub updates: Vec<Update>,
-    /// The ids of the table's answers that the containers got.
+    /// The request ids of the table's responses that reached the containers.
     pub answers_received: Vec<String>,
-    /// What was published: detail type and detail.
+    /// The published events: detail type and detail.
     pub events: Vec<(String, Value)>,
-    /// Which key a transcription was passed on with, by the request.
+    /// The key of each forwarded transcription, by request.
     pub transcribed: HashMap<String, u64>,
 }
 
-/// What came of the checks.
+/// The result of the checks.
 #[derive(Debug, Default)]
 pub struct Verdict {
     pub violations: Vec<String>,
-    /// How many things were checked, by what they are.
+    /// The number of checks by kind.
     pub checks: BTreeMap<&'static str, u64>,
 }
 
 impl Verdict {
-    /// Notes that something was checked, and whether it was in order.
+    /// Records a check and its result.
     pub fn check(&mut self, what: &'static str, holds: bool, violation: impl FnOnce() -> String) {
         *self.checks.entry(what).or_default() += 1;
         if !holds {
@@ -46,13 +46,13 @@ impl Verdict {
         }
     }
 
-    /// The same of something that must be what is expected.
+    /// Records a comparison with an expected value.
     pub fn equal<T: PartialEq + Debug>(&mut self, what: &'static str, found: &T, expected: &T, place: &str) {
         self.check(what, found == expected, || format!("{place}: {found:?} instead of {expected:?}"));
     }
 }
 
-/// Makes all checks.
+/// Runs all checks.
 pub fn check(evidence: &Evidence) -> Verdict {
     let mut verdict = Verdict::default();
     answers(evidence, &mut verdict);
@@ -68,13 +68,13 @@ pub fn check(evidence: &Evidence) -> Verdict {
     verdict
 }
 
-/// Whether each answer is one that its request can get, whatever the keys are like.
+/// Checks that each answer is possible for its request, whatever the state.
 fn answers(evidence: &Evidence, verdict: &mut Verdict) {
     let ids: BTreeSet<&str> = evidence.attempts.iter().map(|attempt| attempt.id.as_str()).collect();
     for attempt in &evidence.attempts {
         let Attempt { id, request, status, .. } = attempt;
         if !attempt.is_answered() {
-            // On a busy machine a time-out may be real.
+            // On a busy machine, a timeout may be real.
             let is_explained = *status == 503 && (!attempt.faults.is_empty() || attempt.is_slow);
             verdict.check("a 5xx is a 503, and has its reason in a fault", is_explained, || format!("{attempt:?}"));
             let (step, number) = id.rsplit_once('-').expect("ids end in a number");
@@ -124,7 +124,7 @@ fn answers(evidence: &Evidence, verdict: &mut Verdict) {
     }
 }
 
-/// Whether each key's history, and its record, can have come about one call after the other.
+/// Checks that each key's history and record are linearizable.
 fn keys(evidence: &Evidence, histories: &Histories<'_>, verdict: &mut Verdict) {
     for ((user, id), operations) in &histories.keys {
         let record = evidence.stored.keys.get(&(*user, *id));
@@ -144,7 +144,7 @@ fn keys(evidence: &Evidence, histories: &Histories<'_>, verdict: &mut Verdict) {
         let Some(record) = record else { continue };
         let entries = evidence.stored.entries.iter().filter(|entry| (entry.user_id, entry.key_id) == (*user, *id));
         let by_trail = entries.count() as u64;
-        // The sweep's notices are no changes, but the record remembers which were given.
+        // Notices of the sweep have no entry, but change the record's version.
         let notices = record.version.checked_sub(by_trail);
         let awaited = histories.notices.get(&(*user, *id)).copied().unwrap_or(0);
         verdict.check(
@@ -160,7 +160,7 @@ fn keys(evidence: &Evidence, histories: &Histories<'_>, verdict: &mut Verdict) {
     }
 }
 
-/// The same for each user's default and number of keys.
+/// Checks the same for each user's default and number of keys.
 fn users(evidence: &Evidence, histories: &Histories<'_>, verdict: &mut Verdict) {
     for (user, operations) in &histories.users {
         let meta = evidence.stored.metas.get(user).copied().unwrap_or_default();
@@ -184,7 +184,7 @@ fn users(evidence: &Evidence, histories: &Histories<'_>, verdict: &mut Verdict) 
     }
 }
 
-/// Whether nothing has the id, or the string, of something else.
+/// Checks that ids and strings are unique.
 fn ids(evidence: &Evidence, verdict: &mut Verdict) {
     let mut entries = BTreeSet::new();
     let mut made = BTreeSet::new();
@@ -208,7 +208,7 @@ fn ids(evidence: &Evidence, verdict: &mut Verdict) {
     }
 }
 
-/// Whether requests with an `Idempotency-Key` were done once.
+/// Checks that requests with an `Idempotency-Key` were carried out once.
 fn idempotency(evidence: &Evidence, verdict: &mut Verdict) {
     let entries = entries_by_request(evidence);
     let mut groups: BTreeMap<(u64, &str), Vec<&Attempt>> = BTreeMap::new();
@@ -224,7 +224,7 @@ fn idempotency(evidence: &Evidence, verdict: &mut Verdict) {
         let is_once = done.len() <= 1 && (done.len() == 1 || answered.is_empty());
         verdict.check("a request with an Idempotency-Key is done once", is_once, place);
         let first = done.first().map(|attempt| attempt.id.as_str());
-        // One whose transaction was done but not answered finds by itself that it was.
+        // A call whose transaction was committed but not answered finds that out by itself.
         let told = answered.iter().all(|attempt| {
             if first == Some(attempt.id.as_str()) {
                 !attempt.replayed || !attempt.faults.is_empty() || attempt.is_slow
@@ -246,7 +246,7 @@ fn idempotency(evidence: &Evidence, verdict: &mut Verdict) {
     }
 }
 
-/// Whether the trails that were shown are whole.
+/// Checks that the trails in answers are complete.
 fn trails(evidence: &Evidence, verdict: &mut Verdict) {
     let attempts = attempts_by_id(evidence);
     for attempt in &evidence.attempts {
@@ -263,7 +263,7 @@ fn trails(evidence: &Evidence, verdict: &mut Verdict) {
     }
 }
 
-/// Whether the call that made an entry was answered before an attempt began.
+/// Whether the call of an entry was answered before an attempt began.
 pub fn is_made_before(attempts: &HashMap<&str, &Attempt>, entry: &Entry, attempt: &Attempt) -> bool {
     let change = attempts.get(entry.request_id.as_str());
     change.is_some_and(|change| change.is_answered() && change.end < attempt.start)
@@ -274,7 +274,7 @@ pub fn attempts_by_id(evidence: &Evidence) -> HashMap<&str, &Attempt> {
     evidence.attempts.iter().map(|attempt| (attempt.id.as_str(), attempt)).collect()
 }
 
-/// Whether sweeps did what they say, and told of it.
+/// Checks that sweeps did what they report, and published it.
 fn sweeps(evidence: &Evidence, verdict: &mut Verdict) {
     let entries = entries_by_request(evidence);
     for attempt in evidence.attempts.iter().filter(|attempt| attempt.request == Request::Sweep && attempt.is_answered())
@@ -289,7 +289,7 @@ fn sweeps(evidence: &Evidence, verdict: &mut Verdict) {
         .filter_map(|(_, detail)| detail["id"].as_u64())
         .collect();
     for entry in evidence.stored.entries.iter().filter(|entry| entry.action == "expire") {
-        // Of a key that was deleted before its end could be told nothing is said.
+        // The expiry of a key that was deleted before may remain unpublished.
         if evidence.stored.keys.contains_key(&(entry.user_id, entry.key_id)) {
             verdict.check("subscribers hear of a key's end", told.contains(&entry.key_id), || format!("{entry:?}"));
         }
@@ -297,7 +297,7 @@ fn sweeps(evidence: &Evidence, verdict: &mut Verdict) {
     verdict.equal("no journal is left", &evidence.stored.journals, &0, "the sweep");
 }
 
-/// The entries of the audit trail by the request that they name.
+/// The audit entries by request id.
 pub fn entries_by_request(evidence: &Evidence) -> HashMap<&str, Vec<&Entry>> {
     let mut entries: HashMap<&str, Vec<_>> = HashMap::new();
     for entry in &evidence.stored.entries {

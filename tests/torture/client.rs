@@ -1,5 +1,5 @@
-//! A client: it does its steps one after the other, through a container of its own, and repeats what is answered with a
-//! 5xx until it is answered otherwise.
+//! A client: takes its steps one after the other, through its own container, and repeats calls that are answered with a
+//! 5xx.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,14 +21,14 @@ use crate::history::{Attempt, Change, End, Request, View};
 use crate::plan::{self, Action, Dice, Expiry, Repeatable, Step};
 use crate::world::{CALLS_AT_ONCE, Held, World};
 
-/// By how much the clock moves with each attempt.
+/// The advance of the clock per attempt.
 const MILLISECONDS_PER_ATTEMPT: i64 = 170;
-/// How long the service waits for an answer of the table or of KMS, at least.
+/// The shortest timeout of the service for DynamoDB or KMS.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often something is tried. After the first attempts nothing goes wrong on purpose, but a machine may be busy.
+/// Attempts at a call. After the first few, no faults are injected, but the machine may be busy.
 const MAX_ATTEMPTS: u32 = 12;
 
-/// What a client has to tell in the end.
+/// The report of a client.
 #[derive(Default)]
 pub struct Report {
     pub attempts: Vec<Attempt>,
@@ -38,7 +38,7 @@ pub struct Report {
     pub events: Vec<(String, Value)>,
 }
 
-/// The rate limits of a user: every tenth has narrow ones, and runs into them.
+/// The rate limits of a user: narrow ones for every tenth.
 pub fn rate_limits(user: u64) -> RateLimits {
     if user.is_multiple_of(10) {
         RateLimits { per_minute: 6, per_hour: 90 }
@@ -47,8 +47,8 @@ pub fn rate_limits(user: u64) -> RateLimits {
     }
 }
 
-/// How much of the room for calls at once an attempt takes. When nothing goes wrong on purpose, and it is still not answered,
-/// the machine does not keep up: each further attempt takes twice the room, until it is alone.
+/// The permits that an attempt takes. If it fails without injected faults, the machine is overloaded: each further
+/// attempt takes twice as many, until it runs alone.
 fn room(number: u32) -> u32 {
     (1 << number.saturating_sub(FAULTY_ATTEMPTS).min(6)).min(CALLS_AT_ONCE)
 }
@@ -67,7 +67,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with a container that has just started.
+    /// A client with a cold container.
     pub async fn start(world: Arc<World>, user: u64, number: u64) -> Self {
         let proxy = FaultProxy::start(&world.engine).await;
         let config = Config { rate_limits: rate_limits(user), ..world.deployment.app.config.clone() };
@@ -76,7 +76,7 @@ impl Client {
         Self { world, user, number, config, proxy, container, is_cold: true, bus, report }
     }
 
-    /// Does the steps of the plan.
+    /// Takes the steps of the plan.
     pub async fn run(mut self, steps: usize) -> Self {
         for (index, step) in plan::steps(self.world.seed, self.user, self.number, steps).into_iter().enumerate() {
             self.step(index, step).await;
@@ -88,7 +88,7 @@ impl Client {
         self
     }
 
-    /// What happened, when all that was under way has come to an end.
+    /// The report, once no request is in flight.
     pub fn report(mut self) -> Report {
         self.report.updates = self.proxy.updates();
         self.report.answers_received.extend(self.container.calls.answers());
@@ -102,7 +102,7 @@ impl Client {
             self.is_cold = true;
         }
         let request = self.request(index, step);
-        // What became of a use is not told apart by its status alone, and a bad format is the step's own.
+        // The status alone does not show the result of a use, and a bad format is part of the step.
         let is_in_json = matches!(request, Request::Verify { .. } | Request::Transcribe { .. } | Request::Invalid(_));
         let (seed, user, client) = (self.world.seed, self.user, self.number);
         let rules = |number: u32, is_cold: bool| {
@@ -113,8 +113,8 @@ impl Client {
         self.insist(&name, &request, step.format.filter(|_| !is_in_json), rules).await;
     }
 
-    /// Looks at everything, when nothing goes wrong any more: all keys are listed, and all strings that were ever seen are
-    /// verified. One container is enough; it is the user's own, with the user's rate limits.
+    /// Inspects everything without faults: lists all keys and verifies all strings ever seen. It takes one container,
+    /// with the user's rate limits.
     pub async fn look(mut self) -> Self {
         if self.number > 0 {
             return self;
@@ -124,7 +124,7 @@ impl Client {
         for (id, strings) in self.world.known(self.user) {
             for (index, key) in strings.into_iter().enumerate() {
                 let request = Request::Verify { id, key };
-                // A test key is used until it is used up.
+                // A test key is used up to its limit.
                 for use_number in 0..=TEST_KEY_DAILY_LIMIT {
                     let answer = self.ask(&format!("last-{id}-{index}-{use_number}"), &request).await;
                     let is_valid = answer["valid"] == true;
@@ -135,7 +135,7 @@ impl Client {
                 }
             }
         }
-        // Whatever happened before, a use of each user is counted without the service learning of it.
+        // In each run, one use of each user is counted and its answer lost.
         if let Some(request) = working {
             let rules = |number, _| if number == 0 { vec![Rule::LOST_COUNT] } else { Vec::new() };
             self.insist(&format!("last-lost-{}", self.user), &request, None, rules).await;
@@ -143,23 +143,23 @@ impl Client {
         self
     }
 
-    /// Asks for something when nothing goes wrong, and returns what was answered.
+    /// Makes a request without faults and returns the answer.
     pub async fn ask(&mut self, name: &str, request: &Request) -> Value {
         self.insist(name, request, None, |_, _| Vec::new()).await
     }
 
-    /// Whether the last thing that was asked for was answered at the first attempt.
+    /// Whether the last request was answered at the first attempt.
     pub fn was_answered_at_once(&self) -> bool {
         self.report.attempts.last().is_some_and(|attempt| attempt.id.ends_with("-0"))
     }
 
-    /// Waits until nothing of this client is on its way to the table any more.
+    /// Waits until no request of this client is in flight.
     pub async fn settled(&self) {
         self.proxy.settled().await;
     }
 
-    /// Asks for something until it is answered, and returns what was. The rules say, by the number of the attempt and
-    /// whether the container is cold, what goes wrong with it.
+    /// Repeats a request until it is answered. `rules` gives the faults by the number of the attempt and whether the
+    /// container is cold.
     async fn insist(
         &mut self,
         name: &str,
@@ -191,7 +191,7 @@ impl Client {
             let answer = attempt.is_answered().then(|| attempt.body.clone());
             if answer.is_some() {
                 self.learn(&attempt);
-                // What loads the data keys has loaded them.
+                // These calls have loaded the data keys.
                 self.is_cold &= !matches!(attempt.status, 200 | 201);
             }
             self.report.attempts.push(attempt);
@@ -227,7 +227,7 @@ impl Client {
         if *request == Request::Sweep {
             let run = Run { id: attempt.id.clone(), deadline: now + TimeDelta::seconds(60) };
             let (app, publisher) = (self.container.app.clone(), self.bus.publisher());
-            // On a thread of its own: its future may not move from one to another.
+            // On its own thread, because its future is not `Send`.
             let handle = tokio::runtime::Handle::current();
             let sweep = move || handle.block_on(expire_keys::handle(app, publisher, run));
             (attempt.status, attempt.body) = match tokio::task::spawn_blocking(sweep).await.expect("no panic") {
@@ -249,14 +249,14 @@ impl Client {
         attempt
     }
 
-    /// The id of a key of another user, or of none.
+    /// The id of another user's key, or of no key.
     fn others_key(&self) -> u64 {
         let other = self.world.next_user(self.user);
         let book = self.world.book(other).lock().expect("not poisoned");
         book.held.first().filter(|_| other != self.user).map_or(NO_KEY, |held| held.id)
     }
 
-    /// Takes from an answer what is good to know later.
+    /// Learns keys and strings from an answer.
     fn learn(&self, attempt: &Attempt) {
         let mut book = self.world.book(self.user).lock().expect("not poisoned");
         let bodies = attempt.body.as_array().map_or(std::slice::from_ref(&attempt.body), Vec::as_slice);
@@ -282,19 +282,19 @@ impl Client {
         }
     }
 
-    /// What a step asks for, given what there is.
+    /// The request of a step in the present state.
     fn request(&self, index: usize, step: Step) -> Request {
         let book = self.world.book(self.user).lock().expect("not poisoned");
         let pick = usize::try_from(step.pick >> 16).expect("64 bits");
         let named = |word: &str| format!("{word} {}-{}-{index}", self.user, self.number);
-        // Mostly one of the keys that are there; now and then one that is gone.
+        // Mostly an existing key, now and then a deleted one.
         let live: Vec<&Held> = book.held.iter().filter(|held| !held.is_deleted).collect();
         let all: Vec<&Held> = book.held.iter().collect();
         let among = if step.pick.is_multiple_of(16) || live.is_empty() { &all } else { &live };
         let held = among.get(pick % among.len().max(1)).copied();
         let id = held.map(|held| held.id);
         let string = held.and_then(|held| {
-            // Mostly the last string it was seen with; else an older one.
+            // Mostly the latest known string, else an older one.
             let at = if (step.pick / 16).is_multiple_of(4) {
                 pick % held.strings.len().max(1)
             } else {
@@ -349,7 +349,7 @@ impl Client {
             Action::Invalid(invalid) => Some(Request::Invalid(invalid)),
             Action::Sweep => Some(Request::Sweep),
         };
-        // Where there is nothing to do it to, something is made.
+        // Without a key to act on, the step creates one.
         request.unwrap_or_else(|| self.creation(index, ["live", "active"], Expiry::Never, Repeatable::Yes))
     }
 
@@ -363,7 +363,7 @@ impl Client {
         Request::Create {
             kind: kind.to_owned(),
             status: status.to_owned(),
-            // All must ask for the same, though not at the same time.
+            // All must send the same request, though at different times.
             end: if by_all { End::Never } else { self.end(expiry) },
             idempotency: (repeatable != Repeatable::No).then(|| name.replace(' ', "-")),
             name,
@@ -379,7 +379,7 @@ impl Client {
     }
 }
 
-/// An answer in JSON.
+/// The JSON of an answer.
 fn body(answer: &Answer) -> Value {
     let is_json = answer.header("content-type") == Some("application/json");
     if is_json { answer.json() } else { Value::Null }

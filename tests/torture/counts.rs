@@ -1,4 +1,4 @@
-//! Holds what the table has counted, uses of keys and calls of users, against what was answered.
+//! Checks the counters of the table (uses of keys, calls of users) against the answers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -12,14 +12,14 @@ use crate::client::rate_limits;
 use crate::histories::use_of;
 use crate::history::Attempt;
 
-/// How often a key of type `test` may be used in a day.
+/// The daily limit of a test key.
 pub const TEST_KEY_DAILY_LIMIT: u64 = 3;
 
-/// How often items were updated without the service learning of it: the SDK, or the client, may have asked again.
+/// Updates that were applied without an answer, by item. The SDK or the client may have repeated them.
 pub struct Lost<'a>(HashMap<(&'a str, &'a str), u64>);
 
 impl<'a> Lost<'a> {
-    /// Counts the updates whose answers did not arrive.
+    /// Counts the applied updates whose answers were lost.
     pub fn of(evidence: &'a Evidence) -> Self {
         let received: HashSet<&str> = evidence.answers_received.iter().map(String::as_str).collect();
         let mut lost: HashMap<_, u64> = HashMap::new();
@@ -35,7 +35,7 @@ impl<'a> Lost<'a> {
         self.0.get(&(partition, sort)).copied().unwrap_or(0)
     }
 
-    /// Of a key's record.
+    /// The lost answers of a key's record.
     pub fn of_key(&self, (user, id): (u64, u64)) -> u64 {
         self.of_item(&format!("USER#{user}"), &format!("KEY#{id:016}"))
     }
@@ -45,19 +45,19 @@ impl<'a> Lost<'a> {
     }
 }
 
-/// The uses of keys, as they were answered.
+/// The uses of keys by their answers.
 #[derive(Default)]
 pub struct Uses<'a> {
-    /// Those that were accepted, by user and key.
+    /// Accepted uses by user and key.
     pub accepted: BTreeMap<(u64, u64), Vec<&'a Attempt>>,
-    /// How many of them were accepted as those of a test key, by key and day.
+    /// The number of uses accepted as those of a test key, by key and day.
     pub accepted_as_test: BTreeMap<(u64, i64), u64>,
-    /// Those that were refused because of a test key's daily limit, by user, key and day.
+    /// Uses refused because of a test key's daily limit, by user, key and day.
     pub over_limit: BTreeMap<(u64, u64, i64), Vec<&'a Attempt>>,
 }
 
 impl<'a> Uses<'a> {
-    /// Sorts the uses of a run.
+    /// Collects the uses of a run.
     pub fn of(evidence: &'a Evidence) -> Self {
         let mut uses = Self::default();
         for attempt in &evidence.attempts {
@@ -77,18 +77,18 @@ impl<'a> Uses<'a> {
         uses
     }
 
-    /// How many uses of a key were accepted.
+    /// The number of accepted uses of a key.
     pub fn accepted(&self, key: (u64, u64)) -> u64 {
         self.accepted.get(&key).map_or(0, Vec::len) as u64
     }
 }
 
-/// What a day since 1970 is called in a record.
+/// The name of a day, as days since 1970, in a record.
 pub fn name_of(day: i64) -> String {
     Day::of(Timestamp::from_seconds(day * 86_400).expect("a time")).attribute()
 }
 
-/// Whether uses are counted: each that was acknowledged, and no other but those whose answer was lost.
+/// Checks the counts of uses: each acknowledged use, and no other except those with a lost answer.
 pub fn uses(evidence: &Evidence, verdict: &mut Verdict) {
     let lost = Lost::of(evidence);
     let answered = Uses::of(evidence);
@@ -120,7 +120,7 @@ pub fn uses(evidence: &Evidence, verdict: &mut Verdict) {
             });
         }
     }
-    // What was shown in between lies between the uses that were over by then, and those that had begun.
+    // A count shown during the run lies between the uses completed and those begun by then.
     for attempt in evidence.attempts.iter().filter(|attempt| !attempt.replayed) {
         for (id, shown) in shown_uses(attempt) {
             let key = (attempt.owner, id);
@@ -135,7 +135,7 @@ pub fn uses(evidence: &Evidence, verdict: &mut Verdict) {
     }
 }
 
-/// The uses of keys that an answer shows.
+/// The use counts in an answer.
 fn shown_uses(attempt: &Attempt) -> Vec<(u64, u64)> {
     let bodies = attempt.body.as_array().map_or(std::slice::from_ref(&attempt.body), Vec::as_slice);
     bodies.iter().filter_map(|body| Some((body["id"].as_u64()?, body["usage_count"].as_u64()?))).collect()
@@ -145,7 +145,7 @@ fn shown_uses(attempt: &Attempt) -> Vec<(u64, u64)> {
 #[derive(Default)]
 pub struct Calls {
     pub admitted: u64,
-    /// Answered with a 5xx, or counted without the service learning of it.
+    /// Answered with a 5xx, or counted with a lost answer.
     pub uncertain: u64,
     pub refused: u64,
 }
@@ -172,7 +172,7 @@ pub fn calls_by_window(evidence: &Evidence) -> BTreeMap<(u64, i64, String), Call
     windows
 }
 
-/// Whether calls are counted for the rate limits: each that was admitted, and no other but those whose answer was lost.
+/// Checks the counters of the rate limits: each admitted call, and no other except those with a lost answer.
 pub fn calls(evidence: &Evidence, verdict: &mut Verdict) {
     let mut full = BTreeSet::new();
     let mut refused = BTreeSet::new();

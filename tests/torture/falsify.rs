@@ -1,9 +1,10 @@
-//! Falsifies what a run left, in one place at a time, to see that the checks notice: a check that cannot fail is none.
+//! Falsifies the evidence of a run, one place at a time, and expects the checks to notice: a check that cannot fail
+//! checks nothing.
 //!
-//! Each falsification takes a place where nothing can explain it, so that it is noticed in every run, not in most. Two kinds
-//! of place are safe. Some alterations no order of the calls brings about, and no lost answer: each function says why. The
-//! others are of calls that are undisturbed ([`undisturbed`]): up to there the key, or the user, was in one certain state
-//! at a time, and in that state the altered call cannot have had its outcome.
+//! Each falsification picks a place where nothing can explain it, so every run notices it. Two kinds of place are safe.
+//! Some alterations result from no order of the calls and no lost answer; their functions say why. The others concern
+//! undisturbed calls ([`undisturbed`]): until then, the state of the key or user is certain, and in that state the
+//! altered call cannot have its outcome.
 
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ struct Falsification {
     what: &'static str,
     /// The check that must notice it.
     check: &'static str,
-    /// Alters the evidence, which is as that of the run. Nothing if the run has no place for it.
+    /// Alters the evidence of the run. `None` if the run has no place for it.
     alter: fn(&Run<'_>, &mut Evidence) -> Option<()>,
 }
 
@@ -73,8 +74,7 @@ const FALSIFICATIONS: [Falsification; 29] = [
     falsification("a journal is left", "no journal is left", journal_left),
 ];
 
-/// What is wrong with the checks: the falsifications that went unnoticed, and in a long run also those for which there was
-/// no place.
+/// The falsifications that went unnoticed and, in a long run, those without a place.
 pub fn unnoticed(evidence: &Evidence, is_long: bool) -> Vec<String> {
     let run = Run::of(evidence);
     let mut problems = Vec::new();
@@ -99,7 +99,7 @@ pub fn unnoticed(evidence: &Evidence, is_long: bool) -> Vec<String> {
     problems
 }
 
-/// A run in which all checks hold, as they see it.
+/// A run in which all checks hold.
 struct Run<'a> {
     evidence: &'a Evidence,
     histories: Histories<'a>,
@@ -113,19 +113,18 @@ impl<'a> Run<'a> {
         Self { evidence, histories, uses: Uses::of(evidence), lost: Lost::of(evidence) }
     }
 
-    /// What undisturbed calls did to keys. None of these calls has its end from another one's answer.
+    /// Undisturbed calls on keys. The end of none of them comes from another call's answer.
     fn key_calls(&self) -> impl Iterator<Item = &KeyOperation<'a>> {
         let operations = self.histories.keys.values().flat_map(|operations| undisturbed(operations));
         operations.filter(|operation| operation.end == operation.attempt.end)
     }
 
-    /// What undisturbed calls did to users' defaults.
+    /// Undisturbed calls on users' defaults.
     fn user_calls(&self) -> impl Iterator<Item = &MetaOperation<'a>> {
         self.histories.users.values().flat_map(|operations| undisturbed(operations))
     }
 
-    /// The keys that are there, and to which nothing but undisturbed calls happened: there is one state only that they can
-    /// be in at the end.
+    /// Existing keys with undisturbed calls only, whose final state is certain.
     fn certain_keys(&self) -> impl Iterator<Item = ((u64, u64), Key)> {
         self.histories.keys.iter().filter_map(|(place, operations)| {
             if undisturbed(operations).len() < operations.len() {
@@ -158,14 +157,14 @@ fn undisturbed_entry<'a>(run: &Run<'a>) -> Option<&'a Entry> {
     changes.find_map(|call| call.entry.filter(|_| !call.attempt.replayed))
 }
 
-/// An undisturbed change without its entry: in the state that it met, it changed something, and a change has an entry.
+/// An undisturbed change without its entry: it changed the state, and a change has an entry.
 fn entry_missing(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let entry = undisturbed_entry(run)?;
     altered.stored.entries.retain(|other| other.id != entry.id);
     Some(())
 }
 
-/// The same of a default: without its entry the call says that nothing was to be changed.
+/// A change of default without its entry: the call then claims to have changed nothing.
 fn default_entry_missing(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let (attempt, id) = run.user_calls().find_map(|call| match call.what {
         MetaWhat::DefaultSet { id, .. } | MetaWhat::DefaultRemoved(id) => Some((call.attempt, id)),
@@ -182,54 +181,54 @@ fn default_entry_missing(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     Some(())
 }
 
-/// Of each action but those of a sweep, a call has one entry at most.
+/// A call other than a sweep has one entry per action at most.
 fn entry_twice(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let entry = run.evidence.stored.entries.iter().find(|entry| entry.action != "expire")?;
     altered.stored.entries.push(Entry { id: "other".to_owned(), ..entry.clone() });
     Some(())
 }
 
-/// No call asks for this, so that no state has it.
+/// No call requests this value, so no state has it.
 fn entry_changed(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let entry = altered.stored.entries.iter_mut().find(|entry| entry.action == "update")?;
     entry.changes.values_mut().for_each(|(_, to)| *to = json!("something else"));
     Some(())
 }
 
-/// An undisturbed change came after the one that made the key.
+/// An undisturbed change is later than the creation.
 fn entry_too_old(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let entry = undisturbed_entry(run)?;
     altered.stored.entries.iter_mut().find(|other| other.id == entry.id)?.at = 0;
     Some(())
 }
 
-/// The count is kept apart from the records.
+/// The count is stored apart from the records.
 fn record_missing(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     altered.stored.keys.pop_first().map(|_| ())
 }
 
-/// The record of a key whose state at the end is certain: paused.
+/// The record of a key whose final state is certain: paused.
 fn change_lost(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let (place, _) = run.certain_keys().find(|(_, key)| key.status == "paused")?;
     "active".clone_into(&mut record(altered, place)?.status);
     Some(())
 }
 
-/// The record of a key whose string at the end is certain, and was seen: of one that nobody saw any hash may be.
+/// The record of a key whose final string is certain and was shown. An unseen string may have any hash.
 fn other_string(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let (place, _) = run.certain_keys().find(|(_, key)| matches!(key.current, Secret::Known(_)))?;
     record(altered, place)?.hash = vec![0; 32];
     Some(())
 }
 
-/// More versions than entries and all notices together that may have been given.
+/// More versions than there are entries and possible notices.
 fn changed_twice(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let (place, record) = altered.stored.keys.iter_mut().next_back()?;
     record.version += 1 + run.histories.notices.get(place).copied().unwrap_or(0);
     Some(())
 }
 
-/// No answer to a count of this key's uses was lost.
+/// No answer to a use of this key was lost.
 fn use_lost(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let mut keys = altered.stored.keys.iter_mut();
     let (_, record) = keys.find(|(place, record)| record.uses > 0 && run.lost.of_key(**place) == 0)?;
@@ -237,7 +236,7 @@ fn use_lost(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     Some(())
 }
 
-/// Answers were lost, so that there may be more uses than were acknowledged, but not fewer.
+/// With lost answers there may be more uses than acknowledged, but not fewer.
 fn use_lost_among_lost_answers(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let mut keys = altered.stored.keys.iter_mut();
     let (place, record) = keys.find(|(place, _)| run.uses.accepted(**place) > 0 && run.lost.of_key(**place) > 0)?;
@@ -245,7 +244,7 @@ fn use_lost_among_lost_answers(run: &Run<'_>, altered: &mut Evidence) -> Option<
     Some(())
 }
 
-/// No answer to a count of this key's uses was lost, so that the SDK repeated none.
+/// No answer to a use of this key was lost, so the SDK repeated none.
 fn use_counted_twice(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let (_, record) = altered.stored.keys.iter_mut().find(|(place, _)| run.lost.of_key(**place) == 0)?;
     record.uses += 1;
@@ -260,7 +259,7 @@ fn call_lost(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     Some(())
 }
 
-/// Some calls may have been counted or not, or twice, but those that were admitted were.
+/// Some calls may be uncounted or counted twice, but admitted calls are counted.
 fn call_lost_among_uncertain(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let (place, window, calls) = run.windows().find(|(.., calls)| calls.uncertain > 0)?;
     *altered.stored.limits.get_mut(&place)?.get_mut(&window)? = calls.admitted - 1;
@@ -274,13 +273,13 @@ fn call_counted_twice(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     Some(())
 }
 
-/// The records are counted one by one.
+/// The check counts the records themselves.
 fn count_wrong(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     altered.stored.metas.values_mut().next()?.key_count += 1;
     Some(())
 }
 
-/// A key of the user that no call made the default.
+/// A key of the user that was never the default.
 fn other_default(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let never_set = |(user, id): &(u64, u64)| {
         let mut calls = run.histories.users[user].iter();
@@ -293,7 +292,7 @@ fn other_default(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     Some(())
 }
 
-/// Both say that they were made.
+/// Both answers report a creation.
 fn id_given_twice(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let mut made = altered.stored.entries.iter_mut().filter(|entry| entry.action == "create");
     let id = made.next()?.key_id;
@@ -301,14 +300,14 @@ fn id_given_twice(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     Some(())
 }
 
-/// Of a key that is certain to be refused.
+/// A use of a key that must be refused.
 fn refused_key_accepted(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let call = run.key_calls().find(|call| is_verified(call, &["paused", "expired"]))?;
     attempt(altered, &call.attempt.id)?.body = json!({"valid": true});
     Some(())
 }
 
-/// Of a key that is certain to be accepted.
+/// A use of a key that must be accepted.
 fn working_key_refused(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let call = run.key_calls().find(|call| is_verified(call, &["valid"]))?;
     attempt(altered, &call.attempt.id)?.body = json!({"valid": false, "reason": "unknown"});
@@ -320,7 +319,7 @@ fn is_verified(call: &KeyOperation<'_>, as_one_of: &[&str]) -> bool {
     is_it && matches!(call.attempt.request, Request::Verify { .. })
 }
 
-/// Of a key that is certain to have been expired.
+/// A change of a key that was certainly expired.
 fn change_not_made(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let is_change = |call: &KeyOperation| matches!(call.attempt.request, Request::Pause(_) | Request::Resume(_));
     let call = run.key_calls().find(|call| is_change(call) && call.status == Some(409))?;
@@ -328,21 +327,21 @@ fn change_not_made(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     Some(())
 }
 
-/// Neither a fault nor the machine.
+/// Neither a fault nor a slow machine.
 fn no_reason(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let unanswered = altered.attempts.iter_mut().find(|attempt| !attempt.is_answered())?;
     (unanswered.faults, unanswered.is_slow) = (Vec::new(), false);
     Some(())
 }
 
-/// Of a request that has its entry.
+/// A request whose entry exists.
 fn outcome_forgotten(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let (place, _) = altered.stored.outcomes.iter().find(|(_, outcome)| outcome.is_some())?;
     let place = place.clone();
     altered.stored.outcomes.remove(&place).map(|_| ())
 }
 
-/// A key whose uses of that day were all accepted as those of a test key, as many as there may be.
+/// A key whose uses of the day all count as those of a test key and reach its limit.
 fn test_key_overused(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let is_used_up = |id, day| run.uses.accepted_as_test.get(&(id, day)) == Some(&TEST_KEY_DAILY_LIMIT);
     let used_up = run.uses.over_limit.iter().filter(|((_, id, day), _)| is_used_up(*id, *day));
@@ -352,7 +351,7 @@ fn test_key_overused(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     Some(())
 }
 
-/// A use fewer than must be stored of a day on which one was refused.
+/// One use fewer than a day with a refusal must have.
 fn test_key_refused_early(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let mut days = run.uses.over_limit.keys();
     let (user, id, day) = days.find(|(user, id, _)| run.evidence.stored.keys.contains_key(&(*user, *id)))?;
@@ -360,7 +359,7 @@ fn test_key_refused_early(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     Some(())
 }
 
-/// The newest entry is of a call that was answered before the trail was asked for.
+/// The newest entry belongs to a call that was answered before the trail was read.
 fn trail_cut(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let attempts = attempts_by_id(run.evidence);
     let is_due = |shown: &Value, attempt: &Attempt| {
@@ -374,7 +373,7 @@ fn trail_cut(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     })
 }
 
-/// The entries of a sweep are counted one by one.
+/// The check counts a sweep's entries themselves.
 fn sweep_exaggerates(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let mut sweeps = altered.attempts.iter_mut().filter(|attempt| attempt.request == Request::Sweep);
     let (sweep, expired) = sweeps.find_map(|attempt| attempt.body["expired"].as_u64().map(|count| (attempt, count)))?;
@@ -382,7 +381,7 @@ fn sweep_exaggerates(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     Some(())
 }
 
-/// Of a key that is still there.
+/// The expiry of a key that still exists.
 fn end_untold(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let is_there = |entry: &&Entry| run.evidence.stored.keys.contains_key(&(entry.user_id, entry.key_id));
     let mut ends = run.evidence.stored.entries.iter().filter(|entry| entry.action == "expire");
@@ -391,7 +390,7 @@ fn end_untold(run: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     Some(())
 }
 
-/// There is to be none.
+/// There must be none.
 #[expect(clippy::unnecessary_wraps, reason = "it is called like the others, which may find no place")]
 fn journal_left(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     altered.stored.journals += 1;

@@ -1,4 +1,4 @@
-//! Which fault a request meets on its way to the table, to KMS or to the event bus.
+//! The faults of requests to the table, KMS or the event bus.
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use tests::fault_proxy::Fault;
 
 use crate::plan::{Action, Dice};
 
-/// Everything that goes wrong. Each kind must have happened in a full run.
+/// The kinds of faults. Each must occur in a full run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// It takes some milliseconds longer.
+    /// A delay of some milliseconds.
     Latency,
-    /// It arrives after the client has given it up.
+    /// The request arrives after the client has given up.
     Late,
-    /// The connection is reset, nothing was done.
+    /// The connection is reset before the request is carried out.
     Reset,
     /// Status 500.
     InternalError,
-    /// Status 503, from something that does not speak JSON.
+    /// Status 503 without JSON, as from an intermediary.
     Unavailable,
     ThroughputExceeded,
     Throttled,
     RequestLimitExceeded,
-    /// It is done, and the connection is reset.
+    /// The request is carried out, and the connection is reset.
     AnswerLost,
-    /// It is done, and never answered.
+    /// The request is carried out and never answered.
     TimedOutAfterWrite,
-    /// It is done, the connection is reset, and the next tries are told that it is being done.
+    /// The request is carried out, the connection is reset, and the next attempts are told that it is in progress.
     InProgress,
     /// Another transaction holds an item of this one.
     TransactionConflict,
@@ -34,7 +34,7 @@ pub enum Kind {
     UpdateConflict,
     /// A transaction is cancelled because an item of it is throttled.
     TransactionThrottled,
-    /// A batch leaves out some of what was asked for.
+    /// A batch leaves some keys unprocessed.
     UnprocessedKeys,
     KmsThrottled,
     KmsInternalError,
@@ -66,7 +66,7 @@ impl Kind {
         Self::BusFails,
     ];
 
-    /// What the proxy does, one after the other.
+    /// The proxy's faults, in order.
     fn faults(self, times: usize) -> Vec<(usize, Fault)> {
         let each = |fault| vec![(times, fault)];
         match self {
@@ -89,35 +89,35 @@ impl Kind {
             Self::TransactionThrottled => each(Fault::cancellation(&["None", "ThrottlingError"])),
             Self::UnprocessedKeys => each(Fault::Process(times % 2)),
             Self::KmsInternalError => each(Fault::error(500, "KMSInternalException")),
-            // The bus is told by the client, which publishes.
+            // The client itself sets the fault of the bus.
             Self::BusFails => Vec::new(),
         }
     }
 }
 
-/// From the attempt of this number on all goes well, so that a run ends.
+/// The number of attempts with faults, so that a run ends.
 pub const FAULTY_ATTEMPTS: u32 = 3;
 
-/// What goes wrong with the first requests of an operation that a call makes.
+/// The fault of a call's first requests of an operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// `UpdateItem`, …
+    /// The operation, such as `UpdateItem`.
     pub operation: &'static str,
     pub kind: Kind,
     times: usize,
 }
 
 impl Rule {
-    /// A use is counted, and the service does not learn of it.
+    /// A use is counted, and the answer is lost.
     pub const LOST_COUNT: Self = Self { operation: "UpdateItem", kind: Kind::AnswerLost, times: 1 };
 
-    /// What the proxy is told.
+    /// The faults for the proxy.
     pub fn faults(self) -> Vec<(usize, Fault)> {
         self.kind.faults(self.times)
     }
 }
 
-/// The rules of a call: of a client's step, the first attempt or a repetition.
+/// The rules for an attempt at a client's step.
 pub fn rules(dice: &mut Dice, action: Action, cold: bool, attempt: u32) -> Vec<Rule> {
     let mut rules = Vec::new();
     if attempt >= FAULTY_ATTEMPTS {
@@ -168,7 +168,7 @@ fn rule(dice: &mut Dice, action: Action) -> Rule {
         _ => &[],
     });
     let kind = dice.weighted(&kinds);
-    // Three times are as often as the SDK tries; conflicts are retried by the service itself.
+    // The SDK tries three times; the service itself retries conflicts.
     let times: &[(u32, usize)] = if matches!(kind, Kind::Late | Kind::TimedOutAfterWrite) {
         &[(6, 1), (1, 3)]
     } else if matches!(kind, Kind::TransactionConflict | Kind::UpdateConflict) {
@@ -180,7 +180,7 @@ fn rule(dice: &mut Dice, action: Action) -> Rule {
     Rule { operation, kind, times }
 }
 
-/// The requests that a call makes, as often as they are to meet something.
+/// The operations of a call, weighted by how often they meet a fault.
 fn operations(action: Action) -> &'static [(u32, &'static str)] {
     match action {
         Action::Create { .. } | Action::Repeat | Action::Misuse => {

@@ -1,4 +1,4 @@
-//! Sorts what happened by key and by user, and each entry of the audit trail to the attempt that it is of.
+//! Sorts the history by key and by user, and assigns each audit entry to its attempt.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,17 +9,17 @@ use crate::history::{Attempt, Change, Request, View};
 use crate::model::{KeyOperation, MetaOperation, MetaWhat, What};
 use crate::stored::Entry;
 
-/// What happened to each key and to each user.
+/// The histories of keys and users.
 #[derive(Default)]
 pub struct Histories<'a> {
     /// By user and id.
     pub keys: BTreeMap<(u64, u64), Vec<KeyOperation<'a>>>,
     pub users: BTreeMap<u64, Vec<MetaOperation<'a>>>,
-    /// How many notices of their end may have been due for keys.
+    /// The number of notices that may have been due, by key.
     pub notices: BTreeMap<(u64, u64), u64>,
 }
 
-/// Never: a change that nobody was told of may be done at any time.
+/// The end of an unanswered change, which may be carried out at any time.
 const OPEN: i64 = i64::MAX;
 
 impl<'a> Histories<'a> {
@@ -37,10 +37,10 @@ impl<'a> Histories<'a> {
         for attempt in &evidence.attempts {
             histories.users.entry(attempt.owner).or_default();
             let own = entries.remove(attempt.id.as_str()).unwrap_or_default();
-            // The sweep has no user.
+            // The sweep has no caller.
             let actor = (attempt.request != Request::Sweep).then_some(attempt.caller);
             for entry in &own {
-                // Where the clock of another call was ahead, it is a millisecond later than that call's entry.
+                // If another call's clock was ahead, the entry is a millisecond later than that call's.
                 let follows = entry.at > attempt.start && times.contains(&(entry.user_id, entry.at - 1));
                 let is_right = (entry.at == attempt.start || follows) && entry.actor == actor;
                 verdict.check("an entry says who did it, and when", is_right, || format!("{entry:?} of {attempt:?}"));
@@ -75,13 +75,13 @@ impl<'a> Histories<'a> {
     }
 }
 
-/// How, and until when, requests with an `Idempotency-Key` were first answered, also by way of a repetition.
+/// The first answers to requests with an `Idempotency-Key`, replays included.
 fn first_answers(evidence: &Evidence) -> HashMap<(u64, &str), &Attempt> {
     let mut first: HashMap<_, &Attempt> = HashMap::new();
     for attempt in evidence.attempts.iter().filter(|attempt| matches!(attempt.status, 200 | 201)) {
         let Some(key) = attempt.idempotency() else { continue };
         let known = first.entry((attempt.owner, key)).or_insert(attempt);
-        // An answer in JSON tells more than an earlier one in another format.
+        // An answer in JSON holds more than an earlier one in another format.
         let tells_more = known.view().is_none() && attempt.view().is_some();
         if tells_more || (attempt.end < known.end && (attempt.view().is_some() || known.view().is_none())) {
             *known = attempt;
@@ -90,7 +90,7 @@ fn first_answers(evidence: &Evidence) -> HashMap<(u64, &str), &Attempt> {
     first
 }
 
-/// The key that a call used, and what was said: `valid`, or why it was refused. Nothing for a call that was no use.
+/// The key of a use and its result: `valid` or the reason of refusal. `None` for other calls.
 pub fn use_of(evidence: &Evidence, attempt: &Attempt) -> Option<(u64, String)> {
     if let Request::Verify { id, .. } = &attempt.request
         && attempt.status == 200
@@ -117,9 +117,9 @@ struct Sorter<'a, 'b> {
     evidence: &'a Evidence,
     histories: &'b mut Histories<'a>,
     attempt: &'a Attempt,
-    /// What is left of its entries.
+    /// Its entries that are still to be assigned.
     entries: Vec<&'a Entry>,
-    /// The first answer to the same request, if there was one.
+    /// The first answer to the same request, if any.
     repeated: Option<&'a Attempt>,
 }
 
@@ -141,7 +141,7 @@ impl<'a> Sorter<'a, '_> {
             view,
             entry,
         };
-        // Who repeated the request was told what this one did.
+        // The answer to the repeated request shows what this attempt did.
         if let (Some(repeated), Some(_)) = (self.repeated, entry) {
             operation.end = operation.end.min(repeated.end);
             operation.view = operation.view.or_else(|| repeated.view());
@@ -149,7 +149,7 @@ impl<'a> Sorter<'a, '_> {
         self.histories.keys.entry((attempt.owner, id)).or_default().push(operation);
     }
 
-    /// Of an attempt that has an entry: whether it was refused all the same.
+    /// Whether an attempt with an entry was nevertheless refused.
     fn was_done_late(&self) -> bool {
         self.attempt.may_be_done_late() && (400..500).contains(&self.attempt.status)
     }
@@ -255,7 +255,7 @@ impl<'a> Sorter<'a, '_> {
 
     fn asked(&mut self, id: u64, verdict: &mut Verdict) {
         let attempt = self.attempt;
-        // Of a repeated answer the history has the first.
+        // The history has the first of repeated answers.
         let is_repeated = attempt.replayed && self.entries.is_empty();
         if attempt.is_over_rate_limit() || is_repeated || attempt.status == 400 {
             return;
@@ -290,7 +290,7 @@ impl<'a> Sorter<'a, '_> {
         }
         let is_default = view.as_ref().is_none_or(|view| view.is_default);
         verdict.check("a key that was made the default is shown as it", is_default, || format!("{attempt:?}"));
-        // Of two keys that were named either may be the one that is not there.
+        // Either of the two named keys may be missing.
         if attempt.is_answered() && !(attempt.status == 404 && old_id.is_some()) {
             self.key(id, What::Asked, view, None);
         }

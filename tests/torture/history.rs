@@ -1,4 +1,4 @@
-//! What happened: every attempt at a call, with what was asked and what was answered.
+//! The history of a run: every attempt at a call, with request and answer.
 
 use std::fmt;
 
@@ -13,28 +13,28 @@ use crate::plan::Invalid;
 pub struct Attempt {
     /// The request id, which its audit entries carry.
     pub id: String,
-    /// Whose token it carried.
+    /// The user of its token.
     pub caller: u64,
-    /// Whose keys it was about.
+    /// The owner of the keys concerned.
     pub owner: u64,
     pub request: Request,
-    /// When it began, by the run's clock in milliseconds; no two attempts began at the same time. For the service it is
-    /// this time throughout.
+    /// Its start by the run's clock, in milliseconds, unique in the run. For the service, the whole call takes place at
+    /// this time.
     pub start: i64,
-    /// When it was over.
+    /// Its end.
     pub end: i64,
     pub status: u16,
-    /// What was answered, if in JSON.
+    /// The answer, if in JSON.
     pub body: Value,
-    /// Whether the answer says that it is an earlier one.
+    /// Whether the answer is marked as a replay.
     pub replayed: bool,
-    /// The faults it met.
+    /// The faults that it met.
     pub faults: Vec<Kind>,
-    /// Whether it took so long that the service may have given up waiting by itself.
+    /// Whether it took so long that the service may have timed out.
     pub is_slow: bool,
 }
 
-/// What was asked for.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     Create {
@@ -73,7 +73,7 @@ pub enum Request {
         key: String,
     },
     Transcribe {
-        /// With which key; else with a JWT.
+        /// The key used; `None` with a JWT.
         key: Option<(u64, String)>,
     },
     /// Another request with a known `Idempotency-Key`.
@@ -84,16 +84,16 @@ pub enum Request {
     Sweep,
 }
 
-/// When a new key is to end.
+/// The expiry of a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The request does not say, and the deployment decides.
+    /// The deployment's default.
     Default,
     Never,
     At(i64),
 }
 
-/// What an update changes.
+/// The change of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     Name(String),
@@ -102,7 +102,7 @@ pub enum Change {
 }
 
 impl Request {
-    /// What it is called in reports.
+    /// Its name in reports.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Create { .. } => "create",
@@ -128,7 +128,7 @@ impl Request {
 }
 
 impl Request {
-    /// As what it is in the trail of a key that it changes.
+    /// Its action in the audit trail.
     pub fn action(&self) -> Option<&'static str> {
         match self {
             Self::Create { .. } => Some("create"),
@@ -153,7 +153,7 @@ impl Request {
 }
 
 impl Attempt {
-    /// When it began, in whole seconds, which is how precise the service is.
+    /// Its start in whole seconds, the service's precision.
     pub fn now(&self) -> i64 {
         self.start.div_euclid(1_000)
     }
@@ -163,7 +163,7 @@ impl Attempt {
         self.status < 500
     }
 
-    /// Whether it is a management call, which the rate limits count whatever becomes of it.
+    /// Whether it is a management call, which always counts towards the rate limits.
     pub fn is_limited(&self) -> bool {
         match &self.request {
             Request::Verify { .. } | Request::Transcribe { .. } | Request::Sweep => false,
@@ -200,13 +200,13 @@ impl Attempt {
         }
     }
 
-    /// Whether it was refused because of the caller's rate limit, so that nothing was looked at.
+    /// Whether the rate limit refused it, so that nothing was read.
     pub fn is_over_rate_limit(&self) -> bool {
         self.status == 429 && self.is_limited()
     }
 
-    /// Whether a try of a write of its may have been given up, and done later: a refusal, which a further try got, is not
-    /// the last word then.
+    /// Whether an abandoned attempt at its write may be carried out later. The refusal of a further attempt is not
+    /// final then.
     pub fn may_be_done_late(&self) -> bool {
         self.is_slow || self.faults.contains(&Kind::Late)
     }
@@ -220,18 +220,18 @@ impl Attempt {
         }
     }
 
-    /// The text of the error that was answered.
+    /// The error text of the answer.
     pub fn error(&self) -> &str {
         self.body["error"].as_str().unwrap_or_default()
     }
 
-    /// The key that was answered with.
+    /// The key in the answer.
     pub fn view(&self) -> Option<View> {
         View::read(&self.body)
     }
 }
 
-/// In a line, which is what reports of violations have room for.
+/// On one line, for reports of violations.
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, caller, owner: _, request, start, end, status, body, replayed, faults, is_slow } = self;
@@ -241,7 +241,7 @@ impl fmt::Debug for Attempt {
     }
 }
 
-/// A key as it is shown.
+/// A key as answers show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
     pub id: u64,
@@ -257,7 +257,7 @@ pub struct View {
 }
 
 impl View {
-    /// Nothing for what is not a whole key object.
+    /// `None` for anything but a complete key object.
     pub fn read(body: &Value) -> Option<Self> {
         let text = |name: &str| body[name].as_str().map(str::to_owned);
         Some(Self {

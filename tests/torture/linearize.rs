@@ -1,45 +1,44 @@
-//! Whether operations that overlapped in time can have been done one after the other: in an order in which each operation
-//! lies between its beginning and its end, and has the outcome that it had (Herlihy and Wing, "Linearizability"; the search
-//! is Wing and Gong's, which remembers where it has been).
+//! Linearizability of overlapping operations (Herlihy and Wing): an order in which each operation takes effect between
+//! its start and its end and has its observed outcome. The search is Wing and Gong's, with a memory of visited states.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 
-/// More states than any history has that can be put in order; a search that comes by as many gives up.
+/// The states after which the search gives up, more than any linearizable history needs.
 const MAX_STATES: usize = 200_000;
 
 /// An operation on a state.
 pub trait Step<S> {
-    /// When it began and ended.
+    /// Its start and end.
     fn interval(&self) -> (i64, i64);
 
-    /// The state after it; nothing if it cannot have had its outcome in this one.
+    /// The state after it; `None` if its outcome is impossible in this state.
     fn apply(&self, state: &S) -> Option<S>;
 }
 
-/// The operations at the beginning of a history that nothing disturbed: each ended before the next began, and none was left
-/// open. However the others are put in order, these come first, in the order of their beginnings; so each of them has met
-/// one certain state, and if it is altered, so that it cannot have its outcome in that state, nothing puts it in order.
+/// The undisturbed operations at the beginning of a history: each ended before the next one started, and none is open.
+/// In every order, these come first, sorted by start, so each has met a certain state. If one is altered such that its
+/// outcome is impossible in that state, no order exists.
 pub fn undisturbed<S, O: Step<S>>(operations: &[O]) -> Vec<&O> {
     let mut by_start: Vec<&O> = operations.iter().collect();
     by_start.sort_by_key(|operation| operation.interval().0);
-    // What is open ends at the end of time, not before it.
+    // An open operation ends at the end of time.
     let starts = by_start.iter().skip(1).map(|next| next.interval().0).chain([i64::MAX]);
     let count = by_start.iter().zip(starts).take_while(|(operation, next)| operation.interval().1 < *next).count();
     by_start.truncate(count);
     by_start
 }
 
-/// How far the search came.
+/// The point at which the search failed.
 #[derive(Debug)]
 pub struct Stuck<S> {
-    /// In which state it went no further, with the most operations done.
+    /// The state in which it got stuck, with the most operations done.
     pub state: S,
-    /// Which were next then, by index. None, if all were done, but the state is not the one that there is in the end.
+    /// The next operations then, by index. Empty if all were done but the final state differs.
     pub next: Vec<usize>,
 }
 
-/// Puts operations in order, and returns the last state. `accepts` says whether a state is the one that there is.
+/// Finds an order of the operations and returns the last state. `accepts` compares a state with the actual one.
 pub fn linearize<S, O>(operations: &[O], initial: S, accepts: impl Fn(&S) -> bool) -> Result<S, Stuck<S>>
 where
     S: Clone + Eq + Hash,
@@ -64,7 +63,7 @@ struct Search<'a, S, O, F> {
 
 impl<S: Clone + Eq + Hash, O: Step<S>, F: Fn(&S) -> bool> Search<'_, S, O, F> {
     fn from(&mut self, mut done: Vec<bool>, state: S) -> Option<S> {
-        // What fits and changes nothing is best done at once: it takes nothing away from the others.
+        // An operation that fits and changes nothing is taken at once, because it excludes nothing.
         loop {
             let next = self.next(&done);
             let fitting: Vec<usize> = next
@@ -97,7 +96,7 @@ impl<S: Clone + Eq + Hash, O: Step<S>, F: Fn(&S) -> bool> Search<'_, S, O, F> {
         })
     }
 
-    /// The operations that may be next: those before whose beginning no other ended that is still to be done.
+    /// The possible next operations: no pending one ended before they started.
     fn next(&self, done: &[bool]) -> Vec<usize> {
         let mut next = Vec::new();
         let mut first_end = i64::MAX;

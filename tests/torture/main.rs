@@ -1,9 +1,9 @@
-//! `make torture`: 50 users make 10,000 calls at once while everything between the functions and their table goes wrong,
-//! and whatever came of it is held against a model.
+//! `make torture`: 50 users make 10,000 concurrent calls while everything between the functions and their table fails,
+//! and the result is checked against a model.
 //!
-//! Each client is a Lambda container of its own, with a fault proxy of its own in front of the embedded engine. What is
-//! asked and what goes wrong is decided by a seed, so that `SEED=…` repeats it. Which call meets which other is up to the
-//! machine: a violation that needs a certain meeting may take some repetitions.
+//! Each client is a Lambda container with its own fault proxy in front of the embedded engine. A seed decides requests
+//! and faults, so `SEED=…` repeats them. The interleaving of calls is up to the machine: a violation that needs a
+//! certain one may take some repetitions.
 
 mod calls;
 mod check;
@@ -40,15 +40,15 @@ use crate::history::Request;
 use crate::stored::Stored;
 use crate::world::World;
 
-/// Of many violations the first tell enough.
+/// The number of violations shown.
 const VIOLATIONS_SHOWN: usize = 10;
-/// So many operations meet every kind of fault, and whatever there is to be checked.
+/// Operations that are enough to meet every kind of fault and every check.
 const ENOUGH_OPERATIONS: usize = 5_000;
-/// How often the sweep may have to catch up on a busy machine: three times are enough if none of them fails.
+/// Sweeps until everything is done. Three are enough unless one fails on a busy machine.
 const MAX_SWEEPS: usize = 12;
-/// The checks that there are.
+/// The number of checks.
 const CHECKS: usize = 45;
-/// Midnight, and the full hour, come by within the run.
+/// The run passes midnight and a full hour.
 const START: &str = "2026-03-01T23:50:00Z";
 
 fn main() -> ExitCode {
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     let operations = variable("OPERATIONS").map_or(10_000, |number| usize::try_from(number).expect("64 bits"));
     let users = variable("USERS").unwrap_or(50).max(1);
     println!("torture: {operations} operations of {users} users, SEED={seed}");
-    // Of each connection both ends are in this process: it has more files open than the 1,024 that many shells allow.
+    // Both ends of each connection are in this process, so it needs more open files than the usual limit of 1,024.
     rlimit::increase_nofile_limit(u64::MAX).expect("the limit of open files is known");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let is_passed = runtime.expect("a runtime").block_on(run(seed, operations, users));
@@ -73,7 +73,7 @@ fn variable(name: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{name} must be a whole number")))
 }
 
-/// A third of the users have one client, a third two, a third three.
+/// A third of the users each have one, two or three clients.
 fn clients(users: u64) -> Vec<(u64, u64)> {
     (1..=users).flat_map(|user| (0..=user % 3).map(move |number| (user, number))).collect()
 }
@@ -118,10 +118,10 @@ async fn run(seed: u64, operations: usize, users: u64) -> bool {
     is_passed
 }
 
-/// When nothing goes wrong any more: the sweep catches up, and everything is looked at.
+/// After the faults: the sweep catches up, and everything is inspected.
 async fn afterwards(world: &Arc<World>, mut clients: Vec<Client>) -> Vec<Client> {
     settled(&clients).await;
-    // The journals of runs that failed are taken over when the time of those runs is up, and the last run did not fail.
+    // A later run takes over the journal of a failed one after that one's deadline, so the last run must succeed.
     for number in 0..MAX_SWEEPS {
         world.advance(TimeDelta::minutes(2));
         clients[0].ask(&format!("sweep-{number}"), &Request::Sweep).await;
@@ -139,16 +139,16 @@ async fn afterwards(world: &Arc<World>, mut clients: Vec<Client>) -> Vec<Client>
     clients
 }
 
-/// Waits for what the service has given up waiting for: it may still be on its way to the table.
+/// Waits for abandoned requests, which may still be in flight.
 async fn settled(clients: &[Client]) {
-    // What was sent is taken up first.
+    // Requests just sent are accepted first.
     tokio::time::sleep(Duration::from_millis(200)).await;
     for client in clients {
         client.settled().await;
     }
 }
 
-/// Which key each transcription was passed on with.
+/// The key of each forwarded transcription.
 fn transcribed(service: &Stub) -> HashMap<String, u64> {
     let received = service.received();
     let passed_on = received.iter().filter_map(|received| {
@@ -159,7 +159,7 @@ fn transcribed(service: &Stub) -> HashMap<String, u64> {
     passed_on.collect()
 }
 
-/// Reports what happened, and says whether all of it is in order.
+/// Reports the result and returns whether all checks hold.
 fn judge(evidence: &Evidence, operations: usize) -> bool {
     println!("\noperations, and how they were answered");
     let mut answers: BTreeMap<&str, BTreeMap<u16, usize>> = BTreeMap::new();
@@ -193,7 +193,7 @@ fn judge(evidence: &Evidence, operations: usize) -> bool {
             verdict.violations.push(format!("{} of {CHECKS} checks were made", verdict.checks.len()));
         }
     }
-    // What is wrong already would be noticed whatever else is made wrong.
+    // With violations, falsifications would show nothing.
     if verdict.violations.is_empty() {
         verdict.violations = falsify::unnoticed(evidence, is_long);
     }

@@ -1,4 +1,4 @@
-//! What a key, and what is kept once per user, must be after each call: the contract once more, in its simplest form.
+//! The model: the state of a key, and of a user, after each call. It restates the contract in its simplest form.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::stored::{Changes, Entry, Meta, Record};
 use shared::keys::PlainKey;
 use tests::key_strings::checksums;
 
-/// How long a key lives whose request does not say.
+/// The default lifetime of a key.
 pub const DEFAULT_LIFETIME: i64 = 365 * 86_400;
 
-/// A key, or where one may be.
+/// The state of a key's place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeyState {
     NotMade,
@@ -25,14 +25,14 @@ pub enum KeyState {
 pub struct Key {
     pub name: String,
     pub kind: String,
-    /// As stored: an expired key need not say so yet.
+    /// The stored status, which may lag behind an expiry.
     pub status: String,
     pub created_at: i64,
     pub expires_at: Option<i64>,
     pub current: Secret,
-    /// The replaced string, and until when it works.
+    /// The replaced string and the end of its grace period.
     pub previous: Option<(Secret, i64)>,
-    /// The time of its last change's entry, in milliseconds.
+    /// The time of its last audit entry, in milliseconds.
     pub entry_at: i64,
 }
 
@@ -40,7 +40,7 @@ pub struct Key {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Secret {
     Known(String),
-    /// Made by this request, whose answer did not come, or was in another format.
+    /// Issued by this request, whose answer was lost or in another format.
     Unseen(String),
 }
 
@@ -66,7 +66,7 @@ impl Key {
         if self.is_expired(now) { "expired" } else { &self.status }
     }
 
-    /// What the service says of a presented string. Nothing about daily limits, which are counted elsewhere.
+    /// The verdict on a presented string, without daily limits.
     fn verdict(&self, string: Option<&str>, now: i64) -> &'static str {
         let known = |string| {
             self.current.is(string)
@@ -83,7 +83,7 @@ impl Key {
         }
     }
 
-    /// The same key, now that somebody has seen it; nothing if it does not look like this.
+    /// The key after being shown; `None` if it cannot look like this.
     fn seen(&self, view: &View, now: i64) -> Option<Self> {
         let fits = (&self.name, &self.kind, self.effective_status(now), self.created_at, self.expires_at)
             == (&view.name, &view.kind, view.status.as_str(), view.created_at, view.expires_at);
@@ -98,7 +98,7 @@ impl Key {
         fits.then_some(key)
     }
 
-    /// Whether a record holds it.
+    /// Whether the record matches it.
     pub fn is_stored_as(&self, record: &Record) -> bool {
         let previous_fits = match &self.previous {
             None => record.old_hash.is_none() && record.old_until.is_none(),
@@ -114,7 +114,7 @@ impl Key {
 }
 
 impl KeyState {
-    /// What the audit trail speaks of.
+    /// The audited fields.
     fn audited(&self) -> BTreeMap<&'static str, Value> {
         let Self::Held(key) = self else { return BTreeMap::new() };
         let time = |time: Option<i64>| time.map(shown).into();
@@ -141,18 +141,18 @@ impl KeyState {
     }
 }
 
-/// What an attempt had to do with a key.
+/// The part of an attempt that concerns a key.
 #[derive(Clone, Debug)]
 pub struct KeyOperation<'a> {
     pub attempt: &'a Attempt,
     pub what: What<'a>,
-    /// Until when it was done.
+    /// The time by which it took effect.
     pub end: i64,
-    /// The status of its answer, if there was one.
+    /// The status of its answer, if any.
     pub status: Option<u16>,
-    /// How the answer showed the key.
+    /// The key in its answer.
     pub view: Option<View>,
-    /// Its entry in the key's trail.
+    /// Its audit entry.
     pub entry: Option<&'a Entry>,
 }
 
@@ -160,11 +160,11 @@ pub struct KeyOperation<'a> {
 pub enum What<'a> {
     /// The attempt's request.
     Asked,
-    /// It was, or was not, in a list.
+    /// Present in or absent from a list.
     Listed,
-    /// It was used, by a string or as the default.
+    /// Used, by a string or as the default.
     Used { string: Option<&'a str>, verdict: String },
-    /// The sweep made it expired.
+    /// Expired by the sweep.
     Expired,
 }
 
@@ -212,7 +212,7 @@ impl KeyOperation<'_> {
         if self.status.is_some_and(|answered| answered != status) {
             return None;
         }
-        // A rotation with the same grace in the same second changes nothing that the trail speaks of, but the string.
+        // A rotation with the same grace in the same second changes only the string, which is not audited.
         let expected = (after != *state).then(|| state.changes_to(&after));
         if expected.as_ref() != self.entry.map(|entry| &entry.changes) {
             return None;
@@ -224,7 +224,7 @@ impl KeyOperation<'_> {
         }
     }
 
-    /// The state after a change, whose entry, if there is one, stands above those of the changes before it.
+    /// The state after a change, whose entry, if any, is later than all previous ones.
     fn in_trail(&self, before: &KeyState, mut after: KeyState) -> Option<KeyState> {
         let Some(entry) = self.entry else { return Some(after) };
         if let KeyState::Held(before) = before
@@ -238,7 +238,7 @@ impl KeyOperation<'_> {
         Some(after)
     }
 
-    /// The status to be answered, and the key afterwards.
+    /// The status of the answer and the state afterwards.
     fn outcome(&self, state: &KeyState) -> (u16, KeyState) {
         let now = self.attempt.now();
         let unseen = || match &self.view {
@@ -313,7 +313,7 @@ impl KeyOperation<'_> {
     }
 }
 
-/// What an attempt had to do with what is kept once per user.
+/// The part of an attempt that concerns the user item.
 #[derive(Clone, Debug)]
 pub struct MetaOperation<'a> {
     pub attempt: &'a Attempt,
@@ -324,27 +324,27 @@ pub struct MetaOperation<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetaWhat {
     Created,
-    /// There were as many keys as may be.
+    /// The user had the maximum number of keys.
     Full,
     Deleted(u64),
-    /// By the trail, a key became the default in place of another.
+    /// According to the trail, a key replaced the default.
     DefaultSet {
         id: u64,
         displaced: Option<u64>,
     },
-    /// A key was the default already.
+    /// A key already was the default.
     DefaultKept(u64),
     DefaultRemoved(u64),
     /// A key was not the default.
     NotDefault(u64),
-    /// Of these keys this one was shown as the default.
+    /// Among these keys, this one was shown as the default.
     DefaultAmong {
         listed: Vec<u64>,
         shown: Option<u64>,
     },
 }
 
-/// How many keys a user of the run may have.
+/// The maximum number of keys of a user.
 pub const MAX_KEYS: u64 = 8;
 
 impl Step<(Option<u64>, u64)> for MetaOperation<'_> {
@@ -373,7 +373,7 @@ impl Step<(Option<u64>, u64)> for MetaOperation<'_> {
     }
 }
 
-/// Whether a state is the one that is stored.
+/// Whether a state matches the stored one.
 pub fn is_meta(state: (Option<u64>, u64), meta: Meta) -> bool {
     state == (meta.default_id, meta.key_count)
 }

@@ -1,14 +1,14 @@
-//! What a seed decides: who does what, in which order, and what goes wrong. None of it depends on how a run goes, so that
-//! the same seed gives the same plan; only which call meets which other differs.
+//! The plan that a seed decides: actors, steps, order and faults. It does not depend on the course of a run, so a seed
+//! always gives the same plan; only the interleaving differs.
 
 use proptest::prelude::{Rng, RngExt};
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
-/// Draws that are a function of a seed and a place in the plan.
+/// Random draws, a function of the seed and a place in the plan.
 pub struct Dice(TestRng);
 
 impl Dice {
-    /// The dice of a place.
+    /// The dice for a place.
     pub fn new(seed: u64, place: [u64; 3]) -> Self {
         let mut bytes = [0; 32];
         for (part, chunk) in [seed, place[0], place[1], place[2]].into_iter().zip(bytes.chunks_mut(8)) {
@@ -22,17 +22,17 @@ impl Dice {
         self.0.next_u64()
     }
 
-    /// True in so many of a hundred cases.
+    /// True with this probability.
     pub fn percent(&mut self, percent: u32) -> bool {
         self.0.random_ratio(percent, 100)
     }
 
-    /// One of some.
+    /// One of the choices.
     pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.0.random_range(0..choices.len())]
     }
 
-    /// One of some, each as often as its weight says.
+    /// One of the choices, by weight.
     pub fn weighted<T: Copy>(&mut self, choices: &[(u32, T)]) -> T {
         let mut place = self.0.random_range(0..choices.iter().map(|(weight, _)| weight).sum());
         for (weight, choice) in choices {
@@ -45,20 +45,20 @@ impl Dice {
     }
 }
 
-/// Something a client is to do.
+/// A step of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
-    /// What.
+    /// Its action.
     pub action: Action,
-    /// Decides, of what there is by then, which key it is done to.
+    /// Selects the key among those that exist by then.
     pub pick: u64,
-    /// `hl7` or `fhir`; JSON without it.
+    /// `hl7`, `fhir` or, if `None`, JSON.
     pub format: Option<&'static str>,
-    /// Whether the client's container is replaced by a new one before.
+    /// Whether a new container replaces the client's first.
     pub restart: bool,
 }
 
-/// What is done.
+/// An action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     Create {
@@ -67,9 +67,9 @@ pub enum Action {
         expiry: Expiry,
         repeatable: Repeatable,
     },
-    /// An earlier request again that had an `Idempotency-Key`.
+    /// Repeats an earlier request with an `Idempotency-Key`.
     Repeat,
-    /// Another request with the `Idempotency-Key` of an earlier one.
+    /// Sends a different request with the `Idempotency-Key` of an earlier one.
     Misuse,
     List,
     ListAsAdmin,
@@ -79,7 +79,7 @@ pub enum Action {
     ChangeExpiry(Expiry),
     Pause,
     Resume,
-    /// Whether it names the default it expects to displace.
+    /// Whether it names the expected previous default.
     SetDefault {
         with_old: bool,
     },
@@ -92,7 +92,7 @@ pub enum Action {
     Usage,
     Audit,
     Verify,
-    /// Whether with an API key; else with a JWT for the default key.
+    /// Whether it uses an API key instead of a JWT.
     Transcribe {
         with_key: bool,
     },
@@ -100,13 +100,13 @@ pub enum Action {
     Sweep,
 }
 
-/// When a key is to end.
+/// The expiry of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// As the deployment says; the request does not.
+    /// The deployment's default.
     Default,
     Never,
-    /// In so many seconds.
+    /// After this many seconds.
     In(i64),
 }
 
@@ -115,11 +115,11 @@ pub enum Expiry {
 pub enum Repeatable {
     No,
     Yes,
-    /// And all clients of the user send it, each for itself.
+    /// Has one, and all clients of the user send the request.
     ByAll,
 }
 
-/// A request that is wrong.
+/// An invalid request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invalid {
     NoBody,
@@ -141,13 +141,13 @@ pub enum Invalid {
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// The steps of a client, which is the `number`th of its user's.
+/// The steps of the `number`th client of a user.
 pub fn steps(seed: u64, user: u64, number: u64, count: usize) -> Vec<Step> {
     (0..count as u64).map(|index| step(seed, user, number, index)).collect()
 }
 
 fn step(seed: u64, user: u64, number: u64, index: u64) -> Step {
-    // What all clients of a user do at the same point is drawn for the user.
+    // Steps that all clients of a user share are drawn per user.
     let mut shared = Dice::new(seed, [user, u64::MAX, index]);
     if shared.percent(2) {
         let action = create(&mut shared, Repeatable::ByAll);
@@ -221,7 +221,7 @@ fn expiry(dice: &mut Dice) -> Expiry {
         (4, Expiry::Default),
         (2, Expiry::Never),
         (3, Expiry::In(soon)),
-        // A notice of the end falls due soon.
+        // An expiry notice is due soon.
         (1, Expiry::In(7 * SECONDS_PER_DAY + soon)),
     ])
 }

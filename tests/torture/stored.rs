@@ -1,4 +1,4 @@
-//! What the table holds in the end, typed.
+//! The final content of the table, typed.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use tests::consistency::{integer, text};
 /// Everything in the table but data keys.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
-    /// By user and id.
+    /// Keys by user and id.
     pub keys: BTreeMap<(u64, u64), Record>,
-    /// By user.
+    /// User items by user.
     pub metas: BTreeMap<u64, Meta>,
     pub entries: Vec<Entry>,
-    /// The counters of a user's calls in an hour since 1970: of the hour, and of its minutes.
+    /// The call counters by user and hour since 1970: those of the hour and its minutes.
     pub limits: BTreeMap<(u64, i64), BTreeMap<String, u64>>,
-    /// By user and `Idempotency-Key`.
+    /// Idempotency items by user and `Idempotency-Key`.
     pub outcomes: BTreeMap<(u64, String), Option<u64>>,
     pub journals: usize,
     pub last_id: u64,
@@ -41,7 +41,7 @@ pub struct Record {
     pub version: u64,
 }
 
-/// What is kept once per user.
+/// A user item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
     pub default_id: Option<u64>,
@@ -52,7 +52,7 @@ pub struct Meta {
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub id: String,
-    /// In milliseconds.
+    /// The time in milliseconds.
     pub at: i64,
     pub action: String,
     pub user_id: u64,

@@ -1,4 +1,4 @@
-//! What the clients of a run share: the engine, the clock, and what is known of each user's keys.
+//! Shared by the clients of a run: the engine, the clock and what is known of each user's keys.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -9,10 +9,10 @@ use tokio::sync::Semaphore;
 
 use crate::history::Request;
 
-/// How many calls are under way at once: as many as there are users in a full run.
+/// Concurrent calls: as many as users in a full run.
 pub const CALLS_AT_ONCE: u32 = 50;
 
-/// What all clients share.
+/// The shared state of all clients.
 pub struct World {
     pub seed: u64,
     pub engine: String,
@@ -23,15 +23,15 @@ pub struct World {
     pub calls: Semaphore,
 }
 
-/// What a user's clients know of the user's keys.
+/// The keys that a user's clients know.
 #[derive(Default)]
 pub struct Book {
     pub held: Vec<Held>,
-    /// Requests with an `Idempotency-Key` that were answered.
+    /// Answered requests with an `Idempotency-Key`.
     pub repeatable: Vec<Request>,
 }
 
-/// A key that was heard of.
+/// A known key.
 pub struct Held {
     pub id: u64,
     pub strings: Vec<String>,
@@ -46,28 +46,28 @@ impl World {
         Self { seed, engine: engine.to_owned(), deployment, clock, books, steps_done, calls }
     }
 
-    /// Lets time pass. Each caller gets a time of its own.
+    /// Advances the clock. Each caller gets a unique time.
     pub fn tick(&self, milliseconds: i64) -> i64 {
         self.clock.fetch_add(milliseconds, Ordering::SeqCst)
     }
 
-    /// Lets time pass between calls.
+    /// Advances the clock between calls.
     pub fn advance(&self, by: TimeDelta) {
         self.tick(by.num_milliseconds());
     }
 
-    /// The user after another one, who is the same if there is but one.
+    /// The next user, the same if there is only one.
     pub fn next_user(&self, user: u64) -> u64 {
         user % (self.books.len() as u64 - 1) + 1
     }
 
-    /// The keys that a user's clients have heard of: ids and strings.
+    /// The ids and strings of the keys that a user's clients know.
     pub fn known(&self, user: u64) -> Vec<(u64, Vec<String>)> {
         let book = self.book(user).lock().expect("not poisoned");
         book.held.iter().map(|held| (held.id, held.strings.clone())).collect()
     }
 
-    /// What a user's clients know.
+    /// The known keys of a user.
     pub fn book(&self, user: u64) -> &Mutex<Book> {
         &self.books[usize::try_from(user).expect("few users")]
     }

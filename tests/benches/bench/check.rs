@@ -1,4 +1,4 @@
-//! Checking and metering a presented key, by a bare `UpdateItem` through the same client.
+//! Checking and metering a presented key, relative to a bare `UpdateItem` of the same client.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::stopwatch::{median, milliseconds, start};
 
 const ROUNDS: usize = 2_000;
 const WARM_UP: usize = 200;
-/// The most that a check may take of an update that meters the key's record and returns it, but asks nothing.
+/// The bound relative to an unconditional update that meters the key's record and returns it.
 const AT_MOST: f64 = 1.2;
 
-/// By turns, so that all see the same machine.
+/// Takes turns, so that all see the same machine.
 pub async fn measure(report: &mut Report) {
     let test = TestApp::start().await;
     let key = test.key("Lab gateway").await;
@@ -77,7 +77,7 @@ async fn meter(test: &TestApp, now: Timestamp) -> Duration {
     started.elapsed()
 }
 
-/// The least that an update can be: a counter of its own.
+/// The cheapest update: a counter on its own item.
 async fn count(test: &TestApp) -> Duration {
     let counter = [("PK", "COUNTER"), ("SK", "COUNTER")];
     let counter: Item = counter.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into();

@@ -14,7 +14,7 @@ use crate::report::{Comparison, Report, table};
 use crate::stopwatch::{median, milliseconds, start};
 use tests::key_strings::checksums;
 
-/// A list of 1,000 keys by the same in JSON, and a single key by 20 µs.
+/// Compares a list of 1,000 keys with the same in JSON, and a single key with 20 µs.
 pub fn measure(report: &mut Report) {
     let one = Content::Key(Box::new(key(1)));
     let thousand = Content::Keys(KeyPage { keys: (1..=1_000).map(key).collect(), total: 1_000, next: None });

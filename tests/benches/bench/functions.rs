@@ -1,8 +1,8 @@
-//! Every function as it is deployed, beside the floor that makes the same calls to DynamoDB.
+//! Every deployed function beside the floor, which makes the same calls to DynamoDB.
 //!
-//! The calls are recorded in this process first. Then the function and the floor run as processes of their own, each
-//! with a copy of the same table, and handle an event by turns, so that both see the same machine. In place of a function
-//! that makes no calls the floor reads the same events, and sends the same answer.
+//! The calls are recorded in this process first. Then the function and the floor run as separate processes, each with a
+//! copy of the table, and take turns with the events, so that both see the same machine. For a function without calls,
+//! the floor reads the same events and sends the same answer.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,12 +26,12 @@ use crate::report::{Comparison, Report, folder, table};
 use crate::stage::{LISTS, Stage, USERS, User, list_owner};
 use crate::stopwatch::{median, milliseconds, percentile};
 
-/// Starts of a process, each with a first call.
+/// Process starts, each with a first call.
 const STARTS: usize = 21;
-/// Calls before warm ones are measured.
+/// Calls before the measurement of warm ones.
 const WARM_UP: usize = 50;
 
-/// What is measured, in which unit, and the most that it may be of the floor's.
+/// The figures with their units and bounds relative to the floor.
 const FIGURES: [(&str, &str, Option<f64>); 8] = [
     ("init", "ms", Some(0.6)),
     ("first call", "ms", None),
@@ -43,7 +43,7 @@ const FIGURES: [(&str, &str, Option<f64>); 8] = [
     ("zipped", "MB", None),
 ];
 
-/// What is measured of one process after the other.
+/// The measurements of successive processes.
 #[derive(Default)]
 pub struct Times {
     init: Vec<Duration>,
@@ -83,7 +83,7 @@ pub async fn measure(names: &[String], stage: &Stage, report: &mut Report) {
     report.keep("functions", Value::Object(results));
 }
 
-/// The events of a function, and for each the event of the floor: the calls that it makes.
+/// The events of a function, each with the floor's event: the calls to make.
 pub struct Recording {
     events: Vec<String>,
     calls: Vec<String>,
@@ -123,7 +123,7 @@ impl Recording {
         recording
     }
 
-    /// The list of a user in [`LISTS`], again and again; the floor makes the queries for keys alone.
+    /// Repeated lists of a user in [`LISTS`]; the floor makes only the queries for keys.
     pub async fn of_list(stage: &Stage, index: usize, calls: usize) -> Self {
         let test = stage.seed.cold(&FaultProxy::start(&stage.copy().await).await.url);
         let call = test.call(Operation::ListKeys).user(list_owner(index));
@@ -146,7 +146,7 @@ fn floor_event(calls: Vec<SentCall>) -> String {
     Value::Array(calls.into_iter().map(call).collect()).to_string()
 }
 
-/// The call of an endpoint that is made for a user.
+/// The call of an endpoint for a user.
 fn call<'a>(test: &'a TestApp, operation: Operation, user: &User) -> TestCall<'a> {
     let call = test.call(operation).user(user.id);
     match operation {
@@ -168,7 +168,7 @@ fn call<'a>(test: &'a TestApp, operation: Operation, user: &User) -> TestCall<'a
     }
 }
 
-/// The event of a function that is no endpoint of keys, whose calls are made here.
+/// The event of a function that is not a key endpoint, whose calls are made here.
 async fn event(test: &TestApp, name: &str) -> Value {
     let mut event = repository::event(name);
     match name {
@@ -188,7 +188,7 @@ fn audio() -> Vec<u8> {
     std::fs::read(repository::root().join("local/samples/recording.wav")).expect("a recording")
 }
 
-/// Lets a function and the floor handle their events by turns.
+/// Lets a function and the floor take turns with their events.
 pub async fn run(stage: &Stage, name: &str, recording: &Recording) -> [Times; 2] {
     let Recording { events, calls } = recording;
     let engines = [stage.copy().await, stage.copy().await];
@@ -221,7 +221,7 @@ pub async fn run(stage: &Stage, name: &str, recording: &Recording) -> [Times; 2]
     sides.map(|side| side.times)
 }
 
-/// A function or the floor, and what is measured of it.
+/// A function or the floor, with its measurements.
 struct Side<'a> {
     program: PathBuf,
     environment: Vec<(&'a str, &'a str)>,
@@ -278,12 +278,12 @@ impl Times {
     }
 }
 
-/// A function as cargo-lambda has built it.
+/// The binary of a function, built by cargo-lambda.
 fn binary(name: &str) -> PathBuf {
     folder().join("lambda").join(name).join("bootstrap")
 }
 
-/// How large a binary is, plain and compressed.
+/// The size of a binary, plain and compressed.
 fn sizes(binary: &Path) -> [usize; 2] {
     let plain = std::fs::read(binary).unwrap_or_else(|error| panic!("{}: {error}: make bench", binary.display()));
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());

@@ -1,4 +1,4 @@
-//! A list of keys, by the query that reads them: `list-keys` as it is deployed, beside the floor that only queries.
+//! A list of keys relative to its query: the deployed `list-keys` beside the floor, which only queries.
 
 use crate::functions::{Recording, run};
 use crate::plot::{self, Series};
@@ -8,7 +8,7 @@ use crate::stopwatch::{median, milliseconds};
 
 /// Calls for a list of each length.
 const CALLS: usize = 100;
-/// The most that a list may take of its query's time; it is held to it at its longest.
+/// The bound of a list relative to its query, for the longest list.
 const AT_MOST: f64 = 2.0;
 
 pub async fn measure(stage: &Stage, report: &mut Report) {

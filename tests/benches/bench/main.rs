@@ -1,5 +1,5 @@
-//! `make bench`: what our code costs, as a multiple of what it cannot do without, measured in the same run on the same
-//! machine. It prints tables, writes `target/bench.json` and draws plots beside it, and fails where a bound is not kept.
+//! `make bench`: the cost of our code relative to a minimal baseline, measured in the same run on the same machine. It
+//! prints tables, writes `target/bench.json` and plots beside it, and fails if a bound is exceeded.
 //!
 //! `cargo bench --workspace --bench bench -- get-key lists` measures parts of it.
 
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What there is beside the single functions.
+/// The parts beside single functions.
 const PARTS: [&str; 5] = ["functions", "lists", "check", "formats", "sweep"];
 
 async fn measure(parts: &[&str]) -> ExitCode {

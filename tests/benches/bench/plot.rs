@@ -1,4 +1,4 @@
-//! Plots in SVG, with both axes logarithmic: twice as far is many times as much.
+//! Plots in SVG with two logarithmic axes.
 
 use plotters::prelude::*;
 

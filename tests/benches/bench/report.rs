@@ -1,4 +1,4 @@
-//! Tables for people, `target/bench.json` for programs, and what comes of the bounds.
+//! Tables for people, `target/bench.json` for programs, and the judgment of bounds.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,17 +6,17 @@ use std::process::ExitCode;
 use serde_json::{Map, Value, json};
 use tests::repository;
 
-/// Where results are kept.
+/// The folder of results.
 pub fn folder() -> PathBuf {
     repository::root().join("target")
 }
 
-/// A figure of ours beside that of a floor.
+/// A figure of ours and of the floor.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparison {
     pub ours: f64,
     pub floor: f64,
-    /// The most that the one may be of the other.
+    /// The bound of their ratio.
     pub at_most: Option<f64>,
 }
 
@@ -25,7 +25,7 @@ impl Comparison {
         self.ours / self.floor
     }
 
-    /// `4.02 0.55`, with a mark when it is over its bound.
+    /// `4.02 0.55`, marked if it exceeds the bound.
     pub fn cell(&self) -> String {
         let mark = if self.is_exceeded() { "!" } else { "" };
         format!("{:.2} ×{:.2}{mark}", self.ours, self.ratio())
@@ -41,7 +41,7 @@ impl Comparison {
     }
 }
 
-/// All that was measured.
+/// All results.
 #[derive(Default)]
 pub struct Report {
     results: Map<String, Value>,
@@ -49,19 +49,19 @@ pub struct Report {
 }
 
 impl Report {
-    /// Keeps a result.
+    /// Adds a result.
     pub fn keep(&mut self, part: &str, result: Value) {
         self.results.insert(part.to_owned(), result);
     }
 
-    /// Remembers whether a figure keeps its bound.
+    /// Records whether a figure keeps its bound.
     pub fn judge(&mut self, what: &str, comparison: &Comparison) {
         if let Some(at_most) = comparison.at_most.filter(|_| comparison.is_exceeded()) {
             self.exceeded.push(format!("{what}: {:.2} times its floor, at most {at_most}", comparison.ratio()));
         }
     }
 
-    /// Writes what was kept, if it is all there is, and says what was exceeded.
+    /// Writes the results of a complete run and reports exceeded bounds.
     pub fn finish(self, is_whole: bool) -> ExitCode {
         println!();
         if is_whole {

@@ -1,5 +1,4 @@
-//! What functions and lists are measured with: a table with users and their keys, of which every measurement gets a
-//! copy of its own.
+//! The setting of measurements: a table with users and their keys, of which each measurement gets a copy.
 
 use std::path::PathBuf;
 
@@ -13,18 +12,18 @@ use tests::key_strings::CHECKSUM_SECRETS;
 use tests::stub::{Script, Stub};
 use tests::{TestApp, tokens};
 
-/// Users with a few keys: one for each call of a function.
+/// Users with a few keys, one for each call of a function.
 pub const USERS: usize = 600;
-/// Users with so many keys, for lists.
+/// Numbers of keys of the users with lists.
 pub const LISTS: [usize; 4] = [1, 10, 100, 1_000];
 
-/// The table, and what else functions need.
+/// The table and the other dependencies of functions.
 pub struct Stage {
-    /// An app on the original, which is not changed any more.
+    /// An app on the original table, which does not change.
     pub seed: TestApp,
     /// The users with a few keys.
     pub users: Vec<User>,
-    /// Where recordings are posted.
+    /// The transcription service.
     pub transcription: Stub,
     kms: FaultProxy,
     snapshot: PathBuf,
@@ -37,9 +36,9 @@ pub struct User {
     pub default: u64,
     /// Its string.
     pub string: String,
-    /// Another one that works.
+    /// Another active key.
     pub active: u64,
-    /// One that is paused.
+    /// A paused key.
     pub paused: u64,
 }
 
@@ -52,7 +51,7 @@ impl Stage {
         let transcription = Stub::start(Script::respond("200 OK", "application/json", transcript)).await;
         let test = TestApp::on(&kms.url, &settings(&transcription.url)).await;
         test.set_time(&Clock::system().now().to_rfc3339_opts(SecondsFormat::Millis, true));
-        // With a data key from KMS, as the functions themselves will have it.
+        // With a data key from KMS, as in the functions.
         let seed = test.cold(&kms.url);
         let mut users = Vec::with_capacity(USERS);
         for id in 1..=USERS as u64 {
@@ -68,7 +67,7 @@ impl Stage {
         Self { seed, users, transcription, kms, snapshot }
     }
 
-    /// An engine with the same content.
+    /// An engine with a copy of the table.
     pub async fn copy(&self) -> String {
         let database = Database::memory().expect("an empty database");
         database.restore_from(self.snapshot.to_str().expect("UTF-8")).expect("the snapshot is read");
@@ -100,7 +99,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // What is left there is in nobody's way.
+        // A leftover file does no harm.
         let _ = std::fs::remove_file(&self.snapshot);
     }
 }

@@ -1,4 +1,4 @@
-//! Times and what they come to.
+//! Measures and summarizes times.
 
 use std::time::{Duration, Instant};
 
@@ -8,19 +8,19 @@ pub fn start() -> Instant {
     Instant::now()
 }
 
-/// The time in the middle.
+/// The median.
 pub fn median(times: &[Duration]) -> Duration {
     percentile(times, 50)
 }
 
-/// The time that so many of a hundred do not exceed.
+/// A percentile.
 pub fn percentile(times: &[Duration], percent: usize) -> Duration {
     let mut times = times.to_vec();
     times.sort_unstable();
     times[(times.len() * percent / 100).min(times.len() - 1)]
 }
 
-/// In thousandths of a second.
+/// Milliseconds.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }

@@ -1,8 +1,8 @@
-//! How fast the sweep is, and what memory it takes.
+//! Speed and memory of the sweep.
 //!
-//! It expires keys, and for comparison makes as many bare transactions of the same content, with as many under way at
-//! once, on the same engine in the same run. It runs in a process of its own and its engine in another, so that the
-//! memory of the one is the sweep's.
+//! It expires keys and, for comparison, runs as many bare transactions of the same content, with the same concurrency,
+//! on the same engine in the same run. It runs in its own process, apart from its engine, so that its memory is the
+//! sweep's.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
@@ -29,14 +29,14 @@ use crate::plot::{self, Series};
 use crate::report::{Comparison, Report, table};
 use crate::stopwatch::{median, start};
 
-/// Keys in a round, and rounds of either kind; what is compared are medians.
+/// Keys per round, and rounds of each kind, whose medians are compared.
 const KEYS: u64 = 4_000;
 const ROUNDS: u64 = 5;
-/// What may be under way at once in the sweep, all shards together.
+/// Concurrent transactions of the sweep, all shards together.
 const AT_ONCE: usize = 64;
-/// The most time that the sweep may take of that of bare transactions.
+/// The bound of the sweep's time relative to bare transactions.
 const AT_MOST: f64 = 2.0;
-/// What a run has of the deployed function's 50 seconds.
+/// The time of a run, that of the deployed function.
 const RUN_TIME: TimeDelta = TimeDelta::seconds(50);
 /// Backlogs that are compared.
 const BACKLOGS: [u64; 4] = [1_000, 4_000, 20_000, 100_000];
@@ -46,11 +46,11 @@ const FLOOR: usize = 1;
 /// The most memory of the largest backlog, by its floor.
 const MEMORY: f64 = 1.25;
 
-/// Measures in processes of their own, and takes over what they print.
+/// Measures in separate processes and collects their output.
 pub fn measure_alone(report: &mut Report) {
     let mut result = child(&["sweep-rates"]);
     let number = |value: &Value| value.as_f64().expect("a number");
-    // How much longer the sweep takes for the same keys.
+    // The sweep's time for the same keys.
     let pace = Comparison {
         ours: number(&result["bare_transactions_per_second"]),
         floor: number(&result["keys_per_second"]),
@@ -79,7 +79,7 @@ pub fn measure_alone(report: &mut Report) {
     report.keep("sweep", result);
 }
 
-/// What a part of this printed that ran in a process of its own.
+/// The output of a part that runs in its own process.
 fn child(arguments: &[&str]) -> Value {
     let program = std::env::current_exe().expect("a program");
     let output = Command::new(program).args(arguments).stderr(Stdio::inherit()).output().expect("a process");
@@ -87,7 +87,7 @@ fn child(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// Is the engine until the parent ends, at first with a table of so many due keys.
+/// Serves as the engine until the parent ends, with a table of due keys.
 pub async fn be_an_engine(keys: u64) {
     let url = engine::Engine::Embedded.start().await;
     let test = TestApp::on(&url, &[]).await;
@@ -97,7 +97,7 @@ pub async fn be_an_engine(keys: u64) {
     wait.await.expect("a thread").expect("a pipe");
 }
 
-/// An engine in a process of its own, with a table of due keys.
+/// An engine in its own process, with a table of due keys.
 struct Engine {
     process: Child,
     url: String,
@@ -122,19 +122,19 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _ = self.process.wait();
     }
 }
 
-/// Prints how many keys a second are expired, and how many bare transactions are done.
+/// Prints the rates of expired keys and bare transactions.
 #[expect(clippy::cast_precision_loss, reason = "counts are small")]
 pub async fn measure_rates() {
     let mut times: [Vec<Duration>; 2] = [Vec::new(), Vec::new()];
     for round in 1..=ROUNDS {
         eprintln!("  {KEYS} keys, {round} of {ROUNDS}");
         for (kind, times) in times.iter_mut().enumerate() {
-            // A new engine each time: it slows down with every transaction that it has done.
+            // A new engine each time, because an engine slows with its transactions.
             let engine = Engine::start(KEYS);
             let due = DueTable::new(&engine, KEYS).await;
             times.push(if kind == 0 { due.bare_transactions().await } else { due.sweep(TimeDelta::hours(1)).await.1 });
@@ -144,18 +144,18 @@ pub async fn measure_rates() {
     println!("{}", json!({"bare_transactions_per_second": bare, "keys_per_second": swept}));
 }
 
-/// Prints what a run of the sweep makes of so many due keys in the time that the function has.
+/// Prints the result of a sweep of due keys within the function's time.
 #[expect(clippy::cast_precision_loss, reason = "sizes are small")]
 pub async fn measure_backlog(keys: u64) {
     eprintln!("  {keys} keys at once");
-    // Filled over there, so that what it takes to fill a table is not held here.
+    // Filled there, so that filling takes no memory here.
     let engine = Engine::start(keys);
     let (expired, elapsed) = DueTable::new(&engine, keys).await.sweep(RUN_TIME).await;
     let peak = peak_memory("self") as f64 * 1_024.0 / 1e6;
     println!("{}", json!({"due": keys, "expired": expired, "seconds": elapsed.as_secs_f64(), "peak_mb": peak}));
 }
 
-/// A table with keys that are due.
+/// A table of due keys.
 struct DueTable {
     app: App,
     keys: u64,
@@ -164,7 +164,7 @@ struct DueTable {
 impl DueTable {
     async fn new(Engine { url, table, .. }: &Engine, keys: u64) -> Self {
         let test = TestApp::on(url, &[]).await;
-        // Without the recorder of calls that test apps have.
+        // Without the call recorder of test apps.
         let sdk = engine::sdk_config(url);
         let table = Table::new(Client::new(&sdk), table);
         let vault = Vault::new(table.clone(), sdk, String::new());
@@ -173,7 +173,7 @@ impl DueTable {
         Self { app, keys }
     }
 
-    /// How many keys a run expires in some time, and what it takes of it.
+    /// The number of keys that a run expires, and its time.
     async fn sweep(&self, time: TimeDelta) -> (u64, Duration) {
         let bus = EventBus::default();
         bus.answer(BusAnswer::TakesAndForgets);
@@ -186,7 +186,7 @@ impl DueTable {
         (expired, elapsed)
     }
 
-    /// The same writes under the same conditions, without anything else.
+    /// The same conditional writes and nothing else.
     async fn bare_transactions(&self) -> Duration {
         let start = start();
         let ids = stream::iter(backlog::ids(self.keys, 16));
