@@ -1,6 +1,6 @@
-//! Bad input: what each route refuses, which fields it names, and that nothing is written
+//! Bad input: each route refuses it, names the fields and writes nothing.
 //!
-//! One file: its cases share a subject whose table must stay as it is, and the lists of wrong values.
+//! One file, because its cases share an app whose table must not change, and the lists of wrong values.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,12 +39,12 @@ const NOT_AN_ID: [&str; 20] = [
 ];
 const WITH_BODY: [Operation; 5] = [CreateKey, UpdateKey, SetDefault, RemoveDefault, VerifyKey];
 
-/// The operations whose bodies, if they have one, are fields and no form.
+/// The operations whose bodies, if any, are fields and not a form.
 fn of_fields() -> impl Iterator<Item = Operation> {
     Operation::ALL.into_iter().filter(|operation| operation.body() != RequestBody::Form)
 }
 
-/// An app whose table must stay as it is.
+/// An app whose table must not change.
 struct Subject {
     test: TestApp,
     before: Contents,
@@ -64,7 +64,7 @@ impl Subject {
         answer.assert_invalid(fields);
     }
 
-    /// Checks that none of these calls wrote anything but the counters of calls, byte for byte.
+    /// Checks that these calls wrote nothing but call counters, byte for byte.
     async fn assert_untouched(&self) {
         assert_eq!(self.test.contents().await.without_limits(), self.before);
     }
@@ -86,7 +86,7 @@ fn right_body(operation: Operation) -> Value {
     valid_body(operation).unwrap_or_else(|| json!({}))
 }
 
-/// The right body with a field replaced, or taken out.
+/// The right body with a field replaced or removed.
 fn with(operation: Operation, name: &str, value: Option<Value>) -> String {
     let mut body = right_body(operation);
     match value {
@@ -613,7 +613,7 @@ async fn a_body_that_says_nothing_is_welcome_where_none_is_needed() {
 async fn bytes_that_were_not_utf_8_are_refused() {
     let subject = Subject::start().await;
     let test = &subject.test;
-    // As the gateway hands over a name in Latin-1.
+    // A name in Latin-1, as the gateway decodes it.
     let name = "M\u{fffd}ller";
     let json = json!({"name": name, "type": "live", "status": "active"}).to_string();
     let hl7 = format!("MSH|^~\\&|LAB|HOSP|||20260303||ZAK^Z01^ZAK_Z01|C1|P|2.5.1\rZAK|1|||{name}|live|active");

@@ -1,5 +1,4 @@
-//! README.md and docs/: links lead somewhere, nothing is said twice, tables hold what the template holds, and tests that are
-//! named exist
+//! README.md and docs/: links resolve, no sentence occurs twice, tables agree with the template, and named tests exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ const MAX_README_LINES: usize = 200;
 /// Shorter sentences may be common phrases.
 const WORDS_OF_A_SENTENCE: usize = 8;
 
-/// The root without symbolic links, which paths of links are resolved to.
+/// The root without symbolic links, as in resolved paths of links.
 fn root() -> PathBuf {
     repository::root().canonicalize().expect("it is there")
 }
@@ -52,7 +51,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
     let mut links = 0;
     for (path, page) in &pages {
         for target in link.captures_iter(&prose(page)).map(|link| link[1].to_owned()) {
-            // With a scheme it leads out of the repository.
+            // With a scheme, it leads out of the repository.
             if target.contains(':') {
                 continue;
             }

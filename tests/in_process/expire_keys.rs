@@ -1,6 +1,6 @@
 //! The scheduled sweep.
 //!
-//! One file: every case needs the same sweep and the same bus.
+//! One file, because every case needs the same sweep and bus.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -148,7 +148,7 @@ async fn concurrent_sweeps_and_users_do_everything_once() {
     }
     let (changed, swept_only) = ids.split_at(16);
     let (moved, deleted) = changed.split_at(8);
-    // The changes are under way when the keys end; whoever comes first decides.
+    // The changes race with the expiry; the first one decides.
     let updates = join_all(moved.iter().map(|id| {
         let body = json!({"expiry_at": "2026-03-01T13:00:00Z"});
         test.call(Operation::UpdateKey).id(id).json(&body).send()
@@ -209,7 +209,7 @@ async fn a_run_stops_in_time_and_the_next_goes_on() {
     let mut expired = 0;
     let mut runs = 0;
     while expired < keys {
-        // Each look at the clock costs a tenth of a second, and a run has ten of them besides the margin.
+        // Each reading of the clock takes a tenth of a second, and a run has ten of them besides the margin.
         let hurried = ticking(&test, TimeDelta::milliseconds(100));
         let run = Run { id: format!("run {runs}"), deadline: hurried.clock.now() + TimeDelta::seconds(20) };
         let swept = expire_keys::handle(hurried, bus.publisher(), run).await.expect("no failure");
@@ -318,7 +318,7 @@ fn the_event_is_one_of_a_schedule() {
     assert_eq!((&event["source"], &event["detail-type"]), (&"aws.events".into(), &"Scheduled Event".into()));
 }
 
-/// How long overdue the oldest key is, as the last line says; nothing where it does not know.
+/// The sweep lag in the last line, if it has one.
 fn lag(test: &TestApp) -> Option<f64> {
     let line = test.log.take().pop().expect("a line");
     embedded_metrics::of(&line).iter().find(|it| it.metric == SWEEP_LAG.name).map(|it| it.value)
@@ -332,7 +332,7 @@ fn run(app: &App) -> Run {
     Run { id: "run".to_owned(), deadline: app.clock.now() + TimeDelta::seconds(60) }
 }
 
-/// Makes a key of user 7 that ends in some time.
+/// Creates a key of user 7 that expires after some time.
 async fn key_for(test: &TestApp, time: TimeDelta) -> u64 {
     let expiry = (test.now() + time).to_rfc3339();
     let body = json!({"name": "Lab gateway", "type": "live", "status": "active", "expiry_at": expiry});
@@ -367,7 +367,7 @@ fn at(test: &TestApp, later: TimeDelta) -> App {
     with_clock(test, Clock::new(move || now))
 }
 
-/// The same app with a clock that goes on by each look at it.
+/// The same app with a clock that advances with each reading.
 fn ticking(test: &TestApp, tick: TimeDelta) -> App {
     let (start, looks) = (test.now(), Arc::new(AtomicI64::new(0)));
     let now = move || -> DateTime<Utc> {

@@ -1,14 +1,14 @@
-//! Expired keys: from which instant on, and what can still be done with them
+//! Expired keys: the instant of expiry, and the operations that remain.
 
 use serde_json::{Value, json};
 use shared::Operation;
 use tests::{TestApp, TestCall};
 
-/// When the keys of these tests expire.
+/// The expiry of the keys in these tests.
 const EXPIRY: &str = "2026-03-01T12:00:10Z";
 const JUST_BEFORE: &str = "2026-03-01T12:00:09.999999Z";
 
-/// Key 1, which is to expire or has.
+/// Key 1, before or after its expiry.
 async fn key(test: &TestApp, status: &str, expiry: Value) -> Value {
     let body = json!({"name": "a", "type": "live", "status": status, "expiry_at": expiry});
     let answer = test.call(Operation::CreateKey).json(&body).send().await;
@@ -16,7 +16,7 @@ async fn key(test: &TestApp, status: &str, expiry: Value) -> Value {
     answer.json()
 }
 
-/// What an expired key does not allow.
+/// The changes that an expired key does not allow.
 fn refused(test: &TestApp) -> [TestCall<'_>; 8] {
     let update = |body: Value| test.call(Operation::UpdateKey).id(1).json(&body);
     [

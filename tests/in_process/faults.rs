@@ -1,7 +1,6 @@
-//! A table and a KMS that fail: what the client is told, how often and how long it is tried, and that nothing is
-//! half-written.
+//! Failures of DynamoDB and KMS: the answer, the number and time of retries, and no partial writes.
 //!
-//! One file: all cases share a set-up behind the fault proxy.
+//! One file, because all cases share the app behind the fault proxy.
 
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tests::fault_proxy::{Fault, FaultProxy, Gate, INTERNAL_TEXT};
 use tests::{Answer, Contents, TestApp, repository};
 
 const ALWAYS: usize = usize::MAX;
-/// How often the SDK sends a request.
+/// The attempts of the SDK.
 const TRIES: usize = 3;
 
 /// An app behind a proxy, with the two keys of valid calls.
@@ -30,7 +29,7 @@ async fn start(engine: Engine) -> Setup {
     Setup { proxy, test }
 }
 
-/// What the operation calls, in order.
+/// The AWS operations of an operation, in order.
 fn requests(operation: Operation) -> &'static [&'static str] {
     match operation {
         Operation::CreateKey => &["UpdateItem", "TransactWriteItems"],
@@ -82,7 +81,7 @@ async fn throttling_anywhere_is_503_after_three_tries_and_writes_nothing() {
             proxy.clear();
             proxy.inject(request, ALWAYS, Fault::error(400, "ProvisionedThroughputExceededException"));
             assert_unavailable(&call.send().await);
-            // A creation takes an id and counts the call with one `UpdateItem` each.
+            // A creation takes an id and counts the call, with an `UpdateItem` each.
             let calls = if (operation, *request) == (Operation::CreateKey, "UpdateItem") { 2 } else { 1 };
             assert_eq!(proxy.count(request), calls * TRIES, "{operation:?} {request}");
             assert_eq!(contents(test).await.records(), before, "{operation:?} {request}");
@@ -133,7 +132,7 @@ async fn a_transient_error_is_retried_unnoticed() {
     }
 }
 
-/// Other errors are ours: nobody is told what they are.
+/// Other errors are our faults, and clients learn nothing of them.
 #[tokio::test]
 async fn any_other_error_is_500_with_the_text_of_the_operation() {
     for operation in Operation::ALL {
@@ -179,7 +178,7 @@ async fn a_damaged_record_is_500_too() {
     assert_eq!((list.as_array().map(Vec::len), &list[0]["id"]), (Some(1), &json!(2)), "the others are listed");
 }
 
-/// The table has done it, but the answer is lost: the SDK asks again, and it is not done again.
+/// The write is committed but its answer lost: the SDK's retry does not repeat it.
 #[tokio::test]
 async fn a_change_whose_answer_is_lost_is_made_once() {
     for engine in [Engine::Embedded, Engine::DynamoDbLocal] {
@@ -203,7 +202,7 @@ async fn a_change_whose_answer_is_lost_is_made_once() {
     }
 }
 
-/// All answers are lost: the client does not know, and may ask again. Repeating what makes a key string takes an
+/// All answers are lost: the client may repeat the call. To repeat one that issues a string, it needs an
 /// `Idempotency-Key`.
 #[tokio::test]
 async fn a_change_that_is_never_answered_can_be_repeated() {
@@ -270,7 +269,7 @@ async fn a_transaction_cancelled_for_another_reason_is_503_or_500() {
     assert_eq!(contents(test).await.records(), before);
 }
 
-/// A use that meets a transaction on its record is counted when that is over, once.
+/// A use that meets a transaction on its record is counted once, after the transaction.
 #[tokio::test]
 async fn a_use_that_meets_a_transaction_is_counted_once() {
     let setup = start(Engine::Embedded).await;
@@ -305,7 +304,7 @@ async fn keys_left_out_of_a_batch_are_asked_for_again() {
     assert_eq!(contents(test).await.actions(7), ["create", "create", "pause", "set_default"]);
 }
 
-/// A write that arrives after the SDK has given it up and sent it again is not done twice.
+/// A write that arrives after the SDK has abandoned and repeated it is not applied twice.
 #[tokio::test]
 async fn a_late_write_is_made_once() {
     for engine in [Engine::Embedded, Engine::DynamoDbLocal] {
@@ -343,7 +342,7 @@ async fn silence_is_503_within_six_seconds() {
         proxy.inject(request, ALWAYS, Fault::Hold(gate.clone()));
         let answered = tokio::join!(test.valid_call(operation).send(), async {
             gate.reached().await;
-            // From here on there is nothing but time to wait for, so it passes at once: six seconds of it at most.
+            // From here on the call only waits, so time passes at once, six seconds at most.
             tokio::time::pause();
             tokio::time::Instant::now()
         });
@@ -357,7 +356,7 @@ async fn silence_is_503_within_six_seconds() {
     }
 }
 
-/// However many slow steps there are, the answer comes before Lambda gives up.
+/// However many steps are slow, the answer comes before Lambda's timeout.
 #[tokio::test]
 async fn a_call_that_never_ends_is_503_before_lambda_gives_up() {
     let template = repository::yaml("template.yaml");
@@ -379,7 +378,7 @@ async fn a_call_that_never_ends_is_503_before_lambda_gives_up() {
         Access::User,
         async |_, call| {
             call.author.admission.granted().await.expect("within the limits");
-            // From here on there is nothing but time to wait for, so it passes at once.
+            // From here on the call only waits, so time passes at once.
             tokio::time::pause();
             std::future::pending().await
         },

@@ -1,5 +1,5 @@
-//! Every outcome of every route in HL7 v2 and in FHIR. What comes back is judged by the validators (`TestCall::send`);
-//! here it is seen that it comes back in the format that was asked for, with its status.
+//! Every outcome of every route in HL7 v2 and FHIR. The validators judge the answers (`TestCall::send`); these tests
+//! check that each has the requested format and its status.
 
 use serde_json::json;
 use shared::Operation;
@@ -9,7 +9,7 @@ use tests::{TestApp, TestCall, tokens};
 const FORMATS: [(&str, &str); 2] =
     [("hl7", "application/hl7-v2; charset=utf-8"), ("fhir", "application/fhir+json; charset=utf-8")];
 
-/// A name with what each format has to escape.
+/// A name with the characters that each format escapes.
 const NAME: &str = "Ward 3 | A^B~C\\D&E \"quoted\" <é漢>";
 
 /// A valid call about a key, with names that have to be escaped.
@@ -32,7 +32,7 @@ async fn expect(call: TestCall<'_>, status: u16, what: &str) {
     }
 }
 
-/// The operations that have a format of ours for their success: a transcript belongs to the service behind it.
+/// The operations whose success has one of our formats; a transcript is the transcription service's.
 fn operations() -> impl Iterator<Item = Operation> {
     Operation::ALL.into_iter().filter(|operation| *operation != Operation::Transcribe)
 }

@@ -96,7 +96,7 @@ async fn a_record_keeps_no_more_days_than_are_shown() {
     for day in 0..40 {
         test.calls.clear();
         used(&test, &key, 1).await;
-        // From the 32nd day on, the first use of a day takes out the day that is past.
+        // From the 32nd day on, the first use of a day removes the oldest day.
         let updates = if day < 31 { 1 } else { 2 };
         assert_eq!(test.calls.rounds(), vec![["UpdateItem"]; updates], "day {day}");
         test.calls.clear();
@@ -108,7 +108,7 @@ async fn a_record_keeps_no_more_days_than_are_shown() {
     let shown = usage(&test).await;
     let expected: Vec<Value> = (10..40).map(|day| json!({"date": date(day), "count": 2})).collect();
     assert_eq!((&shown["daily"], &shown["usage_count"]), (&json!(expected), &json!(80)));
-    // After a long time without uses everything that is past goes at once.
+    // After a long time without uses, all old days are removed at once.
     test.advance(TimeDelta::days(200));
     used(&test, &key, 1).await;
     assert_eq!(kept().await, 1);

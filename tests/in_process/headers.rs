@@ -1,4 +1,4 @@
-//! Headers of every response, CORS among them
+//! Headers of every response, CORS included.
 
 use shared::Operation;
 use tests::{Answer, TestApp, TestCall, repository};
@@ -6,7 +6,7 @@ use tests::{Answer, TestApp, TestCall, repository};
 const ALWAYS: [&str; 5] =
     ["cache-control", "content-type", "strict-transport-security", "x-content-type-options", "x-request-id"];
 
-/// A valid call of each operation, the deletion last; without transcribe, whose successes are not ours.
+/// A valid call of each operation, the deletion last, without transcribe, whose answer is the transcription service's.
 fn successes(test: &TestApp) -> Vec<(Operation, TestCall<'_>)> {
     let operations = Operation::ALL.into_iter().filter(|operation| *operation != Operation::Transcribe);
     let mut calls: Vec<_> = operations.map(|operation| (operation, test.valid_call(operation))).collect();

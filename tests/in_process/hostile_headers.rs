@@ -1,4 +1,4 @@
-//! Headers that nobody sends in good faith: answered as the contract says, never repeated, and nothing is written
+//! Hostile headers: answered as documented, never reflected, and nothing is written.
 
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -7,7 +7,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use shared::Operation;
 use tests::{TestApp, repository};
 
-/// Those that mean something here or to what is in front of it.
+/// Headers with a meaning here or to intermediaries.
 const NAMES: [&str; 18] = [
     "Accept",
     "Accept-Encoding",
@@ -29,10 +29,10 @@ const NAMES: [&str; 18] = [
     "x-response-format",
 ];
 
-/// A mark that no answer may repeat.
+/// A mark that no answer may reflect.
 const MARK: &str = "hostile-7f3a";
 
-/// What HTTP lets a value be (RFC 9110, section 5.5): no CR, LF or NUL, but any byte above ASCII.
+/// Any valid value (RFC 9110, section 5.5): no CR, LF or NUL, but any byte above ASCII.
 fn value() -> impl Strategy<Value = String> {
     let near = select(vec![
         "json",

@@ -1,6 +1,6 @@
-//! The header `Idempotency-Key` on create and rotate
+//! The header `Idempotency-Key` on create and rotate.
 //!
-//! One file: create and rotate are held to the same rules.
+//! One file, because create and rotate have the same rules.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -19,14 +19,14 @@ fn rotation(test: &TestApp) -> TestCall<'_> {
     test.call(Operation::RotateKey).id(1).json(&body).header("Idempotency-Key", "k2")
 }
 
-/// Checks that an answer is the first one again.
+/// Checks that an answer repeats the first one.
 #[track_caller]
 fn assert_replayed(answer: &Answer, first: &Answer) {
     assert_eq!((answer.status, answer.text.as_str()), (first.status, first.text.as_str()));
     assert_eq!(answer.header("idempotent-replayed"), Some("true"));
     let mut headers = answer.headers.clone();
     headers.remove("idempotent-replayed");
-    // What is left of the limits goes down with each call.
+    // The remaining calls of the limits fall with each call.
     headers.remove("ratelimit");
     let mut expected = first.headers.clone();
     expected.remove("idempotent-replayed");
@@ -271,7 +271,7 @@ async fn refused_requests_are_not_remembered() {
     test.advance(TimeDelta::minutes(1));
     let created = creation(&test).send().await;
     assert_first(&created, 201);
-    // The key that was used for what was not found is free too.
+    // The key of a request that was not found stays free.
     let id = created.json()["id"].as_u64().expect("an id");
     let rotated = rotation(&test).id(id).send().await;
     assert_first(&rotated, 200);
@@ -356,7 +356,7 @@ async fn the_format_makes_no_difference_to_what_is_asked_for() {
         let request = rotation(&test).header("x-request-format", format).body(&body);
         assert_replayed(&request.send().await, &rotated);
     }
-    // And the answer comes in the format that the repeat asks for.
+    // The answer has the format that the repeat requests.
     let answer = creation(&test).json(&json_body).header("x-response-format", "hl7").send().await;
     assert_eq!((answer.status, answer.header("idempotent-replayed")), (201, Some("true")));
     let string = created.json()["key"].as_str().expect("a key").to_owned();
@@ -381,7 +381,7 @@ async fn idempotency_costs_no_extra_round() {
 async fn a_request_whose_answer_was_lost_is_found_to_be_done() {
     let engine = FaultProxy::patient(&Engine::Embedded.start().await).await;
     let test = TestApp::on(&engine.url, &[]).await;
-    // No try of the transaction is answered, though the first is done.
+    // No attempt at the transaction is answered, though the first is committed.
     engine.inject("TransactWriteItems", 3, Fault::LoseAnswer);
     let created = creation(&test).send().await;
     assert_eq!((created.status, created.header("idempotent-replayed")), (201, Some("true")), "{}", created.text);

@@ -1,4 +1,4 @@
-//! Other users' keys: every route answers as if they were not there, and nothing changes
+//! Isolation: to every route, other users' keys look missing, and nothing changes.
 
 use serde_json::{Value, json};
 use shared::Operation;
@@ -21,7 +21,7 @@ async fn start() -> TestApp {
     test
 }
 
-/// Every call of user 7 that names a key, for a given one; user 7's own is named beside it where two are.
+/// Every call of user 7 that names a key, for a given key. Calls that name two also name one of user 7's own.
 fn calls(test: &TestApp, id: u64) -> Vec<(&'static str, TestCall<'_>)> {
     let update = |body: Value| test.call(Operation::UpdateKey).id(id).json(&body);
     let set_default = |body: Value| test.call(Operation::SetDefault).json(&body);
@@ -47,7 +47,7 @@ fn calls(test: &TestApp, id: u64) -> Vec<(&'static str, TestCall<'_>)> {
     ]
 }
 
-/// All of an answer but how many calls are left.
+/// An answer without the remaining calls of the limits.
 fn seen(mut answer: Answer) -> Answer {
     assert!(answer.headers.remove("ratelimit").is_some());
     answer
@@ -62,7 +62,7 @@ async fn another_users_key_looks_like_a_missing_one() {
         for (what, call) in calls(&test, MISSING) {
             missing.push((what, seen(call.header("x-response-format", format).send().await)));
         }
-        // Also what a role might be thought to open, and deleted keys.
+        // Also with roles, and for deleted keys.
         let others = [("user", 1), ("user", 2), ("admin", 1), ("service", 1), ("system", 1)];
         for (role, id) in others.into_iter().take(if format == "json" { 5 } else { 1 }) {
             for ((what, call), (_, missing)) in calls(&test, id).into_iter().zip(&missing) {

@@ -1,10 +1,10 @@
-//! Who sees whole keys, and when: the parameter `KeyReveal`
+//! Visibility of whole key strings: the parameter `KeyReveal`.
 
 use serde_json::{Value, json};
 use shared::Operation;
 use tests::{TestApp, TestCall, tokens};
 
-/// Every call that returns key 1, and what it should be: the default, active, named as it was.
+/// Every call that returns key 1, unchanged.
 fn calls(test: &TestApp) -> [TestCall<'_>; 9] {
     [
         test.call(Operation::GetKey).id(1),

@@ -1,4 +1,4 @@
-//! The rooms of the library, and the rules of who may use whom: read off the paths in its source.
+//! The layers of the library and their allowed dependencies, checked on the paths in its source.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tests::repository;
 
-/// Each room, and the rooms that it may use. Files beside `lib.rs` are the ground, which every room may use.
+/// Each layer with the layers that it may use. Files beside `lib.rs` are the ground, which every layer may use.
 const ROOMS: [(&str, &[&str]); 6] = [
     ("ground", &[]),
     ("keys", &["ground"]),
@@ -28,7 +28,7 @@ fn source() -> PathBuf {
     repository::root().join("shared/src")
 }
 
-/// The files of the library but `lib.rs`, which is the map, by their paths without an extension.
+/// The files of the library except `lib.rs`, by path without extension.
 fn files() -> BTreeMap<String, PathBuf> {
     fn walk(folder: &Path, files: &mut BTreeMap<String, PathBuf>) {
         for entry in fs::read_dir(folder).expect("a folder") {
@@ -51,12 +51,12 @@ fn room(file: &str) -> &str {
     file.split_once('/').map_or("ground", |(room, _)| room)
 }
 
-/// The module that a file is: `store/mod` is `store`, `store/table` is `store/table`.
+/// The module of a file: `store/mod` is `store`, `store/table` is `store/table`.
 fn module(file: &str) -> &str {
     file.strip_suffix("/mod").unwrap_or(file)
 }
 
-/// Every path that begins with `crate`, `super` or `self`, in `use` statements and elsewhere, but for tests.
+/// Every path that begins with `crate`, `super` or `self`, in `use` statements and elsewhere, outside tests.
 fn uses(file: &str, text: &str) -> Vec<Use> {
     let product = text.split("#[cfg(test)]\nmod tests").next().expect("a text");
     let mut uses = Vec::new();
@@ -82,7 +82,7 @@ fn uses(file: &str, text: &str) -> Vec<Use> {
     uses
 }
 
-/// The paths in a statement, with groups in braces taken apart: `crate::keys::{Key, usage::Day}` has two.
+/// The paths in a statement, with groups expanded: `crate::keys::{Key, usage::Day}` has two.
 fn paths(statement: &str) -> Vec<String> {
     let mut found = Vec::new();
     for root in ["crate::", "super::", "self::"] {
@@ -120,7 +120,7 @@ fn expand(text: &str) -> Vec<String> {
     parts.flat_map(|part| expand(&format!("{head}{part}"))).collect()
 }
 
-/// A path from the library's root; nothing for one that stays within its own file.
+/// A path from the library's root; `None` for one within its own file.
 fn absolute(file: &str, path: &str) -> Option<Vec<String>> {
     let mut place: Vec<&str> = module(file).split('/').collect();
     let mut segments = path.split("::").filter(|segment| !segment.is_empty()).peekable();
@@ -137,7 +137,7 @@ fn absolute(file: &str, path: &str) -> Option<Vec<String>> {
     Some(place.into_iter().chain(segments).map(str::to_owned).collect())
 }
 
-/// The file that a path leads into: the longest one that there is.
+/// The file of a path: the longest existing one.
 fn target<'a>(files: &'a BTreeMap<String, PathBuf>, path: &[String]) -> Option<&'a str> {
     (1..=path.len()).rev().find_map(|length| {
         let name = path[..length].join("/");
@@ -175,7 +175,7 @@ fn no_imports_go_in_circles() {
             }
         }
     }
-    // Files that use nothing that is left are in no circle; the rest is, or uses one.
+    // Files that use no remaining file are in no cycle; the rest are in one or use one.
     let mut left: BTreeSet<&str> = graph.keys().copied().collect();
     loop {
         let free = |file: &&str| !graph[*file].keys().any(|used| left.contains(used));
@@ -185,7 +185,7 @@ fn no_imports_go_in_circles() {
         }
         left.retain(|file| !done.contains(file));
     }
-    // Likewise from the other side: files that nothing left uses are only on the way to a circle.
+    // Likewise in reverse: files that no remaining file uses only lead to a cycle.
     loop {
         let is_used = |file: &str| left.iter().any(|user| graph[*user].contains_key(file));
         let kept: BTreeSet<&str> = left.iter().copied().filter(|file| is_used(file)).collect();

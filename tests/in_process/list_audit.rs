@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::Operation;
 use tests::TestApp;
 
-/// Key 1 through everything that can happen to it, a second apart.
+/// Every possible change of key 1, a second apart.
 async fn a_whole_life(test: &TestApp) {
     test.key("a").await;
     for call in [

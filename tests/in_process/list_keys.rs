@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::Operation;
 use tests::TestApp;
 
-/// Twelve keys, so that an order by text would show; the third is the default, and one of another user is between them.
+/// Twelve keys, so that an order by text would show. The third is the default, and a key of another user is among them.
 async fn twelve_keys(test: &TestApp) -> Vec<Value> {
     let mut keys = Vec::new();
     for number in 1..=12 {

@@ -1,4 +1,4 @@
-//! The service in one process, on a real DynamoDB engine: one module per route, then what holds for all of them.
+//! The service in one process, on a real DynamoDB engine: a module per route, and modules for rules that hold for all.
 
 mod assign_lane;
 mod auth;

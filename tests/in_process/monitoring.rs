@@ -1,4 +1,4 @@
-//! Alarms and dashboard: what they ask for is what the code emits, and all of it.
+//! Alarms and dashboard use exactly the metrics that the code emits.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ fn metric<'a>(name: &str, dimensions: impl IntoIterator<Item = &'a str>) -> (Str
     (name.to_owned(), dimensions.into_iter().map(|dimension| dimension.trim().to_owned()).collect())
 }
 
-/// What the code emits.
+/// The emitted metrics.
 fn emitted() -> Metrics {
     let sets = metrics::ALL.into_iter().flat_map(|it| it.dimensions.iter().map(|set| (it.name, *set)));
     sets.map(|(name, dimensions)| metric(name, dimensions.iter().copied())).collect()
@@ -31,7 +31,7 @@ fn of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {
     found.map(|(name, resource)| (text(name), &resource["Properties"])).collect()
 }
 
-/// The metrics of ours that alarms watch.
+/// Our metrics with an alarm.
 fn watched(template: &Value) -> Metrics {
     let alarms = of_type(template, "AWS::CloudWatch::Alarm").into_iter().map(|(_, alarm)| alarm);
     let alarms = alarms.filter(|alarm| alarm["Namespace"] == NAMESPACE);
@@ -45,7 +45,7 @@ fn watched(template: &Value) -> Metrics {
     watched.collect()
 }
 
-/// The dashboard as CloudWatch gets it; what the deployment fills in is there in name only.
+/// The dashboard as CloudWatch gets it, with names in place of the deployment's values.
 fn dashboard(template: &Value) -> Json {
     let [(_, dashboard)] = of_type(template, "AWS::CloudWatch::Dashboard")[..] else { panic!("one dashboard") };
     let body = text(&dashboard["DashboardBody"]);
@@ -71,7 +71,7 @@ fn graphed(dashboard: &Json) -> impl Iterator<Item = &[Json]> {
     metrics.map(|line| line.as_array().expect("a line").as_slice())
 }
 
-/// The metrics of ours that are graphed.
+/// Our metrics with a graph.
 fn shown(dashboard: &Json) -> Metrics {
     let search = Regex::new(r#"^SEARCH\('\{([^,]*),([^}]*)\} MetricName="(\w+)" service="AWS::StackName"', '\w+'\)$"#);
     let search = search.expect("a pattern");

@@ -1,5 +1,5 @@
-//! What operators are told of a call: one line, and in it the values of its metrics. Every test app checks that its lines
-//! hold no secret, and that CloudWatch can read them.
+//! The log line of a call, with the values of its metrics. Every test app checks that its lines hold no secret and that
+//! CloudWatch can read them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use tests::fault_proxy::{Fault, FaultProxy, Gate};
 use tests::log_lines::SERVICE;
 use tests::{Answer, LogLines, TestApp, TestCall, backlog, repository, tokens};
 
-/// What a call measures: the metric, its dimensions but for the service, and its value.
+/// A metric value of a call: name, dimensions other than the service, value.
 type Values = BTreeSet<(String, String)>;
 
 fn values(measured: &[Measurement]) -> Values {
@@ -30,7 +30,7 @@ fn expected(values: &[(&str, &str)]) -> Values {
     values.iter().map(|(metric, value)| ((*metric).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Sends a call and returns its line, and what it measures besides itself.
+/// Sends a call and returns its line and its further metrics.
 async fn logged(test: &TestApp, call: TestCall<'_>) -> (Answer, Value, Values) {
     test.log.forget();
     let answer = call.send().await;
@@ -39,7 +39,7 @@ async fn logged(test: &TestApp, call: TestCall<'_>) -> (Answer, Value, Values) {
     let operation = line["operation"].as_str().expect("a name");
     assert!(values.remove(&("Calls".to_owned(), format!("operation={operation} 1"))), "{values:?}");
     assert!(values.remove(&("Latency".to_owned(), format!("operation={operation} 0"))), "{values:?}");
-    // The time that another service takes says nothing of this one.
+    // The time of another service is not ours.
     assert_eq!(values.remove(&("Latency".to_owned(), "0".to_owned())), operation != "transcribe", "{values:?}");
     assert_eq!(line["status"], answer.status);
     (answer, line, values)
@@ -83,7 +83,7 @@ async fn a_call_is_logged_in_one_line() {
     });
     assert_eq!(line, expected);
 
-    // As is the one in the documentation, but for what differs from call to call.
+    // The documented line, except for what differs from call to call.
     let operations = repository::read("docs/operate.md");
     let section = operations.split("\n## Logs\n").nth(1).expect("a section");
     let shown = section.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
@@ -109,7 +109,7 @@ async fn a_line_names_the_key_and_the_route() {
     let (_, line, measured) = logged(&test, verify.json(&json!({"key": key["key"]}))).await;
     assert_eq!((&line["user_id"], &line["key_id"]), (&900.into(), &key["id"]));
     assert_eq!((&line["aws_calls"], measured), (&1.into(), Values::new()));
-    // Also of what is refused.
+    // Also for a refused call.
     for operation in [Operation::SetDefault, Operation::RemoveDefault] {
         let (_, line, _) = logged(&test, test.call(operation).json(&json!({"id": 99}))).await;
         assert_eq!((&line["key_id"], &line["status"]), (&99.into(), &404.into()));
@@ -134,7 +134,7 @@ async fn a_line_repeats_no_name_that_a_client_chose() {
     for call in calls {
         let (answer, line, _) = logged(&test, call).await;
         assert_eq!((answer.status, &line["reason"]), (400, &"invalid_request".into()));
-        // That the secret is not in it, every test app sees to.
+        // Every test app checks that the secret is not in it.
         let cause = line["cause"].as_str().expect("a text");
         assert!(cause.starts_with("invalid request: ") && !cause.ends_with(": "), "{cause}");
     }
@@ -226,11 +226,11 @@ async fn a_failure_is_no_refusal_and_each_attempt_counts_as_an_aws_call() {
     let (answer, line, measured) = logged(&test, test.call(Operation::GetKey).id(&key["id"])).await;
     assert_eq!((answer.status, &line["level"], &line["message"]), (503, &"ERROR".into(), &"failed".into()));
     assert_eq!((&line["reason"], measured), (&"unavailable".into(), expected(&[("Failures", "operation=get-key 1")])));
-    // One write and three tries to read.
+    // One write and three attempts to read.
     assert_eq!((&line["aws_calls"], &line["round_trips"]), (&4.into(), &3.into()));
 }
 
-/// The calls of one process that are under way together do not count for each other.
+/// Concurrent calls of one process are counted apart.
 #[tokio::test]
 async fn concurrent_calls_are_counted_separately() {
     let proxy = FaultProxy::patient(&Engine::Embedded.start().await).await;
@@ -266,7 +266,7 @@ async fn a_sweep_is_logged_in_one_line() {
     let (mut line, measured) = test.log.take_one();
     let sums = [("Expiries", "3"), ("Notices", "0"), ("SweepLag", "0")];
     assert_eq!(values(&measured), expected(&sums));
-    // A shard at a time takes a page, a journal and so on; it is told of as of calls.
+    // Each shard takes a page, a journal and so on, counted as for calls.
     assert!(
         line["round_trips"].as_u64().is_some_and(|count| count > 5) && line["aws_calls"].as_u64() > Some(20),
         "{line}"

@@ -1,4 +1,4 @@
-//! Panics: a call has an answer wherever it panics, and the next one finds everything in order
+//! Panics: a call that panics is answered, and the next one is not affected.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use tests::engine::Engine;
 async fn a_call_that_panics_before_or_after_its_endpoint_is_answered() {
     let engine = Engine::Embedded.start().await;
     let test = TestApp::on(&engine, &[]).await;
-    // The clock is asked when the head is read, and when the call is logged.
+    // The clock is read with the head and for the log line.
     for panicking in 0..2 {
         let now = test.now();
         let asked = Arc::new(AtomicUsize::new(0));

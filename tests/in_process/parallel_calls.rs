@@ -1,4 +1,4 @@
-//! Rate limits hold exactly when calls come at the same time
+//! Rate limits are exact under concurrent calls.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
@@ -23,7 +23,7 @@ async fn of_150_parallel_calls_exactly_100_are_done() {
         refused.assert_refused(429, "Rate limit exceeded");
         assert_eq!(refused.header("retry-after"), Some("60"));
     }
-    // Each call that was done was told another number of those that are left.
+    // Each admitted call got a different number of remaining calls.
     let mut left: Vec<&str> = mine
         .iter()
         .filter(|answer| answer.status == 200)

@@ -16,7 +16,7 @@ const CASES: [Case; 2] = [
     Case { operation: Operation::ResumeKey, action: "resume", from: "paused", to: "active" },
 ];
 
-/// An app in which user 7's only key has the status that the operation changes.
+/// An app whose only key, of user 7, has the status that the operation changes.
 async fn start(case: &Case) -> (TestApp, Value) {
     let test = TestApp::start().await;
     let body = json!({"name": "a", "type": "live", "status": case.from});

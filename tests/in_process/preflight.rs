@@ -1,4 +1,4 @@
-//! What `local/preflight.sh` says on machines that lack something: their whole PATH is a folder of stand-ins.
+//! `local/preflight.sh` on incomplete machines, whose `PATH` is a folder of stand-ins.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tests::repository;
 
-/// What a complete machine has, and what each prints.
+/// The tools of a complete machine, with their output.
 const TOOLS: [(&str, &str); 15] = [
     ("apt-get", ""),
     ("cargo", "echo 'cargo 1.95.0 (f2d3ce0bd 2026-03-21)'"),
@@ -28,7 +28,7 @@ const TOOLS: [(&str, &str); 15] = [
 struct Machine(PathBuf);
 
 impl Machine {
-    /// A complete machine, but for the tools named: `None` is a missing one.
+    /// A complete machine except for the given tools; `None` removes one.
     fn with(name: &str, other: &[(&str, Option<&str>)]) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("preflight").join(name);
         if folder.exists() {

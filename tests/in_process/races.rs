@@ -1,8 +1,8 @@
-//! Calls that run into each other, on several threads: nothing is lost, and what the table holds fits together.
+//! Concurrent calls on several threads: nothing is lost, and the table stays consistent.
 //!
-//! On a busy machine the service may give a call up, after 20 conflicts or because its time is up. So these clients do
-//! what clients do: they repeat a call that got a 503. A call whose time was up may have been done all the same, so each
-//! of them may be done once more than it was asked for ([`assert_done`]).
+//! On a busy machine, the service may give up a call after 20 conflicts or at its deadline. Like real clients, these
+//! repeat a call after a 503. A call that ran out of time may still have been carried out, so each may take effect once
+//! more than requested ([`assert_done`]).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tests::{Answer, Contents, TestApp, TestCall, tokens};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-/// One race at a time: they are to run into themselves, not to take the processors from each other.
+/// One race at a time, so that they do not compete for processors.
 static RACE: Mutex<()> = Mutex::const_new(());
 
 async fn start(settings: &[(&str, &str)]) -> TestApp {
@@ -23,7 +23,7 @@ async fn start(settings: &[(&str, &str)]) -> TestApp {
     TestApp::on(&Engine::Embedded.start().await, &settings).await
 }
 
-/// More often than any call has to be repeated.
+/// More repetitions than any call needs.
 const REPETITIONS: usize = 30;
 
 /// Sends a call until its answer is not a 503.
@@ -39,14 +39,14 @@ async fn persist(call: TestCall<'_>) -> Answer {
     panic!("a call got {REPETITIONS} times a 503");
 }
 
-/// Checks how often something was done: as often as expected, or once more for each call that ran out of time.
+/// Checks a number of effects: as expected, or one more for each call that ran out of time.
 #[track_caller]
 fn assert_done(test: &TestApp, found: usize, expected: usize) {
     let out_of_time = test.log.lines().iter().filter(|line| line["cause"] == "out of time").count();
     assert!((expected..=expected + out_of_time).contains(&found), "{found}, not {expected}; {out_of_time} out of time");
 }
 
-/// Makes calls at once, numbered from 1, each in a task of its own, and returns their answers.
+/// Makes concurrent calls, numbered from 1, each in its own task, and returns their answers.
 async fn at_once<F>(test: &TestApp, count: u64, call: impl Fn(TestApp, u64) -> F) -> Vec<Answer>
 where
     F: Future<Output = Answer> + Send + 'static,
@@ -142,7 +142,7 @@ async fn creations_stop_exactly_at_the_limit() {
     all_have(409, &refused);
     assert_eq!((made.len(), contents(&test).await.key_count(7)), (20, 20));
 
-    // Beside deletions there is room for as many more, and no others; what is still free then, later creations take.
+    // Each deletion makes room for one more creation, and no others; later creations take the rest.
     let ids: Vec<u64> = made.iter().map(|key| key.json()["id"].as_u64().expect("an id")).collect();
     let answers = at_once(&test, 50, |test, number| {
         let to_delete = ids.get(usize::try_from(number).expect("small") - 1).copied();
@@ -206,7 +206,7 @@ async fn pausing_and_resuming_leave_a_trail_that_adds_up() {
     })
     .await;
     all_have(200, &answers);
-    // Those that found nothing to change wrote nothing; the others alternate.
+    // Calls without a change wrote nothing; the others alternate.
     let contents = contents(&test).await;
     let (pauses, resumes) = (count(&contents, "pause"), count(&contents, "resume"));
     assert!(pauses == resumes || pauses == resumes + 1, "{pauses} pauses, {resumes} resumes");
@@ -280,7 +280,7 @@ async fn rotations_leave_one_string_that_works() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_request_fifty_times_makes_one_key() {
-    // There is room for one key only: a repeat must not be taken for one too many.
+    // There is room for one key only, and a repeat must not exceed it.
     let test = start(&[("MAX_KEYS_PER_USER", "1")]).await;
     let answers = at_once(&test, 50, async |test, _| {
         let body = json!({"name": "k", "type": "live", "status": "active"});
@@ -313,7 +313,7 @@ async fn the_rate_limit_is_exact() {
     let (refused, admitted): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 429);
     assert_done(&test, admitted.len(), 20);
     assert_eq!(admitted.len() + refused.len(), 50);
-    // A repetition would count as another call, so a creation that got a 503 is left at that.
+    // A repetition would count as another call, so a creation is not repeated after a 503.
     let made = admitted.iter().filter(|answer| answer.status == 201).count();
     assert!(made > 0 && admitted.iter().all(|answer| matches!(answer.status, 201 | 503)), "{admitted:?}");
     assert_done(&test, contents(&test).await.keys(7).len(), made);

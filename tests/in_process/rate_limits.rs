@@ -14,7 +14,7 @@ async fn list(test: &TestApp) -> Answer {
     test.call(Operation::ListKeys).send().await
 }
 
-/// Lets a user have made calls already: in the whole hour, and in its first minute.
+/// Sets a user's counters: of the hour and of its first minute.
 async fn used(test: &TestApp, user_id: u64, in_hour: u32, in_minute: u32) {
     let mut item = Item::from(PrimaryKey::limit(UserId::new(user_id).expect("an id"), HOUR));
     for (name, count) in [("hour", in_hour), ("m0", in_minute)] {

@@ -1,5 +1,5 @@
-//! A use of a key costs one write unit, which is what DynamoDB asks for an item of up to 1 KB: also for the largest
-//! record there can be, by AWS's own DynamoDB Local
+//! A use of a key costs one write unit, DynamoDB's price for an item of up to 1 KB, even for the largest possible
+//! record, according to AWS's DynamoDB Local.
 
 use std::sync::{Arc, Mutex};
 
@@ -25,7 +25,7 @@ use tests::{Contents, TestApp};
 /// The largest id.
 const MAX_ID: u64 = (1 << 53) - 1;
 
-/// Asks every update what it costs.
+/// Requests the consumed capacity of every update.
 #[derive(Clone, Debug, Default)]
 struct Bill(Arc<Mutex<Vec<f64>>>);
 
@@ -60,7 +60,7 @@ impl Intercept for Bill {
     }
 }
 
-/// What DynamoDB takes an item's size to be (developer guide, "Item sizes and formats"), in bytes.
+/// The size of an item as DynamoDB counts it (developer guide, "Item sizes and formats"), in bytes.
 fn size_of(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len() + size_of_value(value)).sum()
 }
@@ -111,7 +111,7 @@ async fn a_use_of_the_largest_key_there_can_be_costs_one_write_unit() {
     let (clock, random) = (Clock::system(), Random::system());
     let app = App::with_log(test.app.config.clone(), billed, vault, clock, random, test.log.log());
     let at = Timestamp::from_time(now).expect("a time");
-    // Used on each of the last 31 days; and on the first use of a day, when the one that is past is still there.
+    // Used on each of the last 31 days, and on the first use of a day, while the oldest day is still there.
     for (ago, units) in [(0..=30, vec![1.0]), (1..=31, vec![1.0, 1.0])] {
         let usage = table
             .client()

@@ -1,4 +1,4 @@
-//! What belongs together in this repository is equal: folders, operations, routes and events; error texts; formats
+//! The repository is consistent with itself: folders, operations, routes and events; error texts; formats.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,14 +10,14 @@ use tests::repository::{self, Routes, route, template_routes};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// The one function that answers no operation on keys: it publishes the definitions of a format, which are its subject.
+/// The one function without an operation on keys: it publishes the definitions of a format.
 const PUBLISHER: &str = "get-conformance";
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("a string: {value:?}"))
 }
 
-/// The routes of `openapi.yaml`, by the folders that the names of their operations mean.
+/// The routes of `openapi.yaml` by the folder of their `operationId`.
 fn openapi_routes() -> Routes {
     let openapi = repository::yaml("openapi.yaml");
     let mut routes = Routes::new();
@@ -47,7 +47,7 @@ fn kebab(name: &str) -> String {
     })
 }
 
-/// The events by file; what API Gateway did not send has no route.
+/// The events by file, with the route of those from API Gateway.
 fn event_routes() -> Routes {
     let files = std::fs::read_dir(repository::root().join("events")).expect("events/ is there");
     let names = files.map(|file| file.expect("a file").file_name().into_string().expect("UTF-8"));
@@ -55,7 +55,7 @@ fn event_routes() -> Routes {
     let text = |value: &serde_json::Value| value.as_str().expect("a string").to_owned();
     let routes = names.map(|name| {
         let event = repository::event(&name);
-        // EventBridge knows no method; an authorizer is asked about a call of any route.
+        // EventBridge has no method, and an authorizer serves every route.
         if event["httpMethod"].is_null() || event["type"] == "REQUEST" {
             return (name, BTreeSet::new());
         }

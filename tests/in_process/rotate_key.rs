@@ -8,7 +8,7 @@ fn rotation<'a>(test: &'a TestApp, body: &Value) -> TestCall<'a> {
     test.call(Operation::RotateKey).id(1).json(body)
 }
 
-/// Gives key 1 a new string and no grace to the old one.
+/// Rotates key 1 without a grace period.
 async fn rotate(test: &TestApp) -> Value {
     test.call(Operation::RotateKey).id(1).send().await.ok()
 }
@@ -28,7 +28,7 @@ async fn a_rotated_key_is_the_same_but_for_its_string() {
     let rotated = answer.ok();
     let new = string(&rotated);
     assert_ne!(new, string(&before));
-    // The prefix and the place of the record are the same, the secret is another.
+    // Prefix and locator stay the same; the secret differs.
     assert_eq!((&new[..27], new.len()), (&string(&before)[..27], 65));
     let mut expected = before.clone();
     expected["key"] = new.into();

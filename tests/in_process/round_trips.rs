@@ -1,5 +1,5 @@
-//! How many DynamoDB calls an operation makes one after the other: as few as its design says. What is in one round is
-//! under way together; each round waits for the one before it.
+//! The round trips of each operation to DynamoDB. Requests of one round are sent together; each round waits for the
+//! previous one.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -9,7 +9,7 @@ use tests::fault_proxy::{Fault, FaultProxy, Gate};
 use tests::test_app::TestCall;
 use tests::{TestApp, tokens};
 
-/// The write that counts a call against its user's limits; other writes of single items are called so as well.
+/// The write that counts a call against its user's limits; other writes of single items have the same name.
 const LIMIT: &str = "UpdateItem";
 const NEXT_ID: &str = "UpdateItem";
 const USE: &str = "UpdateItem";
@@ -45,13 +45,13 @@ fn verify<'a>(test: &'a TestApp, key: &str) -> TestCall<'a> {
     test.call(Operation::VerifyKey).bearer(&tokens::with_role(1, "service")).json(&json!({"key": key}))
 }
 
-/// Sends a call and holds it to its rounds.
+/// Sends a call and checks its rounds.
 #[track_caller]
 fn expect<'a>(test: &TestApp, call: TestCall<'a>, status: u16, rounds: &[&[&str]]) -> impl Future<Output = ()> + 'a {
     expect_with_kms(test, call, status, rounds, 0)
 }
 
-/// The same with calls to KMS, which wait for something, and something for them.
+/// Checks the rounds with the calls to KMS among them.
 #[track_caller]
 fn expect_with_kms<'a>(
     test: &TestApp,
@@ -103,7 +103,7 @@ async fn changes_are_two_rounds() {
     expect(&test, test.call(Operation::PauseKey).id(1), 200, change).await;
     expect(&test, test.call(Operation::ResumeKey).id(1), 200, change).await;
     expect(&test, test.call(Operation::RotateKey).id(1), 200, change).await;
-    // A clock that stands still would be behind the entries of the five changes, each a millisecond after the one before.
+    // A stopped clock would be behind the entries of the five changes, each a millisecond after the previous one.
     test.advance(TimeDelta::seconds(1));
     expect(&test, default(&test, Operation::SetDefault, 2), 200, change).await;
     let both = test.call(Operation::SetDefault).json(&json!({"id": 1, "old_id": 2}));
@@ -173,7 +173,7 @@ async fn invalid_requests_are_not_looked_up() {
 async fn a_call_over_the_limit_is_one_round() {
     let engine = Engine::Embedded.start().await;
     let deployment = start_on(&engine, &[("RATE_LIMIT_PER_MINUTE", "4")]).await;
-    // A container that has refused a user once asks nothing more, so each call meets one of its own.
+    // A container that has refused a user makes no more requests, so each call gets a new one.
     let test = deployment.second(&engine);
     expect(&test, create(&test), 429, &[&[NEXT_ID, LIMIT]]).await;
     let test = deployment.second(&engine);
@@ -191,18 +191,18 @@ async fn a_presented_key_is_checked_and_counted_in_one_call() {
     expect(&test, verify(&test, key), 200, &[&[USE]]).await;
     assert_eq!(test.call(Operation::PauseKey).id(1).send().await.status, 200);
     expect(&test, verify(&test, key), 200, &[&[USE]]).await;
-    // What cannot be a key is refused without a call.
+    // A string that cannot be a key is refused without a request.
     let typo = format!("{}{}", &key[..64], if key.ends_with('0') { "1" } else { "0" });
     expect(&test, verify(&test, &typo), 200, &[]).await;
 }
 
-/// A container that has just started reads its data keys beside the first read, and has them unwrapped once.
+/// A cold container reads its data keys beside the first read and unwraps them once.
 #[tokio::test]
 async fn a_cold_start_adds_no_round_to_the_table() {
     let engine = Engine::Embedded.start().await;
     let proxy = FaultProxy::patient(&engine).await;
     let first = TestApp::on(&engine, &[]).await.cold(&proxy.url);
-    // The first creation of all makes the data key, stores it and reads it back.
+    // The first creation of a deployment makes the data key, stores it and reads it back.
     let rounds: &[&[&str]] = &[&["Query", NEXT_ID, LIMIT], &["PutItem"], &["Query"], &["TransactWriteItems"]];
     expect_with_kms(&first, create(&first), 201, rounds, 2).await;
     assert_eq!((proxy.count("GenerateDataKeyWithoutPlaintext"), proxy.count("Decrypt")), (1, 1));
@@ -226,7 +226,7 @@ async fn a_cold_start_adds_no_round_to_the_table() {
     assert_eq!(cold(change, 200, 1, &|test| default(test, Operation::SetDefault, 1)).await, (0, 1));
     assert_eq!(cold(change, 200, 1, &|test| test.call(Operation::RotateKey).id(1)).await, (0, 1));
 
-    // What shows no key string needs no data key.
+    // Calls that show no key string need no data key.
     let trail: &[&[&str]] = &[&["Query", LIMIT]];
     assert_eq!(cold(trail, 200, 0, &|test| test.call(Operation::ListAudit).id(1)).await, (0, 0));
     assert_eq!(cold(&[&["GetItem", LIMIT]], 200, 0, &|test| test.call(Operation::GetUsage).id(1)).await, (0, 0));
@@ -234,7 +234,7 @@ async fn a_cold_start_adds_no_round_to_the_table() {
     assert_eq!(cold(delete, 200, 0, &|test| test.call(Operation::DeleteKey).id(1)).await, (0, 0));
 }
 
-/// Two containers that make the first data key at once store one, and read each other's keys.
+/// Two containers that make the first data key concurrently store one and can read each other's keys.
 #[tokio::test]
 async fn the_first_data_key_is_made_once() {
     let engine = Engine::Embedded.start().await;

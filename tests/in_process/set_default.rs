@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::Operation;
 use tests::{Answer, TestApp};
 
-/// Keys 1 to 3 of user 7, the first being the default, and key 4 of user 8.
+/// Keys 1 (the default) to 3 of user 7, and key 4 of user 8.
 async fn keys() -> TestApp {
     let test = TestApp::start().await;
     for name in ["a", "b", "c"] {
@@ -19,7 +19,7 @@ async fn set(test: &TestApp, body: &Value) -> Answer {
     test.call(Operation::SetDefault).json(body).send().await
 }
 
-/// The ids of the keys that say they are the default.
+/// The ids of the keys that are shown as the default.
 async fn defaults(test: &TestApp) -> Vec<u64> {
     let keys = test.call(Operation::ListKeys).send().await.ok();
     let defaults = keys.as_array().expect("an array").iter().filter(|key| key["is_default"] == true);

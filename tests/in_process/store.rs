@@ -1,6 +1,6 @@
-//! The keys in their table: each access pattern, on the embedded engine and on AWS's DynamoDB Local.
+//! The storage of keys: each access pattern, on the embedded engine and on AWS's DynamoDB Local.
 //!
-//! One file: each case runs on both engines by the same macro.
+//! One file, because one macro runs each case on both engines.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ use tests::key_strings::checksums;
 use tests::test_app::START;
 use tests::{Answer, Contents, TestApp, engine};
 
-/// Each test twice.
+/// Each test on both engines.
 macro_rules! on_both_engines {
     ($($test:ident)*) => {
         mod embedded {
@@ -117,7 +117,7 @@ async fn the_count_is_right_after_everything_and_limits_creation(engine: Engine)
     assert_eq!(create(&test).await.status, 409);
 }
 
-/// A query reads 1 MB at most.
+/// A query reads at most 1 MB.
 async fn lists_longer_than_a_query_come_whole_and_in_pages(engine: Engine) {
     const KEYS: usize = 2_000;
     let test = start(engine, &NO_LIMITS).await;
@@ -139,7 +139,7 @@ async fn lists_longer_than_a_query_come_whole_and_in_pages(engine: Engine) {
     assert_eq!(second.next_cursor(), None, "a full last page has no next one");
 }
 
-/// Copies user 7's first key until there are `count`, each with a string of its own and the longest name there is.
+/// Copies user 7's first key until there are `count`, each with its own string and the longest name.
 async fn copy_key(test: &TestApp, count: usize) {
     let table = &test.app.table;
     let data_key = DataKey::new(&[7; 32], START.parse().expect("a time")).expect("256 bits");
@@ -182,8 +182,7 @@ async fn a_page_goes_on_after_a_key_that_is_gone(engine: Engine) {
     assert_eq!((ids(&second), second.next_cursor()), (vec![3, 4], None));
 }
 
-/// Starts a call in a second container that is held back when it wants to commit, lets `meanwhile` happen, and returns
-/// the call's answer.
+/// Starts a call in a second container, holds it before its commit, runs `meanwhile`, and returns the call's answer.
 async fn overtaken(
     test: &TestApp,
     engine_url: &str,
@@ -257,7 +256,7 @@ async fn a_default_that_is_deleted_meanwhile_is_not_set(engine: Engine) {
     let after = contents(&test).await;
     assert_eq!((after.default_id(7), after.actions(7)), (None, vec!["create".to_owned(), "delete".to_owned()]));
 
-    // And the other way round: the deletion has read that the key was not the default.
+    // In reverse: the deletion has read that the key was not the default.
     test.key("b").await;
     let call = async |second: &TestApp| delete(second, 2).await;
     let (answer, _) = overtaken(&test, &url, call, async || {
@@ -275,7 +274,7 @@ async fn defaults_that_are_set_at_once_are_both_in_the_trail(engine: Engine) {
     for name in ["a", "b", "c"] {
         test.key(name).await;
     }
-    // First where there was no default, then where both take the place of one.
+    // First without a default, then with one that both replace.
     for (late, early) in [(1, 2), (2, 3)] {
         let call = async |second: &TestApp| set_default(second, late, None).await;
         let (answer, _) = overtaken(&test, &url, call, async || {
@@ -427,7 +426,7 @@ async fn limits_are_exact_and_refused_calls_count_nothing(engine: Engine) {
     let mut at_once = <[u16; 5]>::from(at_once);
     at_once.sort_unstable();
     assert_eq!(at_once, [200, 200, 200, 429, 429]);
-    // The next hour's end: the counters are needed until the hour is over.
+    // The end of the next hour: the counters are needed until their hour ends.
     let ttl = Some(1_772_373_600);
     assert_eq!(used().await, (Some(3), Some(3), None, ttl));
     assert_eq!(test.call(Operation::ListKeys).user(8).send().await.status, 200, "each user has limits of their own");

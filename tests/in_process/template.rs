@@ -1,4 +1,4 @@
-//! What `template.yaml` says twice, or in several places that only work together.
+//! Parts of `template.yaml` that must agree with each other.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use shared::ids::UserId;
 use shared::lanes::Lanes;
 use tests::repository;
 
-/// Plan, keys, authorizer and API of the outer wall.
+/// Plans, keys, authorizer and API of the outer layer of rate limiting.
 #[test]
 fn each_lane_is_a_key_in_a_plan_and_the_authorizer_names_them_all() {
     let template = repository::yaml("template.yaml");
@@ -34,7 +34,7 @@ fn each_lane_is_a_key_in_a_plan_and_the_authorizer_names_them_all() {
     for (lane, plan, key) in &expected {
         let properties = &resources[lane.as_str()]["Properties"];
         assert_eq!((value(&properties["Value"]), &properties["Enabled"]), (key.clone(), &Value::Bool(true)));
-        // As it is when the stack's id takes its place; API Gateway takes keys of 20 to 128 letters and digits.
+        // With the stack's id in place. API Gateway accepts keys of 20 to 128 letters and digits.
         let value = key.replace("${Stack}", "8b7d4a4d2eaa");
         assert!((20..=128).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{value}");
         let member = &resources[format!("{lane}InPlan").as_str()]["Properties"];
@@ -121,7 +121,7 @@ fn events_are_published_and_subscribed_under_the_same_name() {
     assert_eq!(text(condition), SOURCE);
 }
 
-/// A role shared by two functions, or made by SAM with policies of AWS, would grant more than a function uses.
+/// A role of two functions, or one that SAM makes with AWS policies, would grant more than a function uses.
 #[test]
 fn each_function_has_a_role_of_its_own_without_policies_of_aws() {
     let template = repository::yaml("template.yaml");
@@ -155,7 +155,7 @@ fn overrides(environment: &str) -> String {
     section.split("\n[").next().expect("its lines").to_owned()
 }
 
-/// The form of a key's value, which all take the end of the stack's id into.
+/// The form of a key's value, which contains the end of the stack's id.
 fn value(form: &Value) -> String {
     let [form, parts] = list(untagged(form)) else { panic!("a form and its parts") };
     let stack_id = serde_yaml_ng::to_string(&parts["Stack"]).expect("YAML");

@@ -1,4 +1,4 @@
-//! The order of the audit trail is the order of the changes, whatever the clocks of the containers say.
+//! The audit trail is in the order of the changes, whatever the clocks of the containers say.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -6,7 +6,8 @@ use shared::Operation;
 use tests::TestApp;
 use tests::engine::Engine;
 
-/// Ids and times fall strictly from the newest entry to the oldest, and each change begins where the one before it ended.
+/// Ids and times fall strictly from the newest entry to the oldest, and each change starts where the previous one
+/// ended.
 fn assert_in_order(trail: &[Value]) {
     for pair in trail.windows(2) {
         let [newer, older] = pair else { unreachable!("windows of two") };

@@ -1,6 +1,6 @@
-//! `POST /api/apiKeys/verify`, and with it what every presented key goes through
+//! `POST /api/apiKeys/verify`, and with it the check of presented keys.
 //!
-//! One file: each case is a reason for which a key is refused, or is not.
+//! One file, because each case is a reason to refuse a key, or none.
 
 use serde_json::{Value, json};
 use shared::Operation;
@@ -34,7 +34,7 @@ async fn done(call: TestCall<'_>) {
     assert_eq!(answer.status, 200, "{}", answer.text);
 }
 
-/// Makes a key of user 7 out of a whole request body.
+/// Creates a key of user 7 from a whole request body.
 async fn make(test: &TestApp, body: Value) -> String {
     let answer = test.call(Operation::CreateKey).json(&body).send().await;
     assert_eq!(answer.status, 201, "{}", answer.text);
@@ -46,7 +46,7 @@ async fn rotate(test: &TestApp, grace: u32) -> String {
     string(&call.send().await.ok())
 }
 
-/// A string that no service ever handed out, though everything about it is right.
+/// A well-formed string that was never issued.
 fn invented(user_id: u64, key_id: u64) -> String {
     let user_id = UserId::new(user_id).expect("an id");
     let locator = Locator { user_id, key_id: KeyId::new(key_id).expect("an id") };
@@ -125,7 +125,7 @@ async fn malformed_keys_are_refused_without_a_call_to_the_table() {
         format!("{}é{}", &key[..30], &key[32..]),
         format!("{}-{}", &key[..30], &key[31..]),
     ];
-    // A typo in any place: the next digit in that of each one.
+    // A typo in any place: each digit replaced by the next one.
     bad.extend((9..65).map(|place| {
         let typo = if &key[place..=place] == "x" { "y" } else { "x" };
         format!("{}{typo}{}", &key[..place], &key[place + 1..])
@@ -142,7 +142,7 @@ async fn well_formed_strings_that_were_never_issued_are_unknown() {
     let test = TestApp::start().await;
     test.key("a").await;
     let before = test.contents().await;
-    // Another secret for the key that is there; no such key; no such user; each other's ids; the largest ids.
+    // Another secret for an existing key; no such key; no such user; each other's ids; the largest ids.
     for (user_id, key_id) in [(7, 1), (7, 2), (8, 1), (1, 7), ((1 << 53) - 1, (1 << 53) - 1)] {
         assert_eq!(test.verify(&invented(user_id, key_id)).await, refused("unknown"), "{user_id} {key_id}");
     }
@@ -262,7 +262,7 @@ async fn a_grace_ends_with_the_key() {
     let new = rotate(&test, 60).await;
     test.set_time("2026-03-01T12:00:29Z");
     assert_eq!(test.verify(&old).await, valid("live"));
-    // A longer life of the key is none for the old string.
+    // A later expiry of the key does not extend the old string's grace.
     let update = test.call(Operation::UpdateKey).id(1).json(&json!({"expiry_at": "2026-03-01T13:00:00Z"}));
     done(update).await;
     test.set_time("2026-03-01T12:00:30Z");
@@ -310,7 +310,7 @@ async fn a_key_of_type_test_has_a_daily_limit() {
     for _ in 0..5 {
         assert_eq!(test.verify(&other).await["valid"], true, "other types have none");
     }
-    // A new string is no new allowance, a paused key is paused first.
+    // A new string has no new allowance, and `paused` comes before `limit`.
     let new = rotate(&test, 60).await;
     assert_eq!((test.verify(&key).await, test.verify(&new).await), (refused("limit"), refused("limit")));
     done(test.call(Operation::PauseKey).id(1)).await;
@@ -324,7 +324,7 @@ async fn a_key_of_type_test_has_a_daily_limit() {
         assert_eq!(test.verify(&key).await, valid("test"));
     }
     assert_eq!(test.verify(&key).await, refused("limit"));
-    // The type that counts is the one the key has now, whatever its prefix says.
+    // The current type counts, whatever the prefix says.
     done(test.call(Operation::UpdateKey).id(1).json(&json!({"type": "live"}))).await;
     assert_eq!(test.verify(&key).await, valid("live"));
     done(test.call(Operation::UpdateKey).id(1).json(&json!({"type": "test"}))).await;

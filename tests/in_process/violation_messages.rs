@@ -1,4 +1,4 @@
-//! The exact texts of violations, in one table: clients show them to people
+//! The exact texts of violations, in one table, because clients show them to people.
 
 use serde_json::json;
 use shared::Operation;

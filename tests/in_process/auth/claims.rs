@@ -1,4 +1,4 @@
-//! What a token says, and until when
+//! Claims and lifetimes of tokens.
 
 use serde_json::{Value, json};
 use shared::Operation;
@@ -61,7 +61,7 @@ async fn exp_is_required_and_both_times_are_numbers() {
 
 #[tokio::test]
 async fn times_are_within_the_years_1970_to_9999() {
-    // As long as a setting can say: the year 9999 is not too far ahead.
+    // With the longest setting, the year 9999 is not too far ahead.
     let test = TestApp::with(&[("MAX_TOKEN_HOURS", "4294967295")]).await;
     let exp = |time: &str| hs256(&format!(r#"{{"user_id":7,"exp":{time}}}"#));
     let nbf = |time: &str| hs256(&format!(r#"{{"user_id":7,"exp":{},"nbf":{time}}}"#, NOW + 60));

@@ -1,4 +1,4 @@
-//! Public keys that are fetched from a URL
+//! Public keys from a JWKS URL.
 
 use chrono::TimeDelta;
 use serde_json::json;

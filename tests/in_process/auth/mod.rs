@@ -1,4 +1,4 @@
-//! Who is calling: tokens that are accepted, and every attack on them that is not
+//! Authentication: accepted tokens, and attacks on them.
 
 mod claims;
 mod key_set_url;
@@ -21,7 +21,7 @@ const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 static RSA: LazyLock<Signer> = LazyLock::new(Signer::rsa);
 static P256: LazyLock<Signer> = LazyLock::new(Signer::p256);
 static ED25519: LazyLock<Signer> = LazyLock::new(Signer::ed25519);
-/// Somebody else's.
+/// Another issuer's key.
 static FOREIGN_RSA: LazyLock<Signer> = LazyLock::new(Signer::rsa);
 
 fn claims() -> String {
@@ -46,7 +46,7 @@ fn key_set(keys: &[(&Signer, &str)]) -> String {
     json!({"keys": keys.iter().map(|(key, kid)| key.jwk(kid)).collect::<Vec<_>>()}).to_string()
 }
 
-/// The settings of a deployment that takes tokens of any issuer.
+/// The settings of a deployment that accepts tokens of any issuer.
 fn jwt_config(settings: &[(&str, &str)]) -> JwtConfig {
     let fixed = [("TABLE_NAME", "unused"), ("KMS_KEY_ID", "unused"), ("ACCEPT_ANY_ISSUER", "true")];
     let config = Config::from_variables(|name| {
@@ -56,13 +56,13 @@ fn jwt_config(settings: &[(&str, &str)]) -> JwtConfig {
     config.expect("settings").jwt
 }
 
-/// An app with public keys `r`, `e` and `d`, and perhaps a secret.
+/// An app with the public keys `r`, `e` and `d` and, if given, a secret.
 async fn with_public_keys(secret: &str) -> TestApp {
     let keys = key_set(&[(&RSA, "r"), (&P256, "e"), (&ED25519, "d")]);
     TestApp::with(&[("JWT_SECRET", secret), ("JWT_JWKS", &keys)]).await
 }
 
-/// Asks for a new key.
+/// Requests a new key.
 async fn ask(test: &TestApp, authorization: Option<&str>) -> Answer {
     let body = json!({"name": "a", "type": "live", "status": "active"});
     let call = test.call(Operation::CreateKey).json(&body);
@@ -73,14 +73,14 @@ async fn ask(test: &TestApp, authorization: Option<&str>) -> Answer {
     call.send().await
 }
 
-/// Checks that a token is taken for one of a user.
+/// Checks that a token is accepted as a user's.
 async fn assert_accepted(test: &TestApp, token: &str, user_id: u64, what: &str) {
     let answer = ask(test, Some(&format!("Bearer {token}"))).await;
     assert_eq!(answer.status, 201, "{what}: {}", answer.text);
     assert_eq!(answer.json()["user_id"], user_id, "{what}");
 }
 
-/// Checks that something in place of a token is refused, and that nothing was written or counted.
+/// Checks that a credential is refused, and that nothing is written or counted.
 async fn assert_refused(test: &TestApp, authorization: Option<&str>, error: &str, what: &str) {
     let before = test.contents().await;
     let answer = ask(test, authorization).await;
@@ -157,7 +157,7 @@ async fn garbage_is_no_token() {
     ] {
         assert_invalid(&test, garbage, garbage).await;
     }
-    // The last of 43 characters for 32 bytes has two bits that mean nothing: they must be zero all the same.
+    // The last of 43 characters for 32 bytes has two unused bits, which must be zero.
     let last = token.chars().next_back().expect("a character");
     let twin = char::from(u8::try_from(last).expect("ASCII") + 1);
     assert_invalid(&test, &format!("{}{twin}", &token[..token.len() - 1]), "a second spelling of the signature").await;

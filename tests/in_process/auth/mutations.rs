@@ -1,4 +1,4 @@
-//! Valid tokens, damaged: whatever is done to one, it is a token no more
+//! Damaged tokens: no mutation of a valid token is accepted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -17,7 +17,7 @@ use super::{
     with_public_keys,
 };
 
-/// What may stand in a token, what looks like it, and what ends a header, a segment or a string elsewhere.
+/// The characters of tokens, similar ones, and delimiters of headers, segments and strings.
 const REPLACEMENTS: &str =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/~,;:'\"\\%& \t\r\n\0\u{7f}éＡ";
 
@@ -49,7 +49,7 @@ async fn accepts(authenticator: &Authenticator, token: &str) -> bool {
     }
 }
 
-/// One mistake or one trick.
+/// A single mutation.
 #[derive(Clone, Debug)]
 enum Damage {
     FlipBit { at: Index, bit: u8 },
@@ -180,7 +180,7 @@ fn damaged(cases: u32, check: impl Fn(&str) -> Result<(), TestCaseError>) {
     let strategy = (0..tokens.len(), proptest::collection::vec(damage(), 1..4));
     let outcome = runner.run(&strategy, |(which, damages)| {
         let token = damages.iter().fold(tokens[which].clone(), |token, damage| damage.to(&token));
-        // Some damage undoes another or changes nothing; white space around a token does not belong to it.
+        // Some mutations cancel out or change nothing; white space around a token is not part of it.
         if token.trim() == tokens[which] { Ok(()) } else { check(&token) }
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
@@ -236,7 +236,7 @@ fn a_call_with_a_damaged_token_is_refused_and_leaves_nothing() {
     let test: TestApp = runtime.block_on(with_public_keys(SECRET));
     damaged(300, |token| {
         runtime.block_on(async {
-            // What has no characters is no token at all, and no header has control characters.
+            // An empty text is not a token, and no header has control characters.
             if !token.trim().is_empty() && !token.contains(char::is_control) {
                 assert_invalid(&test, token, token).await;
             }

@@ -1,4 +1,4 @@
-//! Which keys and algorithms go together
+//! The match of keys and algorithms.
 
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
@@ -219,7 +219,7 @@ async fn claims_are_encoded() {
     ] {
         assert_invalid(&test, &token(b64), b64).await;
     }
-    // What RFC 7797 signs is the claims themselves.
+    // RFC 7797 signs the claims without encoding them.
     let header = encode(r#"{"alg":"HS256","b64":false}"#);
     let message = format!("{header}.{}", claims());
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), message.as_bytes());

@@ -10,8 +10,8 @@ use tests::TestApp;
 use tests::engine::Engine;
 
 use super::{
-    Damage, SETTINGS, assert_failed, cases, create, damage, full_key, key_place, keys_of_user, list, n, place, start,
-    store, stored, told, transcribe, verify,
+    Damage, SETTINGS, assert_failed, cases, create, damage, damage_in_log, full_key, key_place, keys_of_user, list, n,
+    place, start, store, stored, transcribe, verify,
 };
 
 on_both_engines! {
@@ -19,16 +19,16 @@ on_both_engines! {
     no_damage_lets_a_key_work_longer
 }
 
-/// How a damaged key is left.
+/// The remaining use of a damaged key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Effect {
-    /// Nothing can be done with it, but to delete it.
+    /// It can only be deleted.
     Unreadable,
     /// Its string can be checked and replaced, but not shown.
     Unshown,
     /// The next use replaces what is damaged.
     Passing,
-    /// What is lost is not needed, or is told apart from nothing.
+    /// The damage has no effect, or cannot be distinguished from an absent value.
     Harmless,
 }
 
@@ -62,7 +62,7 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// Makes the keys and does the damage; `None` if the engine refuses the item.
+    /// Creates the keys and damages one; `None` if the engine refuses the item.
     async fn start(test: &'a TestApp, user: u64, attribute: &'a str, damaged: &'a Damage) -> Option<Self> {
         let name = format!("{attribute} {}", damaged.kind);
         let (first, first_string) = create(test, user, json!({"name": "a", "type": "live", "status": "active"})).await;
@@ -101,7 +101,7 @@ impl<'a> Case<'a> {
             let answer = test.call(Operation::ListKeys).user(user).header("x-response-format", format).send().await;
             assert_eq!(answer.status, 200, "{case} {format}");
         }
-        let (sum, texts) = told(test);
+        let (sum, texts) = damage_in_log(test);
         assert_eq!(sum > 0.0, effect != Effect::Harmless, "{case}");
         if effect != Effect::Harmless {
             assert!(
@@ -159,7 +159,7 @@ impl<'a> Case<'a> {
                 assert_eq!(answer.status, 200, "{operation:?} {case}: {}", answer.text);
             } else {
                 assert_failed(&answer, operation, case);
-                assert!(told(test).0 > 0.0, "{operation:?} {case}");
+                assert!(damage_in_log(test).0 > 0.0, "{operation:?} {case}");
             }
             if operation == Operation::RotateKey && effect == Effect::Unshown {
                 assert_eq!(

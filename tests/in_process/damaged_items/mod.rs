@@ -1,7 +1,7 @@
 //! Damaged items: every attribute of every item, against every endpoint. A damaged item is left out of lists or answered
 //! with 500, is named in the log and counted, can be deleted, and affects nothing else.
 
-/// Each test twice: engines differ most in comparisons and sums of values of the wrong type.
+/// Each test on both engines, which differ most in comparisons and sums of values of the wrong type.
 macro_rules! on_both_engines {
     ($($test:ident)*) => {
         mod embedded {
@@ -36,10 +36,10 @@ const SETTINGS: [(&str, &str); 3] = [
     ("TRANSCRIPTION_URL", "http://127.0.0.1:1"),
 ];
 
-/// Part of every damaged text: no line of the log repeats it.
+/// Part of every damaged text, which no log line repeats.
 const MARK: &str = "damaged-value";
 
-/// What is done to an attribute: it is removed, or replaced.
+/// The damage to an attribute: removed or replaced.
 #[derive(Clone)]
 struct Damage {
     kind: &'static str,
@@ -119,7 +119,7 @@ async fn stored(test: &TestApp, place: &Item) -> Item {
     get.send().await.expect("the engine works").item.expect("an item")
 }
 
-/// The items of a partition: a scan of all that these tests store would take long.
+/// The items of a partition, because a scan of the whole table would take long.
 async fn partition(test: &TestApp, partition: &str) -> Vec<Item> {
     let table = &test.app.table;
     let query = table.query().consistent_read(true).key_condition_expression("PK = :partition");
@@ -205,9 +205,9 @@ fn keys_of(item: &Item) -> Item {
         .collect()
 }
 
-/// The damage that the lines since the last time tell of: the value of the metric, and the texts.
+/// Takes the damage reported in the log: the value of the metric, and the texts.
 #[track_caller]
-fn told(test: &TestApp) -> (f64, String) {
+fn damage_in_log(test: &TestApp) -> (f64, String) {
     let lines = test.log.take();
     let mut sum = 0.0;
     let mut texts = String::new();

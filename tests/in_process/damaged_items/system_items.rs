@@ -13,8 +13,8 @@ use tests::event_bus::EventBus;
 use tests::fault_proxy::{Fault, FaultProxy};
 
 use super::{
-    Damage, SETTINGS, assert_failed, cases, create, damage, keys_of, keys_of_user, list, partition, start, store,
-    stored, text, told,
+    Damage, SETTINGS, assert_failed, cases, create, damage, damage_in_log, keys_of, keys_of_user, list, partition,
+    start, store, stored, text,
 };
 
 on_both_engines! {
@@ -43,7 +43,7 @@ async fn a_damaged_data_key_affects_only_the_keys_that_it_sealed() {
             let (lost, kept) = if index == 0 { (old, new) } else { (new, old) };
             if attribute == "wrapped" {
                 assert_eq!(ids, [kept], "{case}");
-                let (sum, texts) = told(&test);
+                let (sum, texts) = damage_in_log(&test);
                 assert!(
                     sum > 0.0 && texts.contains(&format!("attribute wrapped of data key {}", index + 1)),
                     "{texts}"
@@ -128,7 +128,7 @@ async fn a_damaged_journal_is_skipped() {
             .unwrap_or_else(|error| panic!("{case}: {error}"));
         assert!(bus.take().len() >= 2, "{case}: the sound journal's and the new key's");
         let left = partition(&test, "SWEEP").await.len();
-        let (sum, texts) = told(&test);
+        let (sum, texts) = damage_in_log(&test);
         // One whose end is far away or long ago is sound, and so is one whose steps were not taken.
         assert_eq!(
             (sum > 0.0, texts.contains("of the sweep")),
@@ -158,7 +158,7 @@ async fn a_damaged_counter_of_ids_stops_creation_only(engine: Engine) {
         let body = json!({"name": "b", "type": "live", "status": "active"});
         let answer = test.call(Operation::CreateKey).json(&body).send().await;
         assert_failed(&answer, Operation::CreateKey, &case);
-        let (sum, texts) = told(&test);
+        let (sum, texts) = damage_in_log(&test);
         assert!(sum > 0.0 && texts.contains("attribute last_id of the counter of ids"), "{case}: {texts}");
         assert_eq!(list(&test, 7).await.len(), 1, "{case}");
         test.read(id).await;

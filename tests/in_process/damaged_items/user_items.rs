@@ -6,8 +6,8 @@ use shared::Operation;
 use tests::engine::Engine;
 
 use super::{
-    assert_failed, cases, create, damage, full_key, keys_of, keys_of_user, list, n, partition, place, start, store,
-    stored, told, transcribe, verify,
+    assert_failed, cases, create, damage, damage_in_log, full_key, keys_of, keys_of_user, list, n, partition, place,
+    start, store, stored, transcribe, verify,
 };
 
 on_both_engines! {
@@ -34,9 +34,9 @@ async fn a_damaged_meta_item_stops_only_calls_that_need_it(engine: Engine) {
         test.log.forget();
         let keys = list(&test, user).await;
         assert_eq!((keys.len(), &keys[0]["is_default"]), (2, &json!(!is_lost)), "{case}");
-        // Nothing tells a default that is gone from none.
+        // A lost default cannot be distinguished from none.
         let is_plain = damaged.kind == "missing" && attribute != "key_count";
-        let (sum, texts) = told(&test);
+        let (sum, texts) = damage_in_log(&test);
         assert_eq!(sum > 0.0, !is_plain, "{case}");
         assert!(
             is_plain || texts.contains(&format!("attribute {attribute} of the meta item of user {user}")),
@@ -118,7 +118,7 @@ async fn a_damaged_audit_entry_is_left_out_and_its_trail_goes_on() {
             left.remove(1);
         }
         assert_eq!(ids(seen.as_array().expect("an array")), left, "{case}");
-        let (sum, texts) = told(&test);
+        let (sum, texts) = damage_in_log(&test);
         assert_eq!(sum > 0.0, !is_shown, "{case}");
         let told_of = format!("attribute {attribute} of an entry in the trail of key {id} of user {user}");
         assert!(is_shown || texts.contains(&told_of), "{case}: {texts}");
@@ -171,7 +171,7 @@ async fn a_damaged_remembered_outcome_fails_its_repetitions_only() {
             assert_eq!(repeated.status, 201, "{case}");
         } else {
             assert_failed(&repeated, Operation::CreateKey, &case);
-            assert!(told(&test).0 > 0.0, "{case}");
+            assert!(damage_in_log(&test).0 > 0.0, "{case}");
             assert_eq!(keys_of_user(&test, 7).await.1, count, "{case}");
         }
         assert_eq!(test.read(made["id"].as_u64().expect("an id")).await, made, "{case}");

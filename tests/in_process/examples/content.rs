@@ -20,7 +20,7 @@ use super::REASONS;
 /// A response in a format, to a request in the same one.
 pub fn written(format: Format, name: &str, json: &Value, operation: Operation) -> String {
     let content = content(format, name, json, operation);
-    // A form is in no format, and names no sender.
+    // A form has no format and names no sender.
     let is_form = operation.body() == RequestBody::Form;
     let sender = Sender {
         application: "LABGW".to_owned(),
@@ -91,7 +91,7 @@ fn time(value: &Value) -> Option<Timestamp> {
 fn key(json: &Value) -> KeyView {
     KeyView {
         id: key_id(&json["id"]),
-        // Whole or masked, it is written as it is.
+        // Whole or masked, it is written unchanged.
         key: ShownKey::Masked(text(&json["key"]).to_owned()),
         name: KeyName::new(text(&json["name"])).expect("a name"),
         kind: KeyType::parse(text(&json["type"])).expect("a type"),

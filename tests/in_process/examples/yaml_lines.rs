@@ -1,8 +1,8 @@
-//! YAML as openapi.yaml has it: blocks, with what is small on one line
+//! YAML in the style of openapi.yaml: blocks, with small values on one line.
 
 use serde_yaml_ng::Value;
 
-/// A key's extension takes one line.
+/// Extensions of a key take one line.
 const WIDTH: usize = 180;
 
 /// A value in block style, each line indented.

@@ -1,4 +1,4 @@
-//! Forms: the spellings that are accepted, the refusals, and the form that goes on
+//! Forms: accepted spellings, refusals, and the forwarded form.
 
 use serde_json::json;
 use shared::edge::reply::MAX_BINARY_BYTES;
@@ -55,7 +55,7 @@ async fn an_incomplete_form_is_told_all_that_is_wrong_and_counts_no_use() {
             form(&[(AUDIO, b"1"), (USER_ID, b"7"), (SPECIALITY, b"x"), (&SPECIALITY.replace("ity", "ty"), b"x")]),
             &[("specialty", "specialty is not a field of this request")],
         ),
-        // As curl sends it when the @ was forgotten.
+        // As curl sends it without the @.
         (odd(name_audio), &[("audio", "audio must be a file: its part has no filename")]),
         (odd(&untyped), &[("audio", "audio must have a content type that can be read, or none")]),
         (odd(&encoded), &[("audio", "audio must be sent as it is, without a content-transfer-encoding")]),
@@ -245,7 +245,7 @@ async fn other_content_types_are_refused_and_count_no_use() {
         assert_eq!(answer.status, 400, "{content_type}");
         assert_details(&answer, &[("audio", message)]);
     }
-    // The service would decode these, and read something other than the text that was checked.
+    // The service would decode these and read a different text from the one checked here.
     for header in ["Content-Type: multipart/mixed; boundary=x", "Content-Transfer-Encoding: base64", "Content-Type: x"]
     {
         let speciality = format!("{SPECIALITY}\r\n{header}");
