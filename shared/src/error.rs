@@ -60,6 +60,12 @@ pub enum Error {
     /// A service we depend on throttles, times out or cannot be reached; a retry may succeed.
     #[error("unavailable: {0}")]
     Unavailable(Cow<'static, str>),
+    /// The token issuer's keys cannot be fetched, and are not tried again for some seconds.
+    #[error("unavailable: there is no key set from JWT_JWKS_URL")]
+    NoKeySet {
+        /// Seconds until the next attempt.
+        retry_after: u64,
+    },
     /// The transcription service cannot be reached, or its response cannot be passed on; the cause is for the log only.
     #[error("transcription service failed: {0}")]
     TranscriptionFailed(Cow<'static, str>),
@@ -200,7 +206,7 @@ impl Error {
             },
             Self::IdempotencyMismatch => ErrorKind::IdempotencyMismatch,
             Self::RateLimited(_) => ErrorKind::RateLimited,
-            Self::Unavailable(_) => ErrorKind::Unavailable,
+            Self::Unavailable(_) | Self::NoKeySet { .. } => ErrorKind::Unavailable,
             Self::TranscriptionFailed(_) => ErrorKind::TranscriptionFailed,
             Self::TranscriptionTimedOut => ErrorKind::TranscriptionTimedOut,
             Self::Damaged(_) => ErrorKind::Damaged,
@@ -241,6 +247,8 @@ impl Error {
             Some(allowance.retry_after())
         } else if let Self::KeyRefused(refused) = self {
             refused.retry_after
+        } else if let Self::NoKeySet { retry_after } = self {
+            Some(*retry_after)
         } else {
             matches!(self, Self::Unavailable(_)).then_some(1)
         }

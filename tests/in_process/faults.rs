@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{Access, Operation, serve};
 use tests::consistency::integer;
 use tests::engine::Engine;
@@ -230,9 +230,11 @@ async fn a_transaction_conflict_is_retried_until_it_is_over() {
         let setup = start(Engine::Embedded).await;
         let Setup { proxy, test } = &setup;
         let call = test.valid_call(operation);
-        proxy.inject("TransactWriteItems", 4, Fault::cancellation(&["None", "TransactionConflict", "None"]));
+        for code in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
+            proxy.inject("TransactWriteItems", 2, Fault::cancellation(&["None", code, "None"]));
+        }
         assert_success(&call.send().await);
-        assert_eq!(proxy.count("TransactWriteItems"), 5, "{operation:?}");
+        assert_eq!(proxy.count("TransactWriteItems"), 7, "{operation:?}");
         contents(test).await;
     }
 }
@@ -242,25 +244,24 @@ async fn a_lasting_conflict_is_503() {
     let setup = start(Engine::Embedded).await;
     let Setup { proxy, test } = &setup;
     let before = contents(test).await.records();
-    proxy.inject("TransactWriteItems", ALWAYS, Fault::cancellation(&["TransactionConflict", "None", "None"]));
     let hurried = test.without_back_off(&proxy.url);
-    for operation in [Operation::CreateKey, Operation::PauseKey] {
-        assert_unavailable(&hurried.valid_call(operation).send().await);
+    for code in ["TransactionConflict", "ThrottlingError"] {
+        proxy.clear();
+        proxy.inject("TransactWriteItems", ALWAYS, Fault::cancellation(&[code, "None", "None"]));
+        for operation in [Operation::CreateKey, Operation::PauseKey] {
+            assert_unavailable(&hurried.valid_call(operation).send().await);
+        }
+        assert_eq!(proxy.count("TransactWriteItems"), 2 * 20);
     }
-    assert_eq!(proxy.count("TransactWriteItems"), 2 * 20);
     assert_eq!(contents(test).await.records(), before);
 }
 
 #[tokio::test]
-async fn a_transaction_cancelled_for_another_reason_is_503_or_500() {
+async fn a_transaction_cancelled_for_another_reason_is_500() {
     let setup = start(Engine::Embedded).await;
     let Setup { proxy, test } = &setup;
     let before = contents(test).await.records();
     let pause = || test.call(Operation::PauseKey).id(1).send();
-    for code in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
-        proxy.inject("TransactWriteItems", 1, Fault::cancellation(&["None", code]));
-        assert_unavailable(&pause().await);
-    }
     for code in ["ValidationError", "ItemCollectionSizeLimitExceeded", "AccessDenied"] {
         proxy.inject("TransactWriteItems", 1, Fault::cancellation(&["None", code]));
         let answer = pause().await;
@@ -320,6 +321,53 @@ async fn a_late_write_is_made_once() {
         assert_eq!(contents(test).await, before);
         assert_eq!(before.key_count(7), 3);
     }
+}
+
+/// A late request finds the default where it was read, but moved away and back in the meantime.
+#[tokio::test]
+async fn a_late_change_of_the_default_is_not_made() {
+    for engine in [Engine::Embedded, Engine::DynamoDbLocal] {
+        let setup = start(engine).await;
+        let Setup { proxy, test } = &setup;
+        test.key("third").await;
+        let other = test.valid_call(Operation::CreateKey).send().await.json()["id"].clone();
+        let to = |id: &Value| test.call(Operation::SetDefault).json(&json!({"id": id}));
+        proxy.clear();
+        let gate = Gate::default();
+        proxy.inject("TransactWriteItems", 1, Fault::Detach(gate.clone()));
+        proxy.inject("TransactWriteItems", TRIES - 1, Fault::Reset);
+        assert_unavailable(&to(&json!(3)).send().await);
+        for id in [&other, &json!(1)] {
+            assert_success(&to(id).send().await);
+        }
+        let before = contents(test).await;
+        gate.open();
+        gate.delivered().await;
+        assert_eq!(contents(test).await, before);
+        assert_eq!(before.default_id(7), Some(1));
+    }
+}
+
+/// No client can repeat it without ending the grace of the string before.
+#[tokio::test]
+async fn a_rotation_that_is_never_answered_is_found() {
+    let setup = start(Engine::Embedded).await;
+    let Setup { proxy, test } = &setup;
+    let old = test.read(1).await["key"].clone();
+    let rotate = test.call(Operation::RotateKey).id(1).without_header("Idempotency-Key");
+    proxy.inject("TransactWriteItems", TRIES, Fault::LoseAnswer);
+    let rotated = rotate.clone().json(&json!({"grace_period_seconds": 60})).send().await;
+    assert_eq!((rotated.status, rotated.header("idempotent-replayed")), (200, None), "{}", rotated.text);
+    let new = rotated.json()["key"].clone();
+    assert_eq!((proxy.count("TransactWriteItems"), &test.read(1).await["key"]), (TRIES, &new));
+    for string in [&old, &new] {
+        assert_eq!(test.verify(string.as_str().expect("a string")).await["valid"], true);
+    }
+    assert_eq!(test.audit(1).await[0]["action"], "rotate");
+    // One that was not applied is no success.
+    proxy.inject("TransactWriteItems", TRIES, Fault::Reset);
+    assert_unavailable(&rotate.send().await);
+    assert_eq!(test.read(1).await["key"], new);
 }
 
 #[tokio::test]

@@ -181,6 +181,35 @@ async fn a_different_request_with_the_same_key_is_refused() {
     assert_eq!((test.audit(1).await.len(), test.audit(other).await.len()), (2, 1));
 }
 
+/// Only the body of the first request itself is right, which its expiry may have been when it was sent.
+#[tokio::test]
+async fn a_wrong_request_with_a_known_key_is_a_bad_request() {
+    let test = TestApp::start().await;
+    let first = creation(&test).send().await;
+    rotation(&test).send().await;
+    let before = test.contents().await.without_limits();
+    let body = |field: &str, value: Value| {
+        let mut body = json!({"name": "Lab gateway", "type": "live", "status": "active"});
+        body[field] = value;
+        body
+    };
+    for (field, value) in [
+        ("name", json!("")),
+        ("name", json!(first.json()["key"])),
+        ("type", json!("other")),
+        ("status", json!("gone")),
+        ("expiry_at", json!("2026-02-28T12:00:00Z")),
+        ("expiry_at", json!("soon")),
+        ("note", json!("?")),
+    ] {
+        creation(&test).json(&body(field, value)).send().await.assert_invalid(&[field]);
+    }
+    creation(&test).body("{").send().await.assert_invalid(&["body"]);
+    let grace = json!({"grace_period_seconds": -1});
+    rotation(&test).json(&grace).send().await.assert_invalid(&["grace_period_seconds"]);
+    assert_eq!(test.contents().await.without_limits(), before);
+}
+
 #[tokio::test]
 async fn idempotency_keys_belong_to_one_user() {
     let test = TestApp::start().await;

@@ -30,8 +30,12 @@ pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     });
     let key = match new {
         Ok(new) => app.keys.create(&call.author, owner, idempotency.as_ref(), new).await?,
-        // A repeated request: its expiry may have been in the future the first time.
-        Err(error) => app.keys.replay(owner, idempotency.as_ref(), now).await?.ok_or(error)?,
+        // A repeated request, whose expiry was in the future the first time. Any other request with this body is wrong.
+        Err(error) => match app.keys.replay(owner, idempotency.as_ref(), now).await {
+            Ok(Some(issued)) => issued,
+            Ok(None) | Err(Error::IdempotencyMismatch) => return Err(error),
+            Err(failure) => return Err(failure),
+        },
     };
     Ok(Reply::created(key))
 }

@@ -13,8 +13,9 @@ use crate::recording::Recording;
 /// The operation that this endpoint implements.
 pub const OPERATION: Operation = Operation::Transcribe;
 
-/// Passes a recording of the key's owner on to the transcription service, and its answer back. What is wrong with the
-/// request, or with the deployment, is found before the key is checked: only what is passed on counts as a use.
+/// Forwards a recording of the key's owner to the transcription service, and returns its answer. A use is counted only for
+/// a recording that is forwarded: the request is checked before the key, and without a service the key is judged but not
+/// used.
 ///
 /// # Errors
 ///
@@ -25,7 +26,10 @@ pub async fn handle(app: App, call: KeyCall) -> Result<Reply, Error> {
     if recording.user_id != call.claimed_user() {
         return Err(Error::AccessDenied);
     }
-    let service = app.config.transcription.as_ref().ok_or(Error::Unavailable("TRANSCRIPTION_URL is not set".into()))?;
+    let Some(service) = &app.config.transcription else {
+        call.judge_key(&app.keys).await?;
+        return Err(Error::Unavailable("TRANSCRIPTION_URL is not set".into()));
+    };
     let key = call.use_key(&app.keys).await?;
     service::transcribe(service, &app.clock, &call, key.id, recording).await
 }

@@ -79,9 +79,9 @@ impl KeyCall {
     ///
     /// After the year 9999.
     pub async fn use_key(&self, keys: &Keys) -> Result<Key, Error> {
-        let now = Timestamp::from_time(self.now).expect("the clock is before the year 10000");
+        let now = self.timestamp();
         let checked = match &self.presented {
-            Presented::Key { key, .. } => keys.check(key.reveal(), now).await?,
+            Presented::Key { key, claimed } => keys.check_key(key, *claimed, now).await?,
             Presented::Default(caller) => keys.use_default(caller.user_id, now).await?,
         };
         match checked {
@@ -89,14 +89,46 @@ impl KeyCall {
                 self.verified.0.store(true, Ordering::Relaxed);
                 Ok(*key)
             }
-            Checked::Refused(refused) if refused.reason == Refusal::Unknown => Err(match &self.presented {
-                Presented::Key { .. } => Error::KeyRefused(refused),
-                // The default key was deleted while it was looked up: nobody presented a wrong one.
-                Presented::Default(_) => Error::NoDefault,
-            }),
-            Checked::Refused(refused @ KeyRefused { .. }) => {
+            Checked::Refused(refused) => Err(self.refused(refused)),
+        }
+    }
+
+    /// Judges the presented key, or else the caller's default key, without counting a use.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyCall::use_key`].
+    ///
+    /// # Panics
+    ///
+    /// After the year 9999.
+    pub async fn judge_key(&self, keys: &Keys) -> Result<(), Error> {
+        let now = self.timestamp();
+        let refused = match &self.presented {
+            Presented::Key { key, claimed } => keys.judge_key(key, *claimed, now).await?,
+            Presented::Default(caller) => keys.judge_default(caller.user_id, now).await?,
+        };
+        match refused {
+            None => {
                 self.verified.0.store(true, Ordering::Relaxed);
-                Err(Error::KeyRefused(refused))
+                Ok(())
+            }
+            Some(refused) => Err(self.refused(refused)),
+        }
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        Timestamp::from_time(self.now).expect("the clock is before the year 10000")
+    }
+
+    fn refused(&self, refused: KeyRefused) -> Error {
+        match (&self.presented, refused.reason) {
+            (Presented::Key { .. }, Refusal::Unknown) => Error::KeyRefused(refused),
+            // The default key was deleted while it was looked up: nobody presented a wrong one.
+            (Presented::Default(_), Refusal::Unknown) => Error::NoDefault,
+            (_, Refusal::Paused | Refusal::Expired | Refusal::Limit) => {
+                self.verified.0.store(true, Ordering::Relaxed);
+                Error::KeyRefused(refused)
             }
         }
     }

@@ -168,7 +168,7 @@ impl Keys {
             // The first write also makes sure that the key still exists and is unexpired when the pointer to it is set.
             let mut writes = vec![
                 self.replace(&before, &key)?,
-                self.point_default(owner, meta.stored_default, Some(id), at)?,
+                self.point_default(owner, &meta, Some(id), at)?,
                 self.entry(author, locator, at, Action::SetDefault, default_change(true))?,
             ];
             if let Some(displaced) = meta.default_id {
@@ -225,7 +225,7 @@ impl Keys {
             let key = Key { entry_at: before.next_entry_at(self.clock.now()), ..before.clone() };
             let writes = vec![
                 self.replace(&before, &key)?,
-                self.point_default(locator.user_id, meta.stored_default, None, key.entry_at)?,
+                self.point_default(locator.user_id, &meta, None, key.entry_at)?,
                 self.entry(author, locator, key.entry_at, Action::RemoveDefault, default_change(false))?,
             ];
             match self.table.commit(writes).await {
@@ -250,22 +250,29 @@ impl Keys {
         Ok(TransactWriteItem::builder().update(built(update)?).build())
     }
 
-    /// Moves a user's default, on the condition that it is still as it was read, even if that is damaged.
+    /// Moves a user's default, on the condition that it is still as it was read, even if that is damaged, and was not moved
+    /// away and back since: an abandoned request that arrives late must not move it.
     fn point_default(
         &self,
         owner: UserId,
-        from: Option<AttributeValue>,
+        from: &Meta,
         to: Option<KeyId>,
         at: DateTime<Utc>,
     ) -> Result<TransactWriteItem, Error> {
-        let update = self
+        let mut update = self
             .table
             .update(PrimaryKey::meta(owner))
             .expression_attribute_values(":at", AttributeValue::N(at.timestamp_millis().to_string()));
-        let update = match from {
-            Some(from) => update.condition_expression("default_id = :from").expression_attribute_values(":from", from),
-            None => update.condition_expression("attribute_not_exists(default_id)"),
-        };
+        let mut conditions = Vec::new();
+        for (name, value) in [("default_id", &from.stored_default), ("default_at", &from.stored_default_at)] {
+            if let Some(value) = value {
+                conditions.push(format!("{name} = :read_{name}"));
+                update = update.expression_attribute_values(format!(":read_{name}"), value.clone());
+            } else {
+                conditions.push(format!("attribute_not_exists({name})"));
+            }
+        }
+        let update = update.condition_expression(conditions.join(" AND "));
         let update = match to {
             Some(to) => update
                 .update_expression("SET default_id = :to, default_at = :at")

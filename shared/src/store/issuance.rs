@@ -133,14 +133,20 @@ impl Keys {
                 self.entry(author, locator, key.entry_at, Action::Rotate, key.changes_since(&before))?,
             ];
             writes.extend(self.remember(idempotency, &key, is_default, now)?);
+            let rotated = |key| Ok(Issued::new(KeyView::new(key, ShownKey::Whole(plain), is_default, now)));
             match self.table.commit(writes).await {
-                Ok(()) => {
-                    return Ok(Issued::new(KeyView::new(key, ShownKey::Whole(plain), is_default, now)));
-                }
+                Ok(()) => return rotated(key),
                 Err(cancelled) => {
                     // As in `create`.
                     if let Some(made) = self.replay(locator.user_id, idempotency, now).await? {
                         return Ok(made);
+                    }
+                    if let (Cancelled::Other(Error::Unavailable(_)), None) = (&cancelled, idempotency) {
+                        // It may have been applied, and a repetition would end the grace of the string before.
+                        let (found, _) = self.read_one(locator).await?;
+                        if found.secret.hash == key.secret.hash {
+                            return rotated(key);
+                        }
                     }
                     attempts.again(cancelled).await?;
                     (before, meta) = self.read_one(locator).await?;

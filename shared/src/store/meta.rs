@@ -16,8 +16,10 @@ pub(super) struct Meta {
     /// `default_id` as it is stored, which tells whether the default has been moved since.
     pub(super) stored_default: Option<AttributeValue>,
     pub(super) key_count: Option<u64>,
-    /// The time of the last entries about the default.
+    /// The time of the last entries about the default. It rises with each change of the default.
     pub(super) default_at: Option<DateTime<Utc>>,
+    /// `default_at` as it is stored: the version of the default.
+    pub(super) stored_default_at: Option<AttributeValue>,
 }
 
 impl Meta {
@@ -28,6 +30,7 @@ impl Meta {
             stored_default: item.get("default_id").cloned(),
             key_count: item.get("key_count").and_then(number),
             default_at: item.get("default_at").and_then(milliseconds),
+            stored_default_at: item.get("default_at").cloned(),
         };
         if let Err(damaged) = meta.known_default(owner) {
             note(damaged);

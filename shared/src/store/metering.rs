@@ -25,10 +25,19 @@ impl Keys {
     ///
     /// When the table fails.
     pub async fn check(&self, presented: &str, now: Timestamp) -> Result<Checked, Error> {
-        let Some((plain, locator)) = PlainKey::parse(presented, self.checksums()?) else {
-            return Ok(Checked::Refused(Refusal::Unknown.into()));
-        };
-        self.count_use(locator, Some(plain.hash()), now).await
+        match PlainKey::parse(presented, self.checksums()?) {
+            Some((key, locator)) => self.check_key(&key, locator, now).await,
+            None => Ok(Checked::Refused(Refusal::Unknown.into())),
+        }
+    }
+
+    /// Checks a presented key whose checksum is right, and counts the use.
+    ///
+    /// # Errors
+    ///
+    /// When the table fails.
+    pub async fn check_key(&self, key: &PlainKey, locator: Locator, now: Timestamp) -> Result<Checked, Error> {
+        self.count_use(locator, Some(key.hash()), now).await
     }
 
     /// Counts a use of a user's default key, for a verified caller.
@@ -37,8 +46,49 @@ impl Keys {
     ///
     /// [`Error::NoDefault`], or when the table fails.
     pub async fn use_default(&self, owner: UserId, now: Timestamp) -> Result<Checked, Error> {
+        let default = self.default_of(owner).await?;
+        self.count_use(default, None, now).await
+    }
+
+    /// Judges a presented key without counting a use: `None` if it works.
+    ///
+    /// # Errors
+    ///
+    /// When the table fails.
+    pub async fn judge_key(
+        &self,
+        key: &PlainKey,
+        locator: Locator,
+        now: Timestamp,
+    ) -> Result<Option<KeyRefused>, Error> {
+        self.judge(locator, Some(key.hash()), now).await
+    }
+
+    /// Judges a user's default key without counting a use: `None` if it works.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoDefault`], or when the table fails.
+    pub async fn judge_default(&self, owner: UserId, now: Timestamp) -> Result<Option<KeyRefused>, Error> {
+        let default = self.default_of(owner).await?;
+        self.judge(default, None, now).await
+    }
+
+    async fn judge(&self, key: Locator, hash: Option<[u8; 32]>, now: Timestamp) -> Result<Option<KeyRefused>, Error> {
+        let item = self.table.get(PrimaryKey::key(key.user_id, key.key_id)).await?;
+        let key = item.as_ref().map(from_item).transpose()?;
+        let used_up = |key: &Key| {
+            let today = key.usage.days.get(&Day::of(now)).copied().unwrap_or_default();
+            key.kind == KeyType::Test && today >= self.test_key_daily_limit.into()
+        };
+        let refusal = refusal(key.as_ref(), hash, now);
+        let works = refusal.reason == Refusal::Limit && !key.as_ref().is_some_and(used_up);
+        Ok((!works).then_some(refusal))
+    }
+
+    async fn default_of(&self, owner: UserId) -> Result<Locator, Error> {
         let id = self.meta(owner).await?.known_default(owner)?.ok_or(Error::NoDefault)?;
-        self.count_use(Locator { user_id: owner, key_id: id }, None, now).await
+        Ok(Locator { user_id: owner, key_id: id })
     }
 
     async fn count_use(&self, key: Locator, hash: Option<[u8; 32]>, now: Timestamp) -> Result<Checked, Error> {
@@ -126,7 +176,7 @@ impl Keys {
     }
 }
 
-/// The reason why the update's condition failed, by the record that it failed for.
+/// The reason to refuse a key, given its record. An active key is refused for nothing but its daily limit.
 fn refusal(key: Option<&Key>, hash: Option<[u8; 32]>, now: Timestamp) -> KeyRefused {
     let Some(key) = key else { return Refusal::Unknown.into() };
     let known = |hash| {

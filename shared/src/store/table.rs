@@ -40,7 +40,7 @@ pub enum Conflict {
     None,
     /// Its condition did not hold; the item as it is, where it was asked for.
     Condition(Option<Item>),
-    /// Another transaction held it.
+    /// Another transaction held it, or its partition is throttled.
     Busy,
 }
 
@@ -130,7 +130,9 @@ impl Table {
                 .map(|reason| match reason.code() {
                     None | Some("None") => Some(Conflict::None),
                     Some("ConditionalCheckFailed") => Some(Conflict::Condition(reason.item.clone())),
-                    Some("TransactionConflict") => Some(Conflict::Busy),
+                    Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded") => {
+                        Some(Conflict::Busy)
+                    }
                     Some(_) => None,
                 })
                 .collect();

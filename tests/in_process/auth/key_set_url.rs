@@ -13,10 +13,11 @@ async fn start(keys: &str) -> (Issuer, TestApp) {
     (issuer, test)
 }
 
-async fn assert_unavailable(test: &TestApp, token: &str) {
+/// Checks that a call is answered 503, with the seconds until the set is fetched again.
+async fn assert_unavailable(test: &TestApp, token: &str, retry_after: i64) {
     let answer = ask(test, Some(&format!("Bearer {token}"))).await;
     answer.assert_refused(503, "Service temporarily unavailable");
-    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(answer.header("retry-after"), Some(&*retry_after.to_string()));
     assert_eq!((answer.header("www-authenticate"), answer.header("ratelimit")), (None, None));
 }
 
@@ -113,7 +114,7 @@ async fn a_set_is_used_for_24_hours_at_most() {
     assert_accepted(&test, &token, 7, "24 hours later").await;
     for _ in 0..2 {
         test.advance(TimeDelta::milliseconds(1));
-        assert_unavailable(&test, &token).await;
+        assert_unavailable(&test, &token, 60).await;
     }
     assert_eq!(issuer.fetches(), 24, "not tried again at once");
     issuer.answer(&key_set(&[(&RSA, "r")]));
@@ -128,9 +129,9 @@ async fn after_a_failure_nothing_is_fetched_for_a_while() {
     let token = rsa_token(&RSA, "r");
     let before = test.contents().await;
     for (failures, pause) in [4, 8, 16, 32, 60, 60].into_iter().enumerate() {
-        for milliseconds in [0, pause * 1_000 - 1] {
+        for (milliseconds, retry_after) in [(0, pause), (1_500, pause - 1), (pause * 1_000 - 1_501, 1)] {
             test.advance(TimeDelta::milliseconds(milliseconds));
-            assert_unavailable(&test, &token).await;
+            assert_unavailable(&test, &token, retry_after).await;
             assert_eq!(issuer.fetches(), failures + 1, "less than {pause} s after the last failure");
         }
         test.advance(TimeDelta::milliseconds(1));
@@ -157,10 +158,10 @@ async fn an_answer_of_more_than_64_kib_is_no_key_set() {
     let of_length = |length: usize| format!("{keys}{}", " ".repeat(length - keys.len()));
     let (issuer, test) = start(&of_length(65_537)).await;
     let token = rsa_token(&RSA, "r");
-    assert_unavailable(&test, &token).await;
+    assert_unavailable(&test, &token, 4).await;
     issuer.answer_without_end();
     test.advance(TimeDelta::seconds(4));
-    assert_unavailable(&test, &token).await;
+    assert_unavailable(&test, &token, 8).await;
     assert!(issuer.sent_without_end().await < 32 * 1024 * 1024, "it is read no further, though buffers may fill");
     issuer.answer(&of_length(65_536));
     test.advance(TimeDelta::seconds(8));
@@ -173,7 +174,7 @@ async fn a_redirect_is_not_followed() {
     let elsewhere = Issuer::start(&key_set(&[(&RSA, "r")])).await;
     let (issuer, test) = start("").await;
     issuer.redirect_to(&elsewhere.url);
-    assert_unavailable(&test, &rsa_token(&RSA, "r")).await;
+    assert_unavailable(&test, &rsa_token(&RSA, "r"), 4).await;
     assert_eq!((issuer.fetches(), elsewhere.fetches()), (1, 0));
 }
 

@@ -1,12 +1,17 @@
 //! The transcription service: its requests and its answers
 
-use serde_json::json;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use shared::Operation;
 use shared::edge::reply::MAX_BINARY_BYTES;
+use shared::keys::{PlainKey, Prefix};
+use tests::key_strings::checksums;
 use tests::stub::{Script, Stub};
 use tests::{TestApp, tokens};
 
 use super::{
-    AUDIO, SPECIALITY, TRANSCRIPT, USER_ID, app_before, assert_error, bare, form, string, transcript, uses, with_key,
+    AUDIO, SPECIALITY, TRANSCRIPT, USER_ID, app_before, assert_error, bare, change, form, set_default, string,
+    transcript, uses, with_key,
 };
 
 #[tokio::test]
@@ -120,9 +125,46 @@ async fn without_a_service_no_use_is_counted() {
     assert_error(&answer, 503, "Service temporarily unavailable");
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert_eq!(uses(&test, &key).await, 0);
-    // What is wrong with the request is said first.
+    // A wrong request is refused first.
     assert_eq!(with_key(&test, &key).form(&form(&[])).send().await.status, 400);
     assert_eq!(bare(&test).send().await.status, 401);
+}
+
+#[tokio::test]
+async fn without_a_service_keys_that_do_not_work_are_refused() {
+    let test = TestApp::with(&[("TEST_KEY_DAILY_LIMIT", "1")]).await;
+    let user = || bare(&test).bearer(&tokens::user(7));
+    assert_error(&user().send().await, 409, "No default API Key");
+    let body = json!({"name": "trial", "type": "test", "status": "active", "expiry_at": "2026-03-01T12:00:09Z"});
+    let key = test.call(Operation::CreateKey).json(&body).send().await.json();
+    set_default(&test, &key).await;
+    let assert_both = async |status, text: &str| {
+        assert_error(&with_key(&test, &key).send().await, status, text);
+        assert_error(&user().send().await, status, text);
+    };
+
+    let (_, locator) = PlainKey::parse(string(&key), &checksums()).expect("a key");
+    let forged = PlainKey::generate(Prefix::Test, locator, &test.app.random, &checksums());
+    test.log.forget();
+    let answer = with_key(&test, &json!({"key": forged.reveal()})).send().await;
+    assert_error(&answer, 401, "Invalid API key");
+    let line = test.log.take_one().0;
+    assert_eq!(
+        (&line["reason"], &line["user_id"], &line["claimed_user_id"]),
+        (&json!("key_unknown"), &Value::Null, &json!(7))
+    );
+
+    assert_both(503, "Service temporarily unavailable").await;
+    assert_eq!(test.verify(string(&key)).await["valid"], true);
+    assert_both(429, "Rate limit exceeded").await;
+    change(&test, Operation::PauseKey, &key).await;
+    assert_both(403, "API key is paused").await;
+    test.advance(TimeDelta::seconds(9));
+    assert_both(403, "API key is expired").await;
+    assert_eq!(uses(&test, &key).await, 1);
+    change(&test, Operation::DeleteKey, &key).await;
+    assert_error(&with_key(&test, &key).send().await, 401, "Invalid API key");
+    assert_error(&user().send().await, 409, "No default API Key");
 }
 
 #[tokio::test]

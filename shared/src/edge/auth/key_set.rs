@@ -1,6 +1,5 @@
 //! JSON Web Key Sets (RFC 7517), inline or fetched from a URL.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,8 +116,14 @@ impl State {
         }
         match &self.fetched {
             Some(set) => Ok(find(&set.keys, algorithm, kid)),
-            None => Err(Error::Unavailable(Cow::Borrowed("there is no key set from JWT_JWKS_URL"))),
+            None => Err(Error::NoKeySet { retry_after: self.seconds_left(now) }),
         }
+    }
+
+    /// Seconds until the set may be fetched again, at least one.
+    fn seconds_left(&self, now: DateTime<Utc>) -> u64 {
+        let left = self.failed.as_ref().map_or(0, |failed| (failed.at + failed.pause - now).num_milliseconds());
+        u64::try_from(left).unwrap_or_default().div_ceil(1_000).max(1)
     }
 }
 
