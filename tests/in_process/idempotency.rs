@@ -5,6 +5,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use shared::Operation;
+use tests::consistency::text;
 use tests::engine::Engine;
 use tests::fault_proxy::{Fault, FaultProxy};
 use tests::{Answer, Contents, TestApp, TestCall};
@@ -32,6 +33,16 @@ fn assert_replayed(answer: &Answer, first: &Answer) {
     expected.remove("idempotent-replayed");
     expected.remove("ratelimit");
     assert_eq!(headers, expected);
+}
+
+/// Checks that an answer repeats the first one with a masked string, because the key has another one since, or is gone.
+#[track_caller]
+fn assert_masked(answer: &Answer, first: &Answer) {
+    let mut expected = first.json();
+    let string = expected["key"].as_str().expect("a string");
+    expected["key"] = format!("{}…{}", &string[..9], &string[61..]).into();
+    assert_eq!((answer.status, answer.json()), (first.status, expected));
+    assert_eq!(answer.header("idempotent-replayed"), Some("true"));
 }
 
 #[track_caller]
@@ -94,19 +105,20 @@ async fn a_repeat_returns_what_was_whatever_became_of_the_key() {
         test.call(Operation::UpdateKey).id(1).json(&update),
         test.call(Operation::PauseKey).id(1),
         test.call(Operation::SetDefault).json(&json!({"id": 1})),
-        test.call(Operation::RotateKey).id(1),
     ] {
         done(change).await;
-        assert_replayed(&creation(&test).send().await, &created);
+        assert_masked(&creation(&test).send().await, &created);
         assert_replayed(&rotation(&test).send().await, &rotated);
     }
+    done(test.call(Operation::RotateKey).id(1)).await;
+    assert_masked(&rotation(&test).send().await, &rotated);
     test.advance(TimeDelta::seconds(10));
     assert_eq!(test.read(1).await["status"], "expired");
-    assert_replayed(&creation(&test).send().await, &created);
-    assert_replayed(&rotation(&test).send().await, &rotated);
+    assert_masked(&creation(&test).send().await, &created);
+    assert_masked(&rotation(&test).send().await, &rotated);
     done(test.call(Operation::DeleteKey).id(1)).await;
-    assert_replayed(&creation(&test).send().await, &created);
-    assert_replayed(&rotation(&test).send().await, &rotated);
+    assert_masked(&creation(&test).send().await, &created);
+    assert_masked(&rotation(&test).send().await, &rotated);
     let gone = rotation(&test).header("Idempotency-Key", "another").send().await;
     gone.assert_refused(404, "API Key not found");
 }
@@ -305,7 +317,7 @@ async fn refused_requests_are_not_remembered() {
     let rotated = rotation(&test).id(id).send().await;
     assert_first(&rotated, 200);
     assert_replayed(&rotation(&test).id(id).send().await, &rotated);
-    assert_replayed(&creation(&test).send().await, &created);
+    assert_masked(&creation(&test).send().await, &created);
 }
 
 #[tokio::test]
@@ -386,21 +398,22 @@ async fn the_format_makes_no_difference_to_what_is_asked_for() {
         assert_replayed(&request.send().await, &rotated);
     }
     // The answer has the format that the repeat requests.
-    let answer = creation(&test).json(&json_body).header("x-response-format", "hl7").send().await;
-    assert_eq!((answer.status, answer.header("idempotent-replayed")), (201, Some("true")));
-    let string = created.json()["key"].as_str().expect("a key").to_owned();
+    let body = json!({"grace_period_seconds": 60});
+    let answer = rotation(&test).json(&body).header("x-response-format", "hl7").send().await;
+    assert_eq!((answer.status, answer.header("idempotent-replayed")), (200, Some("true")));
+    let string = rotated.json()["key"].as_str().expect("a key").to_owned();
     assert!(answer.text.contains(&format!("ZAK|1|1|{string}|Lab gateway|live|active|N|")), "{}", answer.text);
 }
 
 #[tokio::test]
-async fn idempotency_costs_no_extra_round() {
+async fn idempotency_costs_no_extra_round_but_for_the_string_of_a_repeat() {
     let test = TestApp::start().await;
     done(creation(&test)).await;
     let first_round = ["GetItem", "UpdateItem", "UpdateItem"].as_slice();
     assert_eq!(test.calls.rounds(), [first_round, &["TransactWriteItems"]]);
     test.calls.clear();
     done(creation(&test)).await;
-    assert_eq!(test.calls.rounds(), [first_round]);
+    assert_eq!(test.calls.rounds(), [first_round, &["GetItem"]]);
     test.calls.clear();
     done(rotation(&test)).await;
     assert_eq!(test.calls.rounds(), [["BatchGetItem", "GetItem", "UpdateItem"].as_slice(), &["TransactWriteItems"]]);
@@ -441,6 +454,65 @@ async fn remembered_outcomes_hold_no_key_string_in_the_clear() {
     for key in [created, rotated] {
         let string = key["key"].as_str().expect("a key");
         assert!(!stored.contains(string) && !stored.contains(&string[27..59]));
+    }
+    // Nor the header's values, which clients choose.
+    creation(&test).header("Idempotency-Key", "visit-of-2026-03-01").send().await;
+    let stored = format!("{:?}", test.contents().await.items().collect::<Vec<_>>());
+    assert!(!stored.contains("visit-of"));
+}
+
+/// The items from which the service could read a string.
+fn sealed(contents: &Contents) -> Vec<String> {
+    let sealed = contents.items().filter(|item| format!("{item:?}").contains("ciphertext"));
+    sealed.map(|item| text(item, "SK")).collect()
+}
+
+#[tokio::test]
+async fn no_stored_string_survives_its_rotation_or_its_key() {
+    for reveal in ["always", "once"] {
+        let test = TestApp::with(&[("KEY_REVEAL", reveal)]).await;
+        let record = ["KEY#0000000000000001"].into_iter().filter(|_| reveal == "always");
+        let with_outcome = || ["ISSUED#0000000000000001"].into_iter().chain(record.clone()).collect::<Vec<_>>();
+        let (create, rotate) = (|| creation(&test), || rotation(&test));
+
+        let created = create().send().await;
+        assert_eq!(sealed(&test.contents().await), with_outcome());
+        assert_replayed(&create().send().await, &created);
+        let rotated = rotate().send().await;
+        assert_eq!(sealed(&test.contents().await), with_outcome());
+        assert_replayed(&rotate().send().await, &rotated);
+        assert_masked(&create().send().await, &created);
+
+        rotate().without_header("Idempotency-Key").send().await.ok();
+        assert_eq!(sealed(&test.contents().await), record.clone().collect::<Vec<_>>(), "{reveal}");
+        assert_masked(&create().send().await, &created);
+        assert_masked(&rotate().send().await, &rotated);
+
+        let last = rotate().header("Idempotency-Key", "last").send().await;
+        assert_eq!(sealed(&test.contents().await), with_outcome());
+        test.call(Operation::DeleteKey).id(1).send().await.ok();
+        assert_eq!(sealed(&test.contents().await), Vec::<String>::new(), "{reveal}");
+        for (call, first) in
+            [(create(), &created), (rotate(), &rotated), (rotate().header("Idempotency-Key", "last"), &last)]
+        {
+            assert_masked(&call.send().await, first);
+        }
+        assert_eq!(test.contents().await.key_count(7), 0, "no repetition is a new request");
+    }
+}
+
+#[tokio::test]
+async fn a_masked_repetition_is_valid_in_every_format() {
+    let test = TestApp::start().await;
+    for format in ["hl7", "fhir"] {
+        let create = || creation(&test).header("Idempotency-Key", format).header("x-response-format", format);
+        assert_eq!(create().send().await.status, 201);
+        let record = test.contents().await.keys(7).last().map(|record| text(record, "SK")).expect("a key");
+        let id: u64 = record.trim_start_matches("KEY#").parse().expect("an id");
+        test.call(Operation::RotateKey).id(id).without_header("Idempotency-Key").send().await.ok();
+        let repeated = create().send().await;
+        assert_eq!(repeated.header("idempotent-replayed"), Some("true"));
+        assert!(repeated.text.contains('…'), "{}", repeated.text);
     }
 }
 

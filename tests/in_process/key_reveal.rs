@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use shared::Operation;
+use shared::config::KeyReveal;
+use tests::engine::Engine;
 use tests::{TestApp, TestCall, tokens};
 
 /// Every call that returns key 1, unchanged.
@@ -48,6 +50,41 @@ async fn once_only_the_call_that_makes_a_key_shows_it() {
         let answer = call.send().await;
         assert_eq!(shown(&answer.ok()), &masked(&key));
     }
+}
+
+/// The setting applies to strings that are issued from then on.
+#[tokio::test]
+async fn after_a_change_of_the_setting_no_string_is_shown_that_should_not_be() {
+    for (before, after, reveal) in [("always", "once", KeyReveal::Once), ("once", "always", KeyReveal::Always)] {
+        let url = Engine::Embedded.start().await;
+        let first = TestApp::on(&url, &[("KEY_REVEAL", before)]).await;
+        let key = first.key("a").await;
+        let test = first.second_with(&url, |config| config.key_reveal = reveal);
+        for call in calls(&test) {
+            assert_eq!(shown(&call.send().await.ok()), &masked(&key), "{before} {after}");
+        }
+        assert_eq!(test.verify(key["key"].as_str().expect("a string")).await["valid"], true);
+        let rotated = test.call(Operation::RotateKey).id(1).send().await.ok();
+        let read = test.read(1).await;
+        let expected = if after == "always" { rotated["key"].clone() } else { masked(&rotated).into() };
+        assert_eq!(read["key"], expected, "{before} {after}");
+        let record = test.contents().await.key(7, 1).expect("a record").clone();
+        assert_eq!(record.contains_key("ciphertext"), after == "always");
+    }
+}
+
+#[tokio::test]
+async fn once_a_string_is_stored_nowhere_and_no_data_key_is_needed() {
+    // There is no KMS here.
+    let url = Engine::Embedded.start().await;
+    let test = TestApp::on(&url, &[("KEY_REVEAL", "once")]).await.cold(&url);
+    let key = test.key("a").await;
+    for call in calls(&test) {
+        assert_eq!(call.send().await.status, 200);
+    }
+    test.call(Operation::RotateKey).id(key["id"].as_u64().expect("an id")).send().await.ok();
+    let stored = format!("{:?}", test.contents().await.items().collect::<Vec<_>>());
+    assert!(!stored.contains("ciphertext") && !stored.contains("data_key"), "{stored}");
 }
 
 #[tokio::test]

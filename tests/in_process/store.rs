@@ -157,7 +157,7 @@ async fn copy_key(test: &TestApp, count: usize) {
         item.extend(Item::from(PrimaryKey::key(user_id, key_id)));
         item.extend([
             ("name".to_owned(), AttributeValue::S("🔑".repeat(100))),
-            ("hash".to_owned(), AttributeValue::B(Blob::new(sealed.hash))),
+            ("hash".to_owned(), AttributeValue::B(Blob::new(plain.hash()))),
             ("ciphertext".to_owned(), AttributeValue::B(Blob::new(sealed.ciphertext))),
         ]);
         let put = PutRequest::builder().set_item(Some(item)).build().expect("an item");

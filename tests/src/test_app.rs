@@ -82,6 +82,14 @@ impl TestApp {
         Self { first_string: self.first_string.clone(), ..second }
     }
 
+    /// A second container with other settings.
+    #[must_use]
+    pub fn second_with(&self, url: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = self.app.config.clone();
+        change(&mut config);
+        Self::container(url, config, self.now.clone(), Random::system(), holding_a_data_key)
+    }
+
     /// A second container with its own clock, which differs by some time.
     #[must_use]
     pub fn second_with_clock(&self, url: &str, difference: TimeDelta) -> Self {

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 
 use serde_json::Value;
+use shared::ids::UserId;
+use shared::store::{Item, PrimaryKey};
+use tests::consistency::text;
 use tests::fault_proxy::Update;
 
 use crate::counts;
@@ -234,16 +237,34 @@ fn idempotency(evidence: &Evidence, verdict: &mut Verdict) {
         });
         verdict.check("a repeated answer says so", told, place);
         let views: Vec<_> = answered.iter().filter_map(|attempt| attempt.view()).collect();
-        let is_same = views.windows(2).all(|pair| pair[0] == pair[1]);
+        let is_same = views.windows(2).all(|pair| pair[0].is_like(&pair[1]));
         verdict.check("a repeated answer is the first one", is_same, place);
-        let made = first.and_then(|id| entries[id].first()).map(|entry| entry.key_id);
-        let outcome = evidence.stored.outcomes.get(&(*user, (*key).to_owned())).copied().flatten();
+        let made = first.and_then(|id| entries[id].first());
+        let is_replaced = made.is_some_and(|made| {
+            let of_key = |entry: &&Entry| (entry.user_id, entry.key_id) == (made.user_id, made.key_id);
+            let later = evidence.stored.entries.iter().filter(of_key).filter(|entry| entry.at > made.at);
+            later.into_iter().any(|entry| matches!(entry.action.as_str(), "rotate" | "delete"))
+        });
+        let is_whole = views.iter().all(|view| !view.is_masked());
+        verdict.check("a repeated answer is masked for a reason", is_whole || is_replaced, place);
+        let made = made.map(|entry| entry.key_id);
+        let outcome = evidence.stored.outcomes.get(&outcome_place(*user, key)).copied().flatten();
         verdict.equal("what was done is remembered", &outcome, &made, &format!("{key} of user {user}"));
     }
+    let known: BTreeSet<_> = groups.keys().map(|(user, key)| outcome_place(*user, key)).collect();
     for place in evidence.stored.outcomes.keys() {
-        let is_known = groups.contains_key(&(place.0, place.1.as_str()));
-        verdict.check("what is remembered was asked for", is_known, || format!("{place:?}"));
+        verdict.check("what is remembered was asked for", known.contains(place), || format!("{place:?}"));
     }
+    for (place, hash) in &evidence.stored.issued {
+        let is_current = evidence.stored.keys.get(place).is_some_and(|record| record.hash == *hash);
+        verdict.check("a string that is kept is its key's", is_current, || format!("{place:?}"));
+    }
+}
+
+/// The user and the sort key of a remembered outcome.
+fn outcome_place(user: u64, key: &str) -> (u64, String) {
+    let place = Item::from(PrimaryKey::idempotency(UserId::new(user).expect("an id"), key));
+    (user, text(&place, "SK"))
 }
 
 /// Checks that the trails in answers are complete.

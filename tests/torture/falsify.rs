@@ -38,7 +38,7 @@ const USER: &str = "a user's default and count are those of calls one after the 
 const USES: &str = "uses are counted exactly";
 const CALLS: &str = "calls are counted exactly";
 
-const FALSIFICATIONS: [Falsification; 29] = [
+const FALSIFICATIONS: [Falsification; 30] = [
     falsification("an entry is missing", HISTORY, entry_missing),
     falsification("an entry of a default is missing", USER, default_entry_missing),
     falsification("an entry is there twice", "a call has no entry but its own", entry_twice),
@@ -62,6 +62,7 @@ const FALSIFICATIONS: [Falsification; 29] = [
     falsification("a change is acknowledged that is not made", HISTORY, change_not_made),
     falsification("a 5xx has no reason", "a 5xx is a 503, and has its reason in a fault", no_reason),
     falsification("an outcome is forgotten", "what was done is remembered", outcome_forgotten),
+    falsification("a replaced string is kept", "a string that is kept is its key's", string_kept),
     falsification("a test key is used too often", "a test key is used as often as it may be", test_key_overused),
     falsification(
         "a test key is refused too early",
@@ -339,6 +340,11 @@ fn outcome_forgotten(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
     let (place, _) = altered.stored.outcomes.iter().find(|(_, outcome)| outcome.is_some())?;
     let place = place.clone();
     altered.stored.outcomes.remove(&place).map(|_| ())
+}
+
+/// The string of a key that was rotated or deleted since.
+fn string_kept(_: &Run<'_>, altered: &mut Evidence) -> Option<()> {
+    altered.stored.issued.first_entry().map(|mut issued| *issued.get_mut() = vec![0; 32])
 }
 
 /// A key whose uses of the day all count as those of a test key and reach its limit.

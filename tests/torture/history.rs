@@ -278,6 +278,23 @@ impl View {
     }
 }
 
+impl View {
+    /// Whether the string is masked.
+    pub fn is_masked(&self) -> bool {
+        self.key.contains('…')
+    }
+
+    /// Whether two views are the same, though the string of one or both may be masked.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let is_mask_of = |mask: &str, string: &str| {
+            mask.split_once('…').is_some_and(|(start, end)| string.starts_with(start) && string.ends_with(end))
+        };
+        let same_string =
+            self.key == other.key || is_mask_of(&self.key, &other.key) || is_mask_of(&other.key, &self.key);
+        same_string && Self { key: other.key.clone(), ..self.clone() } == *other
+    }
+}
+
 fn seconds(time: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(time).ok().map(|time| time.timestamp())
 }

@@ -18,8 +18,10 @@ pub struct Stored {
     pub entries: Vec<Entry>,
     /// The call counters by user and hour since 1970: those of the hour and its minutes.
     pub limits: BTreeMap<(u64, i64), BTreeMap<String, u64>>,
-    /// Idempotency items by user and `Idempotency-Key`.
+    /// Idempotency items by user and sort key.
     pub outcomes: BTreeMap<(u64, String), Option<u64>>,
+    /// The hashes of strings that are kept for repeated requests, by user and id.
+    pub issued: BTreeMap<(u64, u64), Vec<u8>>,
     pub journals: usize,
     pub last_id: u64,
 }
@@ -84,6 +86,10 @@ impl Stored {
                     key_count: integer(item, "key_count").unwrap_or(0),
                 };
                 self.metas.insert(parsed(user), meta);
+            }
+            (["USER", user], issued) if issued.starts_with("ISSUED#") => {
+                let hash = item["hash"].as_b().expect("bytes").as_ref().to_vec();
+                self.issued.insert((parsed(user), parsed(issued.trim_start_matches("ISSUED#"))), hash);
             }
             (["USER", user], key) => {
                 let id = parsed(key.trim_start_matches("KEY#"));

@@ -108,7 +108,7 @@ pub(super) fn key_view() -> impl Strategy<Value = KeyView> {
         let (created_at, expiry_at, last_used_at) = times;
         let random = Random::new(move |bytes| bytes.fill(random));
         let plain = PlainKey::generate(Prefix::of(kind), Locator { user_id, key_id: id }, &random, &checksums());
-        let key = if is_whole { ShownKey::Whole(plain) } else { ShownKey::Masked(plain.masked()) };
+        let key = if is_whole { ShownKey::Whole(plain) } else { ShownKey::Masked(plain.masked().into()) };
         KeyView { id, key, name, kind, status, is_default, created_at, expiry_at, user_id, last_used_at, usage_count }
     })
 }

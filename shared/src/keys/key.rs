@@ -10,7 +10,7 @@ use crate::keys::audit::{Change, Changes};
 use crate::keys::expiry::{NOTICE_DAYS, Step, next_due, notice_at};
 use crate::keys::key_type::KeyType;
 use crate::keys::name::KeyName;
-use crate::keys::secret::Sealed;
+use crate::keys::secret::Secret;
 use crate::keys::status::Status;
 use crate::keys::usage::Usage;
 
@@ -33,8 +33,8 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     /// The moment of its next notice, or else of its expiry. `None` if it never expires or has expired.
     pub due_at: Option<Timestamp>,
-    /// The key string: hashed for checking, encrypted for showing.
-    pub secret: Sealed,
+    /// Its string: the hash, and what it is shown from.
+    pub secret: Secret,
     /// The string before the last rotation; it may not work any more.
     pub previous: Option<Previous>,
     /// Its uses.
@@ -172,7 +172,7 @@ impl Key {
     /// # Errors
     ///
     /// If it is expired.
-    pub fn rotate(&mut self, secret: Sealed, grace: GracePeriod, now: Timestamp) -> Result<(), KeyExpired> {
+    pub fn rotate(&mut self, secret: Secret, grace: GracePeriod, now: Timestamp) -> Result<(), KeyExpired> {
         self.ensure_not_expired(now)?;
         let until = now.plus_seconds(grace.0.into()).unwrap_or(now);
         let until = self.expires_at.map_or(until, |expiry| expiry.min(until));
@@ -283,6 +283,7 @@ mod tests {
 
     use super::*;
     use crate::fields::{FIELDS, TRAIL_ONLY};
+    use crate::keys::{Sealed, Shown};
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).expect("a timestamp")
@@ -298,7 +299,7 @@ mod tests {
             created_at: at("2026-03-01T12:00:00Z"),
             expires_at: expires_at.map(at),
             due_at: expires_at.map(at),
-            secret: Sealed { hash: [0; 32], data_key: 1, ciphertext: Vec::new() },
+            secret: Secret { hash: [0; 32], shown: Shown::Whole(Sealed { data_key: 1, ciphertext: Vec::new() }) },
             previous: None,
             usage: Usage::default(),
             entry_at: at("2026-03-01T12:00:00Z").time(),

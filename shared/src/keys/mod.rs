@@ -25,7 +25,7 @@ pub use self::key::{Audited, GracePeriod, Key, KeyExpired, NewKey, Previous, Upd
 pub use self::key_type::KeyType;
 pub use self::name::KeyName;
 pub use self::page::{AuditPage, Cursor, KeyPage, PageRequest};
-pub use self::secret::{PlainKey, Prefix, Sealed};
+pub use self::secret::{Mask, PlainKey, Prefix, Sealed, Secret, Shown};
 pub use self::status::Status;
 pub use self::usage::{DAYS_SHOWN, DailyUsage, Day, Usage, UsageView};
 pub use self::verification::{Checked, Verification};

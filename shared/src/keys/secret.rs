@@ -28,6 +28,8 @@ const PREFIX_LEN: usize = Prefix::Live.as_str().len();
 /// The characters behind the prefix.
 pub(super) const ENDING_LEN: usize = 2 * ID_DIGITS + SECRET_DIGITS + CHECKSUM_DIGITS;
 const KEY_LEN: usize = PREFIX_LEN + ENDING_LEN;
+/// The characters behind the `…` of a mask.
+const MASK_DIGITS: usize = 4;
 
 named! {
     /// The first characters of a key: they say whether it was made for production or for tests.
@@ -100,10 +102,10 @@ impl PlainKey {
         &self.0
     }
 
-    /// Prefix, `…` and the last four characters: enough to recognise the key.
+    /// The mask, which recognises the key.
     #[must_use]
-    pub fn masked(&self) -> String {
-        format!("{}…{}", &self.0[..PREFIX_LEN], &self.0[KEY_LEN - 4..])
+    pub fn masked(&self) -> Mask {
+        Mask(format!("{}…{}", &self.0[..PREFIX_LEN], &self.0[KEY_LEN - MASK_DIGITS..]))
     }
 
     /// SHA-256 of the key: enough, at 190 random bits.
@@ -140,11 +142,53 @@ impl fmt::Debug for PlainKey {
     }
 }
 
-/// A key string as stored: a hash to check by, and a ciphertext to show it from.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Sealed {
+/// A key string without its secret: the prefix, `…` and the last four characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mask(String);
+
+impl Mask {
+    /// A mask from storage; `None` if the text is none.
+    #[must_use]
+    pub fn stored(text: &str) -> Option<Self> {
+        let ending = Prefix::ALL.iter().find_map(|prefix| text.strip_prefix(prefix.as_str()))?.strip_prefix('…')?;
+        let is_mask = ending.len() == MASK_DIGITS && ending.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_mask.then(|| Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Mask> for String {
+    fn from(Mask(text): Mask) -> Self {
+        text
+    }
+}
+
+/// A key string as its record holds it: a hash to check by, and what it is shown from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
     /// SHA-256 of the whole key string.
     pub hash: [u8; 32],
+    /// What it is shown from.
+    pub shown: Shown,
+}
+
+/// What a key is shown from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The encrypted string.
+    Whole(Sealed),
+    /// The mask alone: nobody can read the string again.
+    Masked(Mask),
+}
+
+/// An encrypted key string.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed {
     /// The version of the data key.
     pub data_key: u32,
     /// Nonce, ciphertext and tag.
@@ -249,7 +293,8 @@ mod tests {
         fn no_key_is_shown_by_accident(key in key()) {
             prop_assert_eq!(format!("{key:?}"), "PlainKey(redacted)");
             prop_assert_eq!(format!("{:?}", Some((&key, 1))), "Some((PlainKey(redacted), 1))");
-            let masked = key.masked();
+            prop_assert_eq!(Mask::stored(key.masked().as_str()), Some(key.masked()));
+            let masked = String::from(key.masked());
             prop_assert_eq!(masked.chars().count(), PREFIX_LEN + 1 + 4);
             prop_assert!(key.reveal().starts_with(&masked[..PREFIX_LEN]));
             prop_assert!(key.reveal().ends_with(masked.rsplit('…').next().expect("an end")));

@@ -80,6 +80,7 @@ impl Keys {
             let mut writes = vec![
                 self.remove(locator, &item)?,
                 self.entry(author, locator, at, Action::Delete, deletion(audited_in(&item)))?,
+                self.forget_issued(locator)?,
             ];
             writes.extend(self.discount(locator, &meta)?);
             match self.table.commit(writes).await {
@@ -150,7 +151,7 @@ impl Keys {
         let mut after: Option<DateTime<Utc>> = None;
         let mut lost = None;
         loop {
-            let (ready, read) = join(self.vault.ready(), self.read(owner, &ids)).await;
+            let (ready, read) = join(self.ready_to_show(), self.read(owner, &ids)).await;
             ready?;
             let (items, meta) = read?;
             let items: Vec<Item> = items.into_iter().collect::<Option<_>>().ok_or(Error::NotFound)?;

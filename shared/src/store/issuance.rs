@@ -12,13 +12,29 @@ use super::keys::Keys;
 use super::meta::Meta;
 use super::primary_key::PrimaryKey;
 use super::table::{Cancelled, Conflict, VALIDATION, built, failure};
+use crate::clock::Timestamp;
+use crate::config::KeyReveal;
 use crate::damage::Damaged;
 use crate::error::Error;
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::{
-    Action, Author, GracePeriod, Idempotency, Issued, Key, KeyExpired, KeyView, NewKey, PlainKey, Prefix, ShownKey,
-    Usage, next_due,
+    Action, Author, GracePeriod, Idempotency, Issued, Key, KeyExpired, KeyView, NewKey, PlainKey, Prefix, Sealed,
+    Secret, Shown, ShownKey, Usage, next_due,
 };
+
+/// A key with a new string.
+pub(super) struct Issuance {
+    pub(super) key: Key,
+    pub(super) plain: PlainKey,
+    /// The string as it is stored, if it is.
+    pub(super) sealed: Option<Sealed>,
+}
+
+impl Issuance {
+    fn issued(self, is_default: bool, now: Timestamp) -> Issued {
+        Issued::new(KeyView::new(self.key, ShownKey::Whole(self.plain), is_default, now))
+    }
+}
 
 impl Keys {
     /// Issues a key to a user.
@@ -34,7 +50,7 @@ impl Keys {
         new: NewKey,
     ) -> Result<Issued, Error> {
         let (first_round, replayed) = join(
-            join3(self.vault.ready(), self.next_id(), author.admission.granted()),
+            join3(self.ready_to_seal(idempotency), self.next_id(), author.admission.granted()),
             self.replay(owner, idempotency, author.timestamp()),
         )
         .await;
@@ -47,6 +63,7 @@ impl Keys {
         }
         let locator = Locator { user_id: owner, key_id: id? };
         let plain = PlainKey::generate(Prefix::of(new.kind), locator, &self.random, self.checksums()?);
+        let (secret, sealed) = self.protect(&plain, locator, idempotency, author).await?;
         let NewKey { name, kind, status, expires_at } = new;
         let key = Key {
             id: locator.key_id,
@@ -57,7 +74,7 @@ impl Keys {
             created_at: author.timestamp(),
             expires_at,
             due_at: next_due(status, expires_at, author.timestamp()),
-            secret: self.vault.seal(&plain, locator, &self.random, author.now).await?,
+            secret,
             previous: None,
             usage: Usage::default(),
             entry_at: self.clock.now().trunc_subsecs(3),
@@ -78,7 +95,10 @@ impl Keys {
             TransactWriteItem::builder().update(built(count)?).build(),
             self.entry(author, locator, key.entry_at, Action::Create, key.creation())?,
         ];
-        writes.extend(self.remember(idempotency, &key, false, author.timestamp())?);
+        let issuance = Issuance { key, plain, sealed };
+        if let Some(idempotency) = idempotency {
+            writes.extend(self.remember(idempotency, &issuance, false, author.timestamp())?);
+        }
         let mut attempts = self.attempts();
         while let Err(cancelled) = self.table.commit(writes.clone()).await {
             // The conflict may be with the same request, which may have created the last key that the limit allows; and an
@@ -97,7 +117,7 @@ impl Keys {
             }
             attempts.again(cancelled).await?;
         }
-        Ok(Issued::new(KeyView::new(key, ShownKey::Whole(plain), false, author.timestamp())))
+        Ok(issuance.issued(false, author.timestamp()))
     }
 
     /// Gives a key a new string; the old one works until the grace ends.
@@ -113,29 +133,34 @@ impl Keys {
         grace: GracePeriod,
     ) -> Result<Issued, Error> {
         let now = author.timestamp();
-        let (read, replayed) = join(self.read_one(locator), self.replay(locator.user_id, idempotency, now)).await;
+        let replay = self.replay(locator.user_id, idempotency, now);
+        let (ready, read, replayed) = join3(self.ready_to_seal(idempotency), self.read_one(locator), replay).await;
         if let Some(made) = replayed? {
             return Ok(made);
         }
+        ready?;
         let (mut before, mut meta) = read?;
         let mut attempts = self.attempts();
         loop {
             before.ensure_not_expired(now).map_err(|KeyExpired| Error::ChangeOfExpired)?;
             author.admission.granted().await?;
             let plain = PlainKey::generate(Prefix::of(before.kind), locator, &self.random, self.checksums()?);
-            let sealed = self.vault.seal(&plain, locator, &self.random, author.now).await?;
+            let (secret, sealed) = self.protect(&plain, locator, idempotency, author).await?;
             let mut key = before.clone();
-            key.rotate(sealed, grace, now).map_err(|KeyExpired| Error::ChangeOfExpired)?;
+            key.rotate(secret, grace, now).map_err(|KeyExpired| Error::ChangeOfExpired)?;
             key.entry_at = before.next_entry_at(self.clock.now());
             let is_default = meta.default_id == Some(locator.key_id);
             let mut writes = vec![
                 self.replace(&before, &key)?,
                 self.entry(author, locator, key.entry_at, Action::Rotate, key.changes_since(&before))?,
             ];
-            writes.extend(self.remember(idempotency, &key, is_default, now)?);
-            let rotated = |key| Ok(Issued::new(KeyView::new(key, ShownKey::Whole(plain), is_default, now)));
+            let issuance = Issuance { key, plain, sealed };
+            match idempotency {
+                Some(idempotency) => writes.extend(self.remember(idempotency, &issuance, is_default, now)?),
+                None => writes.push(self.forget_issued(locator)?),
+            }
             match self.table.commit(writes).await {
-                Ok(()) => return rotated(key),
+                Ok(()) => return Ok(issuance.issued(is_default, now)),
                 Err(cancelled) => {
                     // As in `create`.
                     if let Some(made) = self.replay(locator.user_id, idempotency, now).await? {
@@ -144,8 +169,8 @@ impl Keys {
                     if let (Cancelled::Other(Error::Unavailable(_)), None) = (&cancelled, idempotency) {
                         // It may have been applied, and a repetition would end the grace of the string before.
                         let (found, _) = self.read_one(locator).await?;
-                        if found.secret.hash == key.secret.hash {
-                            return rotated(key);
+                        if found.secret.hash == issuance.key.secret.hash {
+                            return Ok(issuance.issued(is_default, now));
                         }
                     }
                     attempts.again(cancelled).await?;
@@ -153,6 +178,36 @@ impl Keys {
                 }
             }
         }
+    }
+
+    /// Whether the string of a call is stored encrypted: with its key, or for repetitions of the call.
+    fn seals(&self, idempotency: Option<&Idempotency>) -> bool {
+        self.reveal == KeyReveal::Always || idempotency.is_some()
+    }
+
+    /// Prepares the vault, in parallel with a first request, if the call needs it.
+    async fn ready_to_seal(&self, idempotency: Option<&Idempotency>) -> Result<(), Error> {
+        if self.seals(idempotency) { self.vault.ready().await } else { Ok(()) }
+    }
+
+    /// A new string as its record holds it, and encrypted, if it is stored so.
+    async fn protect(
+        &self,
+        plain: &PlainKey,
+        locator: Locator,
+        idempotency: Option<&Idempotency>,
+        author: &Author,
+    ) -> Result<(Secret, Option<Sealed>), Error> {
+        let sealed = if self.seals(idempotency) {
+            Some(self.vault.seal(plain, locator, &self.random, author.now).await?)
+        } else {
+            None
+        };
+        let shown = match (self.reveal, &sealed) {
+            (KeyReveal::Always, Some(sealed)) => Shown::Whole(sealed.clone()),
+            (KeyReveal::Once, _) | (_, None) => Shown::Masked(plain.masked()),
+        };
+        Ok((Secret { hash: plain.hash(), shown }, sealed))
     }
 
     async fn next_id(&self) -> Result<KeyId, Error> {

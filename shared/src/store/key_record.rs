@@ -9,7 +9,7 @@ use super::primary_key::PrimaryKey;
 use crate::clock::Timestamp;
 use crate::damage::Damaged;
 use crate::ids::{KeyId, Locator};
-use crate::keys::{Audited, Day, Key, KeyName, KeyType, Previous, Sealed, Status, Usage, audited};
+use crate::keys::{Audited, Day, Key, KeyName, KeyType, Mask, Previous, Sealed, Secret, Shown, Status, Usage, audited};
 
 /// The partitions of the index of keys for which something will fall due: one could not take the writes of all.
 pub const EXPIRY_SHARDS: u8 = 16;
@@ -28,12 +28,16 @@ pub fn to_item(key: &Key) -> Item {
         created_at,
         expires_at,
         due_at,
-        secret: Sealed { hash, data_key, ciphertext },
+        secret: Secret { hash, shown },
         previous,
         usage: Usage { count, last_used_at, days },
         entry_at,
         version,
     } = key;
+    let (sealed, mask) = match shown {
+        Shown::Whole(sealed) => (Some(sealed), None),
+        Shown::Masked(mask) => (None, Some(mask)),
+    };
     let number = |number: u64| AttributeValue::N(number.to_string());
     let time = |time: Timestamp| AttributeValue::N(time.seconds().to_string());
     let mut item = Item::from(PrimaryKey::key(*user_id, *id));
@@ -47,8 +51,7 @@ pub fn to_item(key: &Key) -> Item {
         // Its presence puts the record into the index.
         ("expiry_shard", due_at.map(|_| number(u64::from(expiry_shard(*id))))),
         ("hash", Some(AttributeValue::B(Blob::new(hash.as_slice())))),
-        ("data_key", Some(number((*data_key).into()))),
-        ("ciphertext", Some(AttributeValue::B(Blob::new(ciphertext.as_slice())))),
+        ("mask", mask.map(|mask| AttributeValue::S(mask.as_str().to_owned()))),
         ("old_hash", previous.map(|previous| AttributeValue::B(Blob::new(previous.hash.as_slice())))),
         ("old_until", previous.map(|previous| time(previous.until))),
         ("used_at", last_used_at.map(time)),
@@ -59,7 +62,32 @@ pub fn to_item(key: &Key) -> Item {
         ("version", Some(number(*version))),
     ];
     item.extend(attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    item.extend(sealed.into_iter().flat_map(sealed_attributes));
     item
+}
+
+/// The attributes of an encrypted string.
+pub(super) fn sealed_attributes(Sealed { data_key, ciphertext }: &Sealed) -> [(String, AttributeValue); 2] {
+    [
+        ("data_key".to_owned(), AttributeValue::N(data_key.to_string())),
+        ("ciphertext".to_owned(), AttributeValue::B(Blob::new(ciphertext.as_slice()))),
+    ]
+}
+
+/// The encrypted string of an item; an error names the attribute that is damaged.
+pub(super) fn sealed_in(item: &Item) -> Result<Sealed, &'static str> {
+    let ciphertext = bytes(item, "ciphertext").ok_or("ciphertext")?.to_vec();
+    let data_key = item.get("data_key").and_then(number).ok_or("data_key")?;
+    Ok(Sealed { data_key, ciphertext })
+}
+
+/// The string of an item's key: the encrypted one or, without it, the mask.
+fn shown_in(item: &Item) -> Result<Shown, &'static str> {
+    if item.contains_key("mask") {
+        let mask = text(item, "mask").and_then(|mask| Mask::stored(mask)).ok_or("mask")?;
+        return Ok(Shown::Masked(mask));
+    }
+    sealed_in(item).map(Shown::Whole)
 }
 
 /// In which part of the index a key is while something will fall due for it.
@@ -72,11 +100,7 @@ pub fn from_item(item: &Item) -> Result<Key, Damaged> {
     let (user_id, id) = PrimaryKey::parse_key(item).ok_or_else(|| Damaged::new("a key", "SK"))?;
     let damaged = |name| Damaged::key(Locator { user_id, key_id: id }, name);
     let integer = |name| item.get(name).and_then(number::<u64>).ok_or_else(|| damaged(name));
-    let bytes = |name| {
-        let bytes = item.get(name).and_then(|value| value.as_b().ok()).map(AsRef::<[u8]>::as_ref);
-        bytes.ok_or_else(|| damaged(name))
-    };
-    let hash = |name| bytes(name)?.try_into().map_err(|_| damaged(name));
+    let hash = |name| bytes(item, name).and_then(|hash| hash.try_into().ok()).ok_or_else(|| damaged(name));
     let time = |name| item.get(name).map(|value| timestamp(value).ok_or_else(|| damaged(name))).transpose();
     let day = |(name, count): (&String, &AttributeValue)| Some((Day::from_attribute(name)?, number(count)?));
     let days = item.get("days").and_then(|days| days.as_m().ok()).ok_or_else(|| damaged("days"))?;
@@ -99,11 +123,7 @@ pub fn from_item(item: &Item) -> Result<Key, Damaged> {
         created_at,
         expires_at,
         due_at,
-        secret: Sealed {
-            hash: hash("hash")?,
-            data_key: integer("data_key")?.try_into().map_err(|_| damaged("data_key"))?,
-            ciphertext: bytes("ciphertext")?.to_vec(),
-        },
+        secret: Secret { hash: hash("hash")?, shown: shown_in(item).map_err(damaged)? },
         previous,
         usage: Usage {
             count: integer("uses")?,
@@ -133,6 +153,10 @@ pub fn last_entry_in(item: &Item) -> Option<DateTime<Utc>> {
 
 fn text<'a>(item: &'a Item, name: &str) -> Option<&'a String> {
     item.get(name)?.as_s().ok()
+}
+
+pub(super) fn bytes<'a>(item: &'a Item, name: &str) -> Option<&'a [u8]> {
+    item.get(name)?.as_b().ok().map(AsRef::as_ref)
 }
 
 fn name(item: &Item) -> Option<KeyName> {

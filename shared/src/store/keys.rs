@@ -23,7 +23,7 @@ use crate::damage::{note, readable};
 use crate::error::Error;
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::{
-    Action, AuditPage, Author, Changes, Cursor, Entry, Key, KeyPage, KeyView, PageRequest, ShownKey, UsageView,
+    Action, AuditPage, Author, Changes, Cursor, Entry, Key, KeyPage, KeyView, PageRequest, Shown, ShownKey, UsageView,
 };
 
 /// The keys of all users: one method per access pattern.
@@ -36,7 +36,7 @@ pub struct Keys {
     pub(super) clock: Clock,
     pub(super) random: Random,
     checksums: Option<Checksums>,
-    reveal: KeyReveal,
+    pub(super) reveal: KeyReveal,
     pub(super) max_keys_per_user: u32,
     pub(super) test_key_daily_limit: u32,
 }
@@ -86,7 +86,7 @@ impl Keys {
         let items = pages::all_or_some(page.limit, after, |start, limit| {
             query.clone().set_exclusive_start_key(start).set_limit(limit).send_boxed()
         });
-        let (ready, (items, meta)) = join(self.vault.ready(), join(items, self.meta(owner))).await;
+        let (ready, (items, meta)) = join(self.ready_to_show(), join(items, self.meta(owner))).await;
         ready?;
         let (items, more) = items?;
         let meta = meta?;
@@ -137,7 +137,7 @@ impl Keys {
 
     /// Reads a key that is to be shown, and its owner's meta item.
     pub(super) async fn read_one(&self, key: Locator) -> Result<(Key, Meta), Error> {
-        let (ready, read) = join(self.vault.ready(), self.read(key.user_id, &[key.key_id])).await;
+        let (ready, read) = join(self.ready_to_show(), self.read(key.user_id, &[key.key_id])).await;
         ready?;
         let (mut items, meta) = read?;
         Ok((from_item(&items.pop().flatten().ok_or(Error::NotFound)?)?, meta))
@@ -188,12 +188,25 @@ impl Keys {
         Ok(item.map(|item| Meta::of(owner, &item)).unwrap_or_default())
     }
 
+    /// Prepares the vault, in parallel with a first read, for keys that are shown whole.
+    pub(super) async fn ready_to_show(&self) -> Result<(), Error> {
+        match self.reveal {
+            KeyReveal::Always => self.vault.ready().await,
+            KeyReveal::Once => Ok(()),
+        }
+    }
+
     /// The view of a key for the caller: whole to its owner if the deployment says so, else masked.
     pub(super) async fn show(&self, author: &Author, key: Key, meta: &Meta) -> Result<KeyView, Error> {
         let locator = Locator { user_id: key.user_id, key_id: key.id };
-        let plain = self.vault.open(&key.secret, locator).await?;
-        let whole = self.reveal == KeyReveal::Always && author.actor.user_id == Some(key.user_id);
-        let shown = if whole { ShownKey::Whole(plain) } else { ShownKey::Masked(plain.masked()) };
+        let shown = match &key.secret.shown {
+            Shown::Whole(sealed) => {
+                let plain = self.vault.open(sealed, locator).await?;
+                let whole = self.reveal == KeyReveal::Always && author.actor.user_id == Some(key.user_id);
+                if whole { ShownKey::Whole(plain) } else { ShownKey::Masked(plain.masked().into()) }
+            }
+            Shown::Masked(mask) => ShownKey::Masked(mask.clone().into()),
+        };
         let is_default = meta.default_id == Some(key.id);
         Ok(KeyView::new(key, shown, is_default, author.timestamp()))
     }

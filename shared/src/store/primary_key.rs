@@ -1,6 +1,9 @@
 //! Primary keys of the table: `PK` and `SK` are spelled here and nowhere else.
 
+use aws_lc_rs::digest;
 use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use super::item::Item;
@@ -52,10 +55,17 @@ impl PrimaryKey {
         Self { partition: format!("LIMIT#{user_id}"), sort: hour.to_string() }
     }
 
-    /// The outcome of a request that carried an `Idempotency-Key`.
+    /// The outcome of a request that carried an `Idempotency-Key`, which itself is not stored.
     #[must_use]
     pub fn idempotency(user_id: UserId, key: &str) -> Self {
-        Self { partition: format!("IDEMPOTENCY#{user_id}"), sort: key.to_owned() }
+        let digest = digest::digest(&digest::SHA256, format!("{user_id}#{key}").as_bytes());
+        Self { partition: format!("IDEMPOTENCY#{user_id}"), sort: URL_SAFE_NO_PAD.encode(digest) }
+    }
+
+    /// The string that a request with an `Idempotency-Key` has issued to a key.
+    #[must_use]
+    pub fn issued(user_id: UserId, id: KeyId) -> Self {
+        Self { partition: Self::user_partition(user_id), sort: format!("ISSUED#{id:0>16}") }
     }
 
     /// A journal of the sweep.

@@ -3,6 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use shared::Operation;
+use shared::ids::{KeyId, UserId};
+use shared::store::{Item, PrimaryKey};
 use tests::engine::Engine;
 
 use super::{
@@ -155,7 +157,8 @@ async fn a_damaged_remembered_outcome_fails_its_repetitions_only() {
     let body = json!({"name": "a", "type": "live", "status": "active"});
     let create = |key: &str| test.call(Operation::CreateKey).header("Idempotency-Key", key).json(&body);
     assert_eq!(create("sample").send().await.status, 201);
-    let sample = stored(&test, &place("IDEMPOTENCY#7", "sample")).await;
+    let outcome = |key: &str| Item::from(PrimaryKey::idempotency(UserId::new(7).expect("an id"), key));
+    let sample = stored(&test, &outcome("sample")).await;
     let names = ["at", "fingerprint", "is_default", "outcome", "ttl"];
     let cases = cases(&sample);
     assert!(names.iter().all(|name| cases.iter().any(|(attribute, _)| attribute == name)));
@@ -163,7 +166,7 @@ async fn a_damaged_remembered_outcome_fails_its_repetitions_only() {
         let case = format!("{attribute} {}", damaged.kind);
         let key = format!("request-{index}");
         let (made, count) = (create(&key).send().await.json(), keys_of_user(&test, 7).await.1);
-        assert!(damage(&test, &place("IDEMPOTENCY#7", &key), &attribute, &damaged).await, "{case}");
+        assert!(damage(&test, &outcome(&key), &attribute, &damaged).await, "{case}");
         test.log.forget();
         let repeated = create(&key).send().await;
         // One that ended long ago is over, and one that ends late is kept.
@@ -180,6 +183,46 @@ async fn a_damaged_remembered_outcome_fails_its_repetitions_only() {
                 test.call(Operation::DeleteKey).id(id).send().await.ok();
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_issued_string_fails_repetitions_only() {
+    let test = start(Engine::Embedded).await;
+    let body = json!({"name": "a", "type": "live", "status": "active"});
+    let create = |key: &str| test.call(Operation::CreateKey).header("Idempotency-Key", key).json(&body);
+    let issued = |key: &Value| {
+        let id = KeyId::new(key["id"].as_u64().expect("an id")).expect("an id");
+        Item::from(PrimaryKey::issued(UserId::new(7).expect("an id"), id))
+    };
+    let cases = cases(&stored(&test, &issued(&create("sample").send().await.json())).await);
+    let names = ["ciphertext", "data_key", "hash", "ttl"];
+    assert!(names.iter().all(|name| cases.iter().any(|(attribute, _)| attribute == name)));
+    for (index, (attribute, damaged)) in cases.into_iter().enumerate() {
+        let case = format!("{attribute} {}", damaged.kind);
+        let key = format!("request-{index}");
+        let made = create(&key).send().await.json();
+        assert!(damage(&test, &issued(&made), &attribute, &damaged).await, "{case}");
+        test.log.forget();
+        let repeated = create(&key).send().await;
+        match (attribute.as_str(), damaged.kind) {
+            // Only DynamoDB reads it.
+            ("ttl", _) => assert_eq!(repeated.json(), made, "{case}"),
+            // That of another string.
+            ("hash", "empty" | "long") => {
+                assert_eq!((repeated.status, repeated.text.contains('…')), (201, true), "{case}")
+            }
+            _ => {
+                assert_failed(&repeated, Operation::CreateKey, &case);
+                let (sum, texts) = damage_in_log(&test);
+                let told = texts.contains(&format!("attribute {attribute} of the issued string of key {}", made["id"]));
+                assert!(sum > 0.0 && told, "{case}: {texts}");
+            }
+        }
+        let id = made["id"].as_u64().expect("an id");
+        assert_eq!(test.read(id).await, made, "{case}");
+        test.call(Operation::DeleteKey).id(id).send().await.ok();
+        assert!(!test.contents().await.items().any(|item| item["SK"] == issued(&made)["SK"]), "{case}");
     }
 }
 
