@@ -64,7 +64,7 @@ class Guard:
         elif is_sent_by_browser(headers):
             await refuse(send, "The local AWS is not for browsers: only the paths of the deployed API are.")
         elif not self.is_known_key(access_key_id(headers)):
-            await refuse(send, "The request is not signed with the access key of this local AWS, which stack.env holds.")
+            await refuse(send, "The request is not signed with the access key of this local AWS, which aws.env holds.")
         else:
             await self.app(scope, receive, without_cors(send))
 

@@ -4,7 +4,7 @@
     local_aws.py run COMMAND...    while COMMAND runs, which finds the stack's variables in its environment
     local_aws.py reset             forgets all state
 
-PORT is where it listens, on the loopback interface only; 0 takes any free one. LOCAL_DIR holds credentials, stack.env, logs
+PORT is where it listens, on the loopback interface only; 0 takes any free one. LOCAL_DIR holds credentials, stack.env, aws.env, logs
 and state: another PORT and LOCAL_DIR make another, independent local AWS. PARAMETERS sets parameters of the template, as in
 PARAMETERS="KeyReveal=once MaxKeysPerUser=5". Beside it runs a transcription service for development, on the next port
 if that is free.
@@ -202,7 +202,8 @@ def deploy(transcription_url):
     secret = jwt_secret(boto3.client("secretsmanager"))
     cloudformation = boto3.client("cloudformation")
     overrides = [*CONFIG["parameter_overrides"], f"JwtSecretId={JWT_SECRET_ID}", f"Architecture={architecture()}"]
-    overrides += [f"TranscriptionUrl={transcription_url}", *os.environ.get("PARAMETERS", "").split()]
+    overrides += [f"TranscriptionUrl={transcription_url}", f"PublicOrigin={os.environ['AWS_ENDPOINT_URL']}"]
+    overrides += os.environ.get("PARAMETERS", "").split()
     build = fingerprint(overrides)
     stack = describe(cloudformation)
     if {"Key": "build", "Value": build} not in stack.get("Tags", []):
@@ -224,9 +225,12 @@ def deploy(transcription_url):
         "CALL_LOG": str(DIR / "calls.log"),
         "STACK_NAME": STACK,
         "TRANSCRIPTION_URL": transcription_url,
-    } | {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    }
     write_private(DIR / "stack.env", variables)
-    return variables
+    # Apart, so that a shell that reads the stack's variables keeps its own access to AWS.
+    aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    write_private(DIR / "aws.env", aws)
+    return variables | aws
 
 
 def jwt_secret(secretsmanager):

@@ -24,6 +24,9 @@ pub struct Config {
     pub table_name: String,
     /// `KMS_KEY_ID`: the KMS key under which the data keys are wrapped.
     pub kms_key_id: String,
+    /// `VAULT_NAME`: the name that data keys are bound to; default the table's name. A table that is restored under another
+    /// name keeps it.
+    pub vault_name: String,
     /// The check of JWTs.
     pub jwt: JwtConfig,
     /// `KEY_CHECKSUM_SECRETS`: the secrets of the checksum of key strings, newest first, separated by commas; only the
@@ -45,10 +48,14 @@ pub struct Config {
     pub cors: Cors,
     /// `EVENT_BUS_NAME`: the EventBridge bus for events; default `default`.
     pub event_bus_name: String,
+    /// `STACK_ARN`: the stack of the deployment, which events name.
+    pub stack_arn: Option<String>,
     /// The lanes of the gateway's usage plans; only the authorizer has them.
     pub lanes: Option<Lanes>,
     /// `FHIR_BASE_URL`: where the FHIR definitions are published; default `https://nuxera.cloud/fhir`.
     pub fhir_base_url: String,
+    /// `PUBLIC_ORIGIN`: scheme and host of absolute links; default https and the domain that API Gateway names.
+    pub public_origin: Option<String>,
 }
 
 /// Region, credentials and endpoints of AWS, as Lambda sets them for every function.
@@ -157,6 +164,7 @@ impl Config {
             service_name: text("SERVICE_NAME").unwrap_or_else(|| "nuxera-api-keys".to_owned()),
             table_name: required("TABLE_NAME")?,
             kms_key_id: required("KMS_KEY_ID")?,
+            vault_name: text("VAULT_NAME").map_or_else(|| required("TABLE_NAME"), Ok)?,
             jwt: jwt(text)?,
             checksums: match text("KEY_CHECKSUM_SECRETS") {
                 None => None,
@@ -187,6 +195,7 @@ impl Config {
                 Some(origins) => Cors::Origins(origins.split(',').map(|origin| origin.trim().to_owned()).collect()),
             },
             event_bus_name: text("EVENT_BUS_NAME").unwrap_or_else(|| "default".to_owned()),
+            stack_arn: text("STACK_ARN"),
             lanes: match text("LANE_KEY_PREFIX") {
                 Some(key_prefix) => Some(Lanes { key_prefix, count: number(text, "LANES", NonZeroU64::MIN)? }),
                 None => None,
@@ -196,6 +205,7 @@ impl Config {
                 .unwrap_or(DEFAULT_FHIR_BASE_URL)
                 .trim_end_matches('/')
                 .to_owned(),
+            public_origin: public_origin(text)?,
         })
     }
 }
@@ -252,6 +262,16 @@ fn jwt(text: impl Fn(&'static str) -> Option<String> + Copy) -> Result<JwtConfig
         audience: unless_any("JWT_AUDIENCE")?,
         max_token_hours: number(text, "MAX_TOKEN_HOURS", DEFAULT_HOURS)?,
     })
+}
+
+fn public_origin(text: impl Fn(&'static str) -> Option<String>) -> Result<Option<String>, ConfigError> {
+    let Some(origin) = text("PUBLIC_ORIGIN") else { return Ok(None) };
+    let is_origin = |url: url::Url| url.origin().ascii_serialization() == origin;
+    if is_protected(&origin) && url::Url::parse(&origin).is_ok_and(is_origin) {
+        return Ok(Some(origin));
+    }
+    let problem = "must be https and a host, without a path, or http and this machine".to_owned();
+    Err(ConfigError { variable: "PUBLIC_ORIGIN", problem })
 }
 
 /// Whether nobody between here and a URL can change what it says: it is encrypted, or does not leave the machine.
@@ -363,6 +383,24 @@ mod tests {
             let error = config(&[("JWT_JWKS_URL", url)]).expect_err(url).to_string();
             assert_eq!(error, "JWT_JWKS_URL must be an https URL, or an http URL of this machine");
         }
+    }
+
+    #[test]
+    fn the_public_origin_is_a_scheme_and_a_host() {
+        for origin in ["https://keys.example", "https://keys.example:8443", "http://127.0.0.1:4566"] {
+            let config = config(&[("PUBLIC_ORIGIN", origin)]).expect(origin);
+            assert_eq!(config.public_origin.as_deref(), Some(origin));
+        }
+        for origin in ["https://keys.example/", "https://keys.example/v1", "http://keys.example", "keys.example"] {
+            let error = config(&[("PUBLIC_ORIGIN", origin)]).expect_err(origin).to_string();
+            assert_eq!(error, "PUBLIC_ORIGIN must be https and a host, without a path, or http and this machine");
+        }
+    }
+
+    #[test]
+    fn data_keys_are_bound_to_the_vault_or_else_to_the_table() {
+        assert_eq!(config(&[]).expect("complete").vault_name, "keys");
+        assert_eq!(config(&[("VAULT_NAME", "prod")]).expect("complete").vault_name, "prod");
     }
 
     #[test]

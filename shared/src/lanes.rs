@@ -1,8 +1,8 @@
 //! Lanes: the usage-plan buckets that API Gateway counts requests in.
 //!
-//! A lane is an API Gateway key in a usage plan with a rate, a burst and a daily quota. Users share lanes by their id;
-//! requests without valid credentials share one of their own. A lane only bounds how much one caller can slow others:
-//! the exact limits per user are in the table.
+//! A lane is an API Gateway key in a usage plan with a rate and a burst. Users share lanes by their id; services, which make
+//! many calls, share one of their own, and so do requests without valid credentials. A lane only bounds how much one caller
+//! can slow others: the exact limits per user are in the table.
 
 use std::num::NonZeroU64;
 
@@ -24,6 +24,12 @@ impl Lanes {
     pub fn of_user(&self, user_id: UserId) -> String {
         // Ids are given in sequence, so this spreads users evenly.
         format!("{}lane{}", self.key_prefix, user_id.get() % self.count)
+    }
+
+    /// The value of the key for services.
+    #[must_use]
+    pub fn services(&self) -> String {
+        format!("{}services", self.key_prefix)
     }
 
     /// The value of the key for unauthenticated callers.

@@ -72,7 +72,7 @@ fn run(examples: &[Example]) -> Vec<String> {
     let mut script = "set -euo pipefail\n".to_owned();
     for example in examples {
         // The stack under test may differ from the reader's.
-        script.push_str(&example.script.replace(". .local/stack.env", ". \"$LOCAL_DIR/stack.env\""));
+        script.push_str(&example.script.replace(". .local/", ". \"$LOCAL_DIR\"/"));
         script.push_str(&["printf '%s\\n' '", MARK, "'\n"].concat());
     }
     let output =

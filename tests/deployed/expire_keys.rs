@@ -26,8 +26,7 @@ async fn the_schedule_sweeps_an_expired_key_and_subscribers_hear_of_it() {
 
     let event = subscription.event(&key["id"]).await;
     assert_eq!((&event["source"], &event["detail-type"]), (&"nuxera.api-keys".into(), &"API Key Expired".into()));
-    let expected =
-        json!({"id": key["id"], "name": "Short", "type": "live", "expiry_at": key["expiry_at"], "user_id": USER_ID});
+    let expected = json!({"service": "nuxera-api-keys-local", "id": key["id"], "name": "Short", "type": "live", "expiry_at": key["expiry_at"], "user_id": USER_ID});
     assert_eq!(event["detail"], expected);
     subscription.end().await;
 

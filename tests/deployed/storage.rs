@@ -36,9 +36,44 @@ async fn the_table_holds_no_key_in_the_clear() {
     for form in [secret.to_owned(), STANDARD.encode(secret), STANDARD.encode(string)] {
         assert!(!holds(form.as_bytes()), "the table holds the key as {form}");
     }
-    assert!(!holds(b"nux_live_") && !holds(b"nux_test_"), "the table holds some key");
+    // Masks have an ellipsis behind the prefix.
+    for prefix in [b"nux_live_", b"nux_test_"] {
+        for (place, _) in dump.windows(prefix.len()).enumerate().filter(|(_, window)| window == prefix) {
+            let rest = &dump[place + prefix.len()..];
+            assert!(rest.starts_with("…".as_bytes()), "the table holds some key: {rest:.9?}");
+        }
+    }
     let data_key = contents.get("SYSTEM", "DATA_KEY#0000000001").expect("a data key");
     assert!(data_key["wrapped"].as_b().expect("bytes").as_ref().len() > 32, "wrapped by KMS");
+}
+
+#[tokio::test]
+async fn a_repeat_shows_the_string_until_it_is_replaced() {
+    let deployed = Deployed::from_env();
+    let send = async |path: &str, idempotency_key: Option<&str>| -> Value {
+        let mut call = deployed.call(Method::POST, path).bearer_auth(deployed.token(4_402));
+        if let Some(key) = idempotency_key {
+            call = call.header("Idempotency-Key", key);
+        }
+        let call = call.json(&match path {
+            "/api/apiKeys" => json!({"name": "Repeated", "type": "live", "status": "active"}),
+            _ => json!({"grace_period_seconds": 60}),
+        });
+        let answer = call.send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.expect("JSON")
+    };
+    let key = send("/api/apiKeys", Some("create")).await;
+    assert_eq!(send("/api/apiKeys", Some("create")).await, key);
+    let rotate = format!("/api/apiKeys/{}/rotate", key["id"]);
+    let rotated = send(&rotate, Some("rotate")).await;
+    assert_eq!(send(&rotate, Some("rotate")).await, rotated);
+    send(&rotate, None).await;
+    for (path, name, first) in [("/api/apiKeys", "create", &key), (&rotate, "rotate", &rotated)] {
+        let string = first["key"].as_str().expect("a string");
+        let repeated = send(path, Some(name)).await;
+        assert_eq!(repeated["key"], format!("{}…{}", &string[..9], &string[61..]));
+    }
 }
 
 /// All texts and bytes of an attribute, nested ones included: a stored outcome holds a record.

@@ -10,7 +10,7 @@ use shared::edge::authorizer::Gate;
 use shared::ids::{KeyId, Locator, UserId};
 use shared::keys::{PlainKey, Prefix};
 use tests::key_strings::{CHECKSUM_SECRETS, checksums};
-use tests::{repository, tokens};
+use tests::{Signer, repository, tokens};
 
 const UNAUTHENTICATED: &str = "nuxera8b7d4a4d2eaaunauthenticated";
 
@@ -30,9 +30,36 @@ async fn a_user_keeps_a_lane_by_token_and_by_key() {
     assert_eq!(lane(&headers).await, "nuxera8b7d4a4d2eaalane0");
 }
 
+/// It may be told that the token has expired, which an answer of 429 would hide.
+#[tokio::test]
+async fn an_expired_token_keeps_its_users_lane() {
+    let of = |claims: Value| json!({"Authorization": format!("Bearer {}", tokens::sign(&claims))});
+    assert_eq!(lane(&of(json!({"user_id": 7, "exp": 1_000_000_000}))).await, "nuxera8b7d4a4d2eaalane7");
+    for claims in [
+        json!({"user_id": 7, "exp": 1_000_000_000, "token_use": "refresh"}),
+        json!({"user_id": 0, "exp": 1_000_000_000}),
+        json!({"user_id": 7, "exp": "then"}),
+        json!({"user_id": 7}),
+        json!({"user_id": 7, "exp": 9_000_000_000_u64, "nbf": 8_000_000_000_u64}),
+    ] {
+        assert_eq!(lane(&of(claims.clone())).await, UNAUTHENTICATED, "{claims}");
+    }
+    let signed_by_others = Signer::hs256("the secret of another issuer, also long");
+    let token = signed_by_others.token(r#"{"alg":"HS256"}"#, r#"{"user_id":7,"exp":1000000000}"#);
+    assert_eq!(lane(&json!({"Authorization": format!("Bearer {token}")})).await, UNAUTHENTICATED);
+}
+
+#[tokio::test]
+async fn services_share_a_lane() {
+    for roles in [json!("service"), json!(["admin", "service"])] {
+        let token = tokens::sign(&json!({"user_id": 900, "roles": roles, "exp": 4_102_444_800_u64}));
+        let headers = json!({"Authorization": format!("Bearer {token}")});
+        assert_eq!(lane(&headers).await, "nuxera8b7d4a4d2eaaservices");
+    }
+}
+
 #[tokio::test]
 async fn nobody_is_refused() {
-    let expired = tokens::sign(&json!({"user_id": 7, "exp": 1_000_000_000}));
     let locator = Locator { user_id: UserId::new(7).expect("an id"), key_id: KeyId::new(1).expect("an id") };
     let secret_of_others = Checksums::parse("the-checksum-secret-of-another-deployment").expect("a secret");
     let foreign = PlainKey::generate(Prefix::Live, locator, &Random::system(), &secret_of_others);
@@ -42,7 +69,6 @@ async fn nobody_is_refused() {
         json!({"Authorization": ""}),
         json!({"Authorization": "Basic dTpw"}),
         json!({"Authorization": "Bearer ?"}),
-        json!({"Authorization": format!("Bearer {expired}")}),
         json!({"x-api-key": "nux_live_000000007000000001LQmESUkbJPY8zBDMDSlnfTXGIpwbWfPl000000"}),
         // A plain CRC-32 at its end, which anyone can compute.
         json!({"x-api-key": "nux_live_000000007000000001LQmESUkbJPY8zBDMDSlnfTXGIpwbWfPl0Ho3SQ"}),

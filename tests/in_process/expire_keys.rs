@@ -31,8 +31,7 @@ async fn a_key_that_is_past_its_expiry_becomes_expired_once() {
     assert_eq!(before["status"], "expired", "with or without a sweep");
 
     assert_eq!(sweep(&test, &bus).await.expect("no failure"), Swept { scanned: 1, expired: 1, ..NOTHING });
-    let event =
-        json!({"id": id, "name": "Lab gateway", "type": "live", "expiry_at": "2026-03-01T12:00:02Z", "user_id": 7});
+    let event = json!({"service": "nuxera-api-keys", "id": id, "name": "Lab gateway", "type": "live", "expiry_at": "2026-03-01T12:00:02Z", "user_id": 7});
     assert_eq!(bus.take(), [("API Key Expired".to_owned(), event)]);
     assert_eq!(test.call(Operation::GetKey).id(id).send().await.json(), before, "owners see no difference");
     let trail = trail(&test, id).await;
@@ -70,8 +69,7 @@ async fn one_notice_each_is_sent_30_7_and_1_days_before_expiry() {
         sweep(&test, &bus).await.expect("no failure");
         told.extend(bus.take().into_iter().map(|(kind, detail)| (test.now().to_rfc3339(), kind, detail)));
     }
-    let detail =
-        json!({"id": id, "name": "Lab gateway", "type": "live", "expiry_at": "2026-04-02T12:00:00Z", "user_id": 7});
+    let detail = json!({"service": "nuxera-api-keys", "id": id, "name": "Lab gateway", "type": "live", "expiry_at": "2026-04-02T12:00:00Z", "user_id": 7});
     let notice = |days_left: u32| {
         let mut detail = detail.clone();
         detail["days_left"] = days_left.into();
@@ -379,7 +377,7 @@ fn ticking(test: &TestApp, tick: TimeDelta) -> App {
 
 fn with_clock(test: &TestApp, clock: Clock) -> App {
     let table = test.app.table.clone();
-    let vault = Vault::new(table.clone(), aws_types::SdkConfig::builder().build(), String::new());
+    let vault = Vault::new(table.clone(), aws_types::SdkConfig::builder().build(), String::new(), String::new());
     App::with_log(test.app.config.clone(), table, vault, clock, Random::system(), test.log.log())
 }
 

@@ -27,6 +27,7 @@ mod list_keys;
 mod list_user_keys;
 mod monitoring;
 mod operations;
+mod page_size;
 mod panics;
 mod parallel_calls;
 mod pause_and_resume;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use regex::Regex;
 use serde_json::Value as Json;
 use serde_yaml_ng::{Mapping, Value};
+use shared::error::ErrorKind;
 use shared::telemetry::metrics::{self, NAMESPACE};
 use tests::repository;
 
@@ -48,7 +49,8 @@ fn watched(template: &Value) -> Metrics {
 /// The dashboard as CloudWatch gets it, with names in place of the deployment's values.
 fn dashboard(template: &Value) -> Json {
     let [(_, dashboard)] = of_type(template, "AWS::CloudWatch::Dashboard")[..] else { panic!("one dashboard") };
-    let body = text(&dashboard["DashboardBody"]);
+    // A template with the table's name, whichever it is.
+    let body = untagged(&dashboard["DashboardBody"])[0].as_str().expect("a template");
     let placeholder = Regex::new(r"\$\{([^}]*)\}").expect("a pattern");
     for name in placeholder.captures_iter(body) {
         let name = name[1].strip_suffix(".Arn").unwrap_or(&name[1]);
@@ -97,7 +99,7 @@ fn what_is_emitted_is_on_the_dashboard_and_what_is_asked_for_is_emitted() {
     assert_eq!(shown(&dashboard(&template)), emitted());
     let watched = watched(&template);
     assert!(watched.is_subset(&emitted()), "{watched:?}");
-    assert_eq!(watched.len(), 3, "{watched:?}");
+    assert_eq!(watched.len(), 4, "{watched:?}");
     let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
     assert_eq!(text(&variables["SERVICE_NAME"]), "AWS::StackName");
 }
@@ -109,7 +111,7 @@ fn what_must_not_go_on_unnoticed_has_an_alarm() {
         let statistic = alarm["Statistic"].as_str().or(alarm["ExtendedStatistic"].as_str()).expect("a statistic");
         let [namespace, metric, silence] =
             ["Namespace", "MetricName", "TreatMissingData"].map(|property| text(&alarm[property]));
-        let dimensions = alarm["Dimensions"].as_sequence().expect("dimensions").iter();
+        let dimensions = alarm["Dimensions"].as_sequence().into_iter().flatten();
         let dimensions: Vec<&str> = dimensions.map(|dimension| text(&dimension["Name"])).collect();
         format!("{name}: {statistic} of {namespace} {metric} by {}; silence is {silence}", dimensions.join(" and "))
     });
@@ -117,15 +119,48 @@ fn what_must_not_go_on_unnoticed_has_an_alarm() {
         "FailedRunsAlarm: Maximum of AWS/SQS ApproximateNumberOfMessagesVisible by QueueName; silence is notBreaching",
         "ApiFailuresAlarm: Average of AWS/ApiGateway 5XXError by ApiName and Stage; silence is notBreaching",
         "DamagedItemsAlarm: Sum of Nuxera/ApiKeys DamagedItems by service; silence is notBreaching",
+        "RefusedTokensAlarm: Sum of Nuxera/ApiKeys Refusals by service and reason; silence is notBreaching",
+        "UnknownKeysAlarm: Sum of Nuxera/ApiKeys Refusals by service and reason; silence is notBreaching",
+        "UnknownLaneKeysAlarm: Sum of Nuxera/Gateway ${AWS::StackName}-UnknownLaneKeys by ; silence is notBreaching",
         "SlowCallsAlarm: p99 of Nuxera/ApiKeys Latency by service; silence is notBreaching",
         "FunctionThrottlesAlarm: Sum of AWS/Lambda Throttles by FunctionName; silence is notBreaching",
         "TableReadThrottlesAlarm: Sum of AWS/DynamoDB ReadThrottleEvents by TableName; silence is notBreaching",
         "TableWriteThrottlesAlarm: Sum of AWS/DynamoDB WriteThrottleEvents by TableName; silence is notBreaching",
         "IndexWriteThrottlesAlarm: Sum of AWS/DynamoDB WriteThrottleEvents by TableName and GlobalSecondaryIndexName; \
          silence is notBreaching",
-        "SweepLagAlarm: Maximum of Nuxera/ApiKeys SweepLag by service; silence is breaching",
+        "SweepLagAlarm: Maximum of Nuxera/ApiKeys SweepLag by service; silence is missing",
     ];
     assert_eq!(alarms.collect::<Vec<_>>(), expected);
+}
+
+/// Reasons are those of the code, and the gateway's that of its documentation.
+#[test]
+fn the_alarms_on_refusals_name_reasons_that_exist() {
+    let template = repository::yaml("template.yaml");
+    let of_refusals = of_type(&template, "AWS::CloudWatch::Alarm").into_iter();
+    let of_refusals = of_refusals.filter(|(_, alarm)| alarm["MetricName"] == "Refusals");
+    let reasons = of_refusals.map(|(_, alarm)| text(&alarm["Dimensions"][1]["Value"]).to_owned());
+    let expected = [ErrorKind::TokenInvalid, ErrorKind::KeyUnknown].map(|kind| kind.as_str().to_owned());
+    assert_eq!(reasons.collect::<Vec<_>>(), expected);
+    let [(_, filter)] = of_type(&template, "AWS::Logs::MetricFilter")[..] else { panic!("one filter") };
+    assert_eq!(text(&filter["FilterPattern"]), r#"{ $.error = "INVALID_API_KEY" }"#);
+    let lines = text(&resources(&template)["Api"]["Properties"]["AccessLogSetting"]["Format"]);
+    assert!(lines.contains(r#""error":"$context.error.responseType""#), "{lines}");
+    let emitted = &filter["MetricTransformations"][0];
+    let alarm = &resources(&template)["UnknownLaneKeysAlarm"]["Properties"];
+    assert_eq!(
+        (text(&emitted["MetricNamespace"]), text(&emitted["MetricName"])),
+        (text(&alarm["Namespace"]), text(&alarm["MetricName"]))
+    );
+}
+
+/// A stack that has never swept must not raise an alarm, and one whose schedule has stopped must.
+#[test]
+fn the_absence_of_sweeps_notifies_the_topic() {
+    let template = repository::yaml("template.yaml");
+    let alarm = &resources(&template)["SweepLagAlarm"]["Properties"];
+    let actions = serde_yaml_ng::to_string(&alarm["InsufficientDataActions"]).expect("YAML");
+    assert!(actions.contains("AlarmTopicArn"), "{actions}");
 }
 
 #[test]
@@ -203,7 +238,11 @@ fn the_documentation_explains_every_metric() {
 }
 
 /// A string, also one with a tag such as `!Ref`.
+fn untagged(value: &Value) -> &Value {
+    if let Value::Tagged(tagged) = value { &tagged.value } else { value }
+}
+
 fn text(value: &Value) -> &str {
-    let value = if let Value::Tagged(tagged) = value { &tagged.value } else { value };
+    let value = untagged(value);
     value.as_str().unwrap_or_else(|| panic!("a string, not {value:?}"))
 }

@@ -106,7 +106,7 @@ async fn a_use_of_the_largest_key_there_can_be_costs_one_write_unit() {
         aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(bill.clone()).build(),
     );
     let billed = Table::new(client, table.name());
-    let vault = Vault::new(billed.clone(), sdk, "not used".to_owned())
+    let vault = Vault::new(billed.clone(), sdk, "not used".to_owned(), String::new())
         .holding(1, DataKey::new(&[7; 32], now).expect("256 bits"));
     let (clock, random) = (Clock::system(), Random::system());
     let app = App::with_log(test.app.config.clone(), billed, vault, clock, random, test.log.log());

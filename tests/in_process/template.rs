@@ -23,8 +23,9 @@ fn each_lane_is_a_key_in_a_plan_and_the_authorizer_names_them_all() {
         let user_id = UserId::new(lanes.count.get() + number).expect("an id");
         (format!("Lane{number}"), "LanePlan", lanes.of_user(user_id))
     });
+    let services = ("ServicesLane".to_owned(), "ServicesPlan", lanes.services());
     let unauthenticated = ("UnauthenticatedLane".to_owned(), "UnauthenticatedPlan", lanes.unauthenticated());
-    let expected: Vec<(String, &str, String)> = users.chain([unauthenticated]).collect();
+    let expected: Vec<(String, &str, String)> = users.chain([services, unauthenticated]).collect();
     let of_type = |kind: &'static str| {
         let resources = resources.as_mapping().expect("resources").iter();
         resources.filter(move |(_, resource)| resource["Type"] == kind).map(|(name, _)| text(name)).collect::<Vec<_>>()
@@ -35,18 +36,18 @@ fn each_lane_is_a_key_in_a_plan_and_the_authorizer_names_them_all() {
         let properties = &resources[lane.as_str()]["Properties"];
         assert_eq!((value(&properties["Value"]), &properties["Enabled"]), (key.clone(), &Value::Bool(true)));
         // With the stack's id in place. API Gateway accepts keys of 20 to 128 letters and digits.
-        let value = key.replace("${Stack}", "8b7d4a4d2eaa");
+        let value = key.replace("${Stack}", "8b7d4a4d2eaa4c0f9d2bc7c8a1f2e693");
         assert!((20..=128).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{value}");
         let member = &resources[format!("{lane}InPlan").as_str()]["Properties"];
         assert_eq!((text(untagged(&member["KeyId"])), text(untagged(&member["UsagePlanId"]))), (lane.as_str(), *plan));
     }
 
-    for plan in ["LanePlan", "UnauthenticatedPlan"] {
+    for plan in ["LanePlan", "ServicesPlan", "UnauthenticatedPlan"] {
         let plan = &resources[plan]["Properties"];
         let [stage] = list(&plan["ApiStages"]) else { panic!("one stage") };
         assert_eq!((text(untagged(&stage["ApiId"])), text(untagged(&stage["Stage"]))), ("Api", "Api.Stage"));
         assert!(!plan["Throttle"]["RateLimit"].is_null() && !plan["Throttle"]["BurstLimit"].is_null());
-        assert!(!plan["Quota"]["Limit"].is_null() && plan["Quota"]["Period"] == "DAY");
+        assert!(plan["Quota"].is_null(), "a quota would turn a burst into an outage until midnight");
     }
 
     let api = &resources["Api"]["Properties"];
@@ -62,11 +63,17 @@ fn each_lane_is_a_key_in_a_plan_and_the_authorizer_names_them_all() {
     for preflight in ["AddDefaultAuthorizerToCorsPreflight", "AddApiKeyRequiredToCorsPreflight"] {
         assert_eq!(auth[preflight], false, "browsers send preflights without credentials");
     }
-    for refusal in ["THROTTLED", "QUOTA_EXCEEDED"] {
+    for (refusal, status, body) in [
+        ("THROTTLED", 429, r#"{"error":"Rate limit exceeded"}"#),
+        ("INVALID_API_KEY", 503, r#"{"error":"Service temporarily unavailable"}"#),
+        ("ACCESS_DENIED", 403, r#"{"error":"Access denied"}"#),
+        ("WAF_FILTERED", 403, r#"{"error":"Access denied"}"#),
+    ] {
         let response = &api["GatewayResponses"][refusal];
-        assert_eq!(response["StatusCode"], 429);
-        assert_eq!(text(&response["ResponseTemplates"]["application/json"]), r#"{"error":"Rate limit exceeded"}"#);
-        assert!(!response["ResponseParameters"]["Headers"]["Retry-After"].is_null());
+        assert_eq!(response["StatusCode"], status, "{refusal}");
+        assert_eq!(text(&response["ResponseTemplates"]["application/json"]), body);
+        let retry_after = &response["ResponseParameters"]["Headers"]["Retry-After"];
+        assert_eq!(retry_after.is_null(), status == 403, "{refusal}");
     }
 }
 
@@ -117,8 +124,10 @@ fn events_are_published_and_subscribed_under_the_same_name() {
     let policies = list(&resources["ExpireKeysRole"]["Properties"]["Policies"]).iter();
     let mut statements = policies.flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
     let may_publish = statements.find(|statement| statement["Action"] == "events:PutEvents");
-    let condition = &may_publish.expect("a statement")["Condition"]["StringEquals"]["events:source"];
-    assert_eq!(text(condition), SOURCE);
+    // Of every event in a call, and there is one.
+    let condition = &may_publish.expect("a statement")["Condition"];
+    assert_eq!(text(&condition["ForAllValues:StringEquals"]["events:source"]), SOURCE);
+    assert_eq!(text(&condition["Null"]["events:source"]), "false");
 }
 
 /// A role of two functions, or one that SAM makes with AWS policies, would grant more than a function uses.

@@ -12,6 +12,8 @@ use shared::edge::event_bus::Publisher;
 
 /// The name of the bus that test publishers publish to.
 pub const BUS_NAME: &str = "subscribers";
+/// The stack that their events name.
+const STACK_ARN: &str = "arn:aws:cloudformation:eu-central-1:123456789012:stack/tests/8b7d4a4d";
 
 /// The published events, and the bus's behavior.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +51,7 @@ impl EventBus {
             .retry_config(RetryConfig::disabled())
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .build();
-        Publisher::new(Client::from_conf(config), BUS_NAME)
+        Publisher::new(Client::from_conf(config), BUS_NAME, Some(STACK_ARN.to_owned()))
     }
 
     /// Sets the behavior from now on.
@@ -65,6 +67,7 @@ impl EventBus {
             .iter()
             .map(|entry| {
                 assert_eq!((&entry["Source"], &entry["EventBusName"]), (&"nuxera.api-keys".into(), &BUS_NAME.into()));
+                assert_eq!(entry["Resources"], json!([STACK_ARN]));
                 let detail = serde_json::from_str(text(&entry["Detail"])).expect("a detail is JSON");
                 (text(&entry["DetailType"]).to_owned(), detail)
             })

@@ -132,7 +132,7 @@ impl TestApp {
         let calls = CallLog::default();
         let sdk = engine::sdk_config(url);
         let table = Table::new(engine::client(&sdk, &calls), &config.table_name);
-        let vault = prepare(Vault::new(table.clone(), sdk, config.kms_key_id.clone()));
+        let vault = prepare(Vault::new(table.clone(), sdk, config.kms_key_id.clone(), config.vault_name.clone()));
         let log = LogLines::default();
         let app = App::with_log(config, table, vault, clock, random, log.log());
         Self { app, calls, log, now, first_string: Arc::default() }
@@ -145,6 +145,7 @@ impl TestApp {
             self.app.table.clone(),
             engine::sdk_config(url),
             self.app.config.kms_key_id.clone(),
+            self.app.config.vault_name.clone(),
         ));
         let (config, table) = (self.app.config.clone(), self.app.table.clone());
         let app = App::with_log(config, table, vault, clock, Random::system(), self.log.log());

@@ -6,24 +6,21 @@
 use std::sync::Arc;
 
 use shared::edge::authorizer::{Gate, Pass, Request};
-use shared::ids::UserId;
 use shared::keys::PlainKey;
 
-/// Counts a request in the lane of its user, or in the one lane for unauthenticated callers.
+/// Counts a request in the lane of services, in that of its user, or in the one lane of unauthenticated callers.
+///
+/// A user is known by a JWT of the issuer, which may have expired, or else by an API key whose checksum shows that it was
+/// issued. Whether the key still works is for the endpoint to find out: here it would cost a read for each request.
 pub async fn handle(gate: Arc<Gate>, request: Request) -> Pass {
-    match user(&gate, &request).await {
-        Some(user_id) => Pass::new(user_id.to_string(), gate.lanes.of_user(user_id)),
+    let token = request.header("Authorization");
+    if let Some(caller) = gate.authenticator.recognize(token, gate.clock.now()).await {
+        let lane = if caller.is_service { gate.lanes.services() } else { gate.lanes.of_user(caller.user_id) };
+        return Pass::new(caller.user_id.to_string(), lane);
+    }
+    let key = request.header("x-api-key").and_then(|key| PlainKey::parse(key, &gate.checksums));
+    match key {
+        Some((_, locator)) => Pass::new(locator.user_id.to_string(), gate.lanes.of_user(locator.user_id)),
         None => Pass::new("unauthenticated", gate.lanes.unauthenticated()),
     }
-}
-
-/// The user of a valid JWT, else of an API key whose checksum shows that it was issued. Whether the key still works is for
-/// the endpoint to find out: here it would cost a read of the table for each request.
-async fn user(gate: &Gate, request: &Request) -> Option<UserId> {
-    let caller = gate.authenticator.authenticate(request.header("Authorization"), gate.clock.now()).await;
-    if let Ok(caller) = caller {
-        return Some(caller.user_id);
-    }
-    let (_, locator) = PlainKey::parse(request.header("x-api-key")?, &gate.checksums)?;
-    Some(locator.user_id)
 }

@@ -277,7 +277,7 @@ impl Sweep {
             return Outcome::Left;
         }
         match self.app.keys.take(planned, &self.author()).await {
-            Ok(true) => Outcome::Taken(planned.event(), planned.step()),
+            Ok(true) => Outcome::Taken(planned.event(&self.app.config.service_name), planned.step()),
             Ok(false) => Outcome::Skipped,
             Err(error) => Outcome::Failed(error),
         }

@@ -60,7 +60,7 @@ impl App {
         let config = Config::from_env()?;
         let sdk = sdk_config(AwsConfig::from_env()?)?;
         let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), &config.table_name);
-        let vault = Vault::new(table.clone(), sdk.clone(), config.kms_key_id.clone());
+        let vault = Vault::new(table.clone(), sdk.clone(), config.kms_key_id.clone(), config.vault_name.clone());
         Ok((Self::new(config, table, vault, Clock::system(), Random::system()), sdk))
     }
 

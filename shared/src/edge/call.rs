@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Reason};
 use crate::format::{Fields, Rejected};
 use crate::ids::{KeyId, Locator, UserId};
-use crate::keys::{Author, Caller, Cursor, Idempotency, PageRequest};
+use crate::keys::{Author, Caller, Cursor, Idempotency, MAX_PAGE, PageRequest};
 use crate::operation::Operation;
 
 /// The callers that an endpoint admits; `serve` demands one, so no endpoint can forget it.
@@ -81,12 +81,12 @@ impl Call {
     /// If one of them is wrong.
     pub fn page(&self) -> Result<PageRequest, Error> {
         let limit = match self.parameter("limit")? {
-            None => None,
+            None => MAX_PAGE,
             Some(text) => {
                 let digits = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
-                let limit = text.parse().ok().filter(|limit| digits && (1..=1_000).contains(limit));
+                let limit = text.parse().ok().filter(|limit| digits && (1..=MAX_PAGE).contains(limit));
                 let invalid = || Error::invalid("limit", Reason::Value, "limit must be an integer from 1 to 1000");
-                Some(limit.ok_or_else(invalid)?)
+                limit.ok_or_else(invalid)?
             }
         };
         let cursor = self.parameter("cursor")?.map(|text| Cursor::decode(text).ok_or_else(Cursor::invalid));

@@ -23,13 +23,15 @@ const MAX_ATTEMPTS: u32 = 4;
 pub struct Publisher {
     client: Client,
     bus_name: String,
+    /// The ARN of the deployment's stack, as the resource that events are about.
+    stack: Option<String>,
 }
 
 impl Publisher {
     /// A publisher to a bus by its name or ARN.
     #[must_use]
-    pub fn new(client: Client, bus_name: impl Into<String>) -> Self {
-        Self { client, bus_name: bus_name.into() }
+    pub fn new(client: Client, bus_name: impl Into<String>, stack: Option<String>) -> Self {
+        Self { client, bus_name: bus_name.into(), stack }
     }
 
     /// Publishes all events, or fails; then some may have been published all the same.
@@ -71,6 +73,7 @@ impl Publisher {
             .event_bus_name(&self.bus_name)
             .source(SOURCE)
             .detail_type(event.detail_type)
+            .set_resources(self.stack.clone().map(|stack| vec![stack]))
             .detail(&event.detail)
             .build()
     }

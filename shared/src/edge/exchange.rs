@@ -107,7 +107,9 @@ impl Head {
             let (sender, fields) = read_body(request_format, &body, expected);
             (sender, fields, Form::default())
         };
-        let scheme = text("x-forwarded-proto").unwrap_or_else(|| "https".to_owned());
+        // Not the header `Host`, which a client may choose.
+        let domain =
+            gateway.and_then(|context| context.domain_name.as_deref()).map(|domain| format!("https://{domain}"));
         let request_id = gateway.and_then(|context| context.request_id.clone());
         let first = |name: &str| query.get(name).and_then(|values| values.first()).cloned();
         let head = Self {
@@ -122,7 +124,7 @@ impl Head {
                 .unwrap_or_else(|| request.raw_http_path().to_owned()),
             limit: first("limit"),
             cursor: first("cursor"),
-            origin: text("host").map(|host| format!("{scheme}://{host}")),
+            origin: app.config.public_origin.clone().or(domain),
             web_origin: text("origin"),
             sender,
             named_key: path_id.or_else(|| fields.as_ref().ok().and_then(|fields| key_in_body(fields, app))),

@@ -30,7 +30,11 @@ where
 {
     crate::telemetry::log::init();
     let (app, sdk) = App::with_sdk_from_env()?;
-    let publisher = Publisher::new(aws_sdk_eventbridge::Client::new(&sdk), &app.config.event_bus_name);
+    let publisher = Publisher::new(
+        aws_sdk_eventbridge::Client::new(&sdk),
+        &app.config.event_bus_name,
+        app.config.stack_arn.clone(),
+    );
     // The content of the schedule's event does not matter.
     lambda_runtime::run(service_fn(|event: LambdaEvent<IgnoredAny>| {
         let deadline = i64::try_from(event.context.deadline).ok().and_then(DateTime::from_timestamp_millis);

@@ -20,6 +20,7 @@ pub struct Event {
 
 #[derive(Serialize)]
 struct Detail<'a> {
+    service: &'a str,
     id: KeyId,
     name: &'a KeyName,
     #[serde(rename = "type")]
@@ -31,19 +32,20 @@ struct Detail<'a> {
 }
 
 impl Event {
-    /// The event of a step that a key has taken.
+    /// The event of a step that a key of a service has taken.
     ///
     /// # Panics
     ///
     /// Never: a detail is always valid JSON.
     #[must_use]
-    pub fn new(key: &Key, step: Step) -> Self {
+    pub fn new(service: &str, key: &Key, step: Step) -> Self {
         let (detail_type, days_left) = match step {
             Step::Notice { days_left } => ("API Key Expiring", Some(days_left)),
             Step::Expire => ("API Key Expired", None),
         };
         let Key { id, name, kind, expires_at, user_id, .. } = key;
-        let detail = Detail { id: *id, name, kind: *kind, expiry_at: *expires_at, user_id: *user_id, days_left };
+        let detail =
+            Detail { service, id: *id, name, kind: *kind, expiry_at: *expires_at, user_id: *user_id, days_left };
         Self { detail_type, detail: serde_json::to_string(&detail).expect("a detail is JSON") }
     }
 }

@@ -24,7 +24,7 @@ pub use self::idempotency::{Idempotency, Issued, SECONDS_KEPT};
 pub use self::key::{Audited, GracePeriod, Key, KeyExpired, NewKey, Previous, Update, audited, deletion, entry_after};
 pub use self::key_type::KeyType;
 pub use self::name::KeyName;
-pub use self::page::{AuditPage, Cursor, KeyPage, PageRequest};
+pub use self::page::{AuditPage, Cursor, KeyPage, MAX_PAGE, PageRequest};
 pub use self::secret::{Mask, PlainKey, Prefix, Sealed, Secret, Shown};
 pub use self::status::Status;
 pub use self::usage::{DAYS_SHOWN, DailyUsage, Day, Usage, UsageView};

@@ -7,11 +7,14 @@ use crate::error::{Error, Reason};
 use crate::keys::audit::Entry;
 use crate::keys::view::KeyView;
 
+/// The most elements of a page, also of one for which no limit was requested: more might exceed the 6 MB of a response.
+pub const MAX_PAGE: u32 = 1_000;
+
 /// The requested page of a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRequest {
-    /// The size of the page, 1 to 1,000; without it, the whole list.
-    pub limit: Option<u32>,
+    /// The size of the page, 1 to [`MAX_PAGE`].
+    pub limit: u32,
     /// The place after which the page starts.
     pub cursor: Option<Cursor>,
 }

@@ -138,7 +138,7 @@ impl Keys {
         let event = |item| {
             let key = readable(from_item(item))?;
             let intent = journal.intents.iter().find(|intent| intent.key_id == key.id)?;
-            intent.was_taken(&key).then(|| Event::new(&key, intent.step))
+            intent.was_taken(&key).then(|| Event::new(&self.service, &key, intent.step))
         };
         Ok(items.iter().filter_map(event).collect())
     }

@@ -36,6 +36,7 @@ pub struct Keys {
     pub(super) clock: Clock,
     pub(super) random: Random,
     checksums: Option<Checksums>,
+    pub(super) service: String,
     pub(super) reveal: KeyReveal,
     pub(super) max_keys_per_user: u32,
     pub(super) test_key_daily_limit: u32,
@@ -44,8 +45,18 @@ pub struct Keys {
 impl Keys {
     pub(crate) fn new(table: Table, vault: Vault, config: &Config, clock: Clock, random: Random) -> Self {
         let Config { key_reveal, max_keys_per_user, test_key_daily_limit, .. } = *config;
-        let checksums = config.checksums.clone();
-        Self { table, vault, clock, random, checksums, reveal: key_reveal, max_keys_per_user, test_key_daily_limit }
+        let (checksums, service) = (config.checksums.clone(), config.service_name.clone());
+        Self {
+            table,
+            vault,
+            clock,
+            random,
+            checksums,
+            service,
+            reveal: key_reveal,
+            max_keys_per_user,
+            test_key_daily_limit,
+        }
     }
 
     /// Reads the usage of a key.
@@ -83,7 +94,7 @@ impl Keys {
             .key_condition_expression("PK = :owner AND begins_with(SK, :key)")
             .expression_attribute_values(":owner", AttributeValue::S(PrimaryKey::user_partition(owner)))
             .expression_attribute_values(":key", AttributeValue::S(KEY_PREFIX.to_owned()));
-        let items = pages::all_or_some(page.limit, after, |start, limit| {
+        let items = pages::all_or_some(Some(page.limit), after, |start, limit| {
             query.clone().set_exclusive_start_key(start).set_limit(limit).send_boxed()
         });
         let (ready, (items, meta)) = join(self.ready_to_show(), join(items, self.meta(owner))).await;
@@ -123,7 +134,7 @@ impl Keys {
             .key_condition_expression("PK = :trail")
             .expression_attribute_values(":trail", AttributeValue::S(PrimaryKey::audit_partition(owner, id)));
         let query = |start, limit| query.clone().set_exclusive_start_key(start).set_limit(limit).send_boxed();
-        let (items, more) = pages::all_or_some(page.limit, after, query).await?;
+        let (items, more) = pages::all_or_some(Some(page.limit), after, query).await?;
         // A trail begins with the key's creation, so every key that ever existed has one. A made-up cursor may point past
         // its end.
         if items.is_empty() && (from_start || pages::all_or_some(Some(1), None, query).await?.0.is_empty()) {

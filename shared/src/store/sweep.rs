@@ -68,10 +68,10 @@ impl Planned {
         self.step
     }
 
-    /// The event to publish once it is taken.
+    /// The event to publish once it is taken, for a service by its name.
     #[must_use]
-    pub fn event(&self) -> Event {
-        Event::new(&self.after, self.step)
+    pub fn event(&self, service: &str) -> Event {
+        Event::new(service, &self.after, self.step)
     }
 }
 

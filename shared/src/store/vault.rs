@@ -49,6 +49,8 @@ pub struct Vault {
     sdk: SdkConfig,
     kms: OnceLock<aws_sdk_kms::Client>,
     kms_key_id: String,
+    /// The name that wrapped data keys are bound to. It survives a restore of the table under another name.
+    name: String,
     /// `None` until the data keys have been read.
     ring: RwLock<Option<Ring>>,
 }
@@ -56,8 +58,8 @@ pub struct Vault {
 impl Vault {
     /// A vault whose data keys are wrapped by a KMS key; nothing is called yet.
     #[must_use]
-    pub fn new(table: Table, sdk: SdkConfig, kms_key_id: String) -> Self {
-        Self { table, sdk, kms: OnceLock::new(), kms_key_id, ring: RwLock::new(None) }
+    pub fn new(table: Table, sdk: SdkConfig, kms_key_id: String, name: String) -> Self {
+        Self { table, sdk, kms: OnceLock::new(), kms_key_id, name, ring: RwLock::new(None) }
     }
 
     /// The same, already holding a data key, so that the table is not asked for it.
@@ -253,9 +255,9 @@ impl Vault {
         self.kms.get_or_init(|| aws_sdk_kms::Client::new(&self.sdk))
     }
 
-    /// Binds a wrapped data key to this table: KMS does not unwrap it for anything else.
+    /// Binds a wrapped data key to this vault: KMS does not unwrap it for anything else.
     fn encryption_context(&self) -> std::collections::HashMap<String, String> {
-        [("application", "nuxera-api-keys"), ("table", self.table.name())]
+        [("application", "nuxera-api-keys"), ("vault", &self.name)]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into()
     }
@@ -283,7 +285,7 @@ mod tests {
         let sdk = sdk.build();
         let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), "keys");
         let data_key = DataKey::new(&data_key, DateTime::UNIX_EPOCH).expect("256 bits");
-        Vault::new(table, sdk, "alias/keys".to_owned()).holding(1, data_key)
+        Vault::new(table, sdk, "alias/keys".to_owned(), "keys".to_owned()).holding(1, data_key)
     }
 
     fn locator(user_id: u64, key_id: u64) -> Locator {

@@ -167,7 +167,7 @@ impl DueTable {
         // Without the call recorder of test apps.
         let sdk = engine::sdk_config(url);
         let table = Table::new(Client::new(&sdk), table);
-        let vault = Vault::new(table.clone(), sdk, String::new());
+        let vault = Vault::new(table.clone(), sdk, String::new(), String::new());
         let (config, log) = (test.app.config.clone(), test.log.log());
         let app = App::with_log(config, table, vault, Clock::system(), Random::system(), log);
         Self { app, keys }

@@ -40,10 +40,13 @@ pub(super) struct Claims {
     roles: Option<Value>,
 }
 
+fn invalid(reason: &'static str) -> Error {
+    Error::TokenInvalid(Cow::Borrowed(reason))
+}
+
 impl Claims {
-    /// The caller, if the claims hold at a time, and for no longer than a token may.
-    pub(super) fn caller(self, now: DateTime<Utc>, longest: TimeDelta) -> Result<Caller, Error> {
-        let invalid = |reason| Error::TokenInvalid(Cow::Borrowed(reason));
+    /// Fails unless the claims hold at a time, and for no longer than a token may.
+    pub(super) fn ensure_timely(&self, now: DateTime<Utc>, longest: TimeDelta) -> Result<(), Error> {
         let expires = self.exp.as_ref().and_then(numeric_date).ok_or_else(|| invalid("exp is not a date"))?;
         if now >= expires + LEEWAY {
             return Err(Error::TokenExpired);
@@ -57,6 +60,11 @@ impl Claims {
                 return Err(invalid("not yet valid"));
             }
         }
+        Ok(())
+    }
+
+    /// The caller.
+    pub(super) fn caller(&self) -> Result<Caller, Error> {
         // Some issuers sign their refresh and identity tokens with the same key, and say so here.
         if [&self.token_use, &self.r#use].into_iter().flatten().any(|purpose| purpose != "access") {
             return Err(invalid("no access token"));

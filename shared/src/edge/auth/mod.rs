@@ -69,6 +69,22 @@ impl Authenticator {
     /// [`Error::TokenRequired`], [`Error::TokenExpired`], [`Error::TokenInvalid`], or [`Error::Unavailable`] when there is
     /// no key set, because it cannot be fetched.
     pub async fn authenticate(&self, header: Option<&str>, now: DateTime<Utc>) -> Result<Caller, Error> {
+        let claims = self.verify(header, now).await?;
+        claims.ensure_timely(now, self.longest)?;
+        claims.caller()
+    }
+
+    /// Who signed in once, by a token that may have expired since. It admits to nothing.
+    pub async fn recognize(&self, header: Option<&str>, now: DateTime<Utc>) -> Option<Caller> {
+        let claims = self.verify(header, now).await.ok()?;
+        match claims.ensure_timely(now, self.longest) {
+            Ok(()) | Err(Error::TokenExpired) => claims.caller().ok(),
+            Err(_) => None,
+        }
+    }
+
+    /// The claims of a token of the issuer, whenever it holds.
+    async fn verify(&self, header: Option<&str>, now: DateTime<Utc>) -> Result<Claims, Error> {
         let (scheme, token) = header.and_then(|header| header.trim().split_once(' ')).ok_or(Error::TokenRequired)?;
         let token = token.trim();
         if !scheme.eq_ignore_ascii_case("Bearer") || token.is_empty() {
@@ -86,10 +102,10 @@ impl Authenticator {
         if self.issuer.as_ref().is_some_and(|issuer| claims.iss.as_ref().is_none_or(|claimed| claimed != issuer)) {
             return Err(Error::TokenInvalid(Cow::Borrowed("wrong issuer")));
         }
-        claims.caller(now, self.longest)
+        Ok(claims)
     }
 
-    /// What the library checks besides the signature. Times are checked in [`Claims::caller`], by the service's own clock.
+    /// What the library checks besides the signature. Times are checked in [`Claims::ensure_timely`], by the service's own clock.
     fn validation(&self, algorithm: Algorithm) -> Validation {
         let mut validation = Validation::new(algorithm);
         validation.validate_exp = false;
