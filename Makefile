@@ -4,7 +4,8 @@
 # make bench     measures what our code costs, by what it cannot do without
 # make endpoint  writes an endpoint to begin with: make endpoint NAME=archive-key
 # make generated writes what is generated: FHIR snapshots, and the HL7 and FHIR examples of openapi.yaml
-# make deploy    deploys to AWS: make deploy ENV=staging
+# make deploy    deploys to AWS: make deploy ENV=staging [DRY_RUN=1]
+# make destroy   deletes a deployment, and says what it keeps: make destroy ENV=staging
 
 # Before anything is installed or compiled, what the machine lacks is named, all at once.
 ifeq ($(MAKELEVEL),0)
@@ -24,8 +25,8 @@ SEED ?= 20261125
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
-.PHONY: local local-reset token test torture bench bench-build validators deploy check-format check-lints check-dependencies \
-	check-advisories check-template endpoint generated test-in-process test-guides test-torture test-deployed test-contract
+.PHONY: local local-reset token test torture bench bench-build validators deploy destroy check-format check-lints check-dependencies \
+	check-advisories check-template endpoint generated test-in-process test-guides test-torture test-deployed test-deployment test-contract
 
 local: $(BUILD)
 	@exec python local/local_aws.py up
@@ -37,7 +38,8 @@ token: $(VENV)
 	@python local/tokens.py $${LOCAL_DIR:-.local}/stack.env "$(USER_ID)" $(ROLE)
 
 # Every check is a target of its own, so a failing one can be repeated alone.
-CHECKS := check-format check-lints check-dependencies check-template test-in-process test-guides test-torture test-deployed test-contract
+CHECKS := check-format check-lints check-dependencies check-template test-in-process test-guides test-torture test-deployed \
+	test-deployment test-contract
 
 test: $(VENV)
 	@times=; \
@@ -106,6 +108,13 @@ test-deployed: $(BUILD) validators
 		cargo test --locked --workspace --test logs && \
 		python tests/permissions.py'
 
+# `make deploy` and `make destroy`, for another stack beside the local one.
+test-deployment: export LOCAL_DIR := .local/deployment
+test-deployment: export PORT := 0
+test-deployment: $(BUILD)
+	@python local/local_aws.py reset
+	python local/local_aws.py run python tests/deployment.py
+
 # Another one, whose limits do not get in the way of thousands of calls by one user.
 test-contract: export LOCAL_DIR := .local/contract
 test-contract: export PORT := 0
@@ -133,10 +142,11 @@ generated: validators
 
 deploy: $(VENV)
 	@test -n "$(ENV)" || { echo "Which environment? make deploy ENV=staging" >&2; exit 2; }
-	@# sam does not hand --locked on to cargo.
-	cargo fetch --locked
-	sam build
-	sam deploy --config-env $(ENV)
+	@python deployment/deploy.py $(ENV) $(if $(DRY_RUN),--dry-run)
+
+destroy: $(VENV)
+	@test -n "$(ENV)" || { echo "Which environment? make destroy ENV=staging" >&2; exit 2; }
+	@python deployment/destroy.py $(ENV) $(if $(CONFIRM),--confirm $(CONFIRM))
 
 $(VENV): local/requirements.txt
 	@echo "Installing the tools (SAM CLI, cargo-lambda, MiniStack) into .local/venv ..."

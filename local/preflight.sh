@@ -18,6 +18,8 @@ for goal in "$@"; do
     generated) rust=1 compiler=1 python=1 node=1 ;;
     torture | test-torture) rust=1 compiler=1 ;;
     deploy) rust=1 compiler=1 python=1 ;;
+    destroy) python=1 ;;
+    test-deployment) rust=1 compiler=1 python=1 linux=1 ;;
     test-guides) rust=1 compiler=1 python=1 git=1 ;;
     check-format | check-lints) rust=1 components=1 compiler=1 ;;
     endpoint) rust=1 components=1 python=1 ;;

@@ -71,6 +71,9 @@ def matches(operator, value, asked):
             return value == asked
         case "StringLike":
             return fnmatch.fnmatchcase(asked, value)
+        case "Null":
+            # There is a value: `used_by` looks at none otherwise.
+            return value == "false"
     raise ValueError(f"the condition operator {operator} is not understood: add it here")
 
 

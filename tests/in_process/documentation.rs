@@ -115,9 +115,9 @@ fn rows(page: &str) -> BTreeMap<String, Vec<String>> {
 #[test]
 fn every_parameter_is_documented_with_its_default() {
     let template = repository::yaml("template.yaml");
-    let default = |parameter: &Value| match &parameter["Default"] {
-        Value::Number(number) => number.to_string(),
-        default => default.as_str().expect("every parameter has a default").to_owned(),
+    let default = |parameter: &Value| match parameter["Default"].as_u64() {
+        Some(number) => number.to_string(),
+        None => parameter["Default"].as_str().expect("every parameter has a default").to_owned(),
     };
     let parameters = template["Parameters"].as_mapping().expect("parameters").iter();
     let parameters: BTreeMap<String, String> =

@@ -1,0 +1,64 @@
+"""Deletes the stack of an environment, and says what stays and why.
+
+    destroy.py ENVIRONMENT [--config FILE] [--confirm STACK]
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import botocore.exceptions
+from environment import ROOT, Unusable, load
+
+KEPT = {
+    "Table": "the keys and their audit trails. To delete it: aws dynamodb delete-table --region {region} --table-name {id}",
+    "DataKeyEncryptionKey": "without it no stored key string can ever be read again, backups included. To delete it after 30 days: "
+    "aws kms schedule-key-deletion --region {region} --key-id {id}",
+    "KeyChecksumSecret": "without it no key string of the table works. To delete it: "
+    "aws secretsmanager delete-secret --region {region} --secret-id {id}",
+    "ApiGatewayLoggingRole": "API Gateway writes the logs of all APIs of this account and region with it",
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(usage="make destroy ENV=staging [CONFIRM=stack name]")
+    parser.add_argument("environment")
+    parser.add_argument("--config", type=Path, default=ROOT / "samconfig.toml")
+    parser.add_argument("--confirm")
+    arguments = parser.parse_args()
+    try:
+        env = load(arguments.environment, arguments.config)
+    except Unusable as unusable:
+        sys.exit(str(unusable))
+    stack = env.stack_description()
+    if not stack:
+        sys.exit(f"There is no stack {env.stack} in {env.region} of account {env.account}.")
+    cloudformation = env.client("cloudformation")
+    resources = cloudformation.describe_stack_resources(StackName=env.stack)["StackResources"]
+    ids = {resource["LogicalResourceId"]: resource.get("PhysicalResourceId") for resource in resources}
+
+    print(f"This deletes the stack {env.stack} in {env.region} of account {env.account}: its API, {len(resources)} resources.")
+    print("It keeps:")
+    for name, reason in KEPT.items():
+        if ids.get(name):
+            print(f"- {ids[name]}: {reason.format(region=env.region, id=ids[name])}")
+    if (arguments.confirm or ask(env)) != env.stack:
+        sys.exit("Nothing was deleted.")
+    print("Deleting ...", flush=True)
+    cloudformation.delete_stack(StackName=env.stack)
+    try:
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig={"Delay": 3})
+    except botocore.exceptions.WaiterError as error:
+        sys.exit(f"The stack is not deleted: {error}. CloudFormation's events say why.")
+    print("Deleted. A new deployment makes a new table; to use the kept one, set RestoredTable and VaultName (docs/operate.md).")
+
+
+def ask(env):
+    try:
+        return input(f"Type the name of the stack to delete it ({env.stack}): ")
+    except EOFError:
+        return ""
+
+
+if __name__ == "__main__":
+    main()
