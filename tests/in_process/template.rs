@@ -77,6 +77,44 @@ fn each_lane_is_a_key_in_a_plan_and_the_authorizer_names_them_all() {
     }
 }
 
+/// Without origins, OPTIONS is an unknown method. SAM's `Cors` would answer it all the same.
+#[test]
+fn each_path_answers_preflights_if_some_origin_has_access() {
+    let template = repository::yaml("template.yaml");
+    let api = &template["Resources"]["Api"]["Properties"];
+    assert!(api["Cors"].is_null(), "SAM's preflights");
+    assert_eq!(api["MergeDefinitions"], true);
+    let condition = untagged(&template["Conditions"]["HasCors"]);
+    let [equals] = list(condition) else { panic!("one condition") };
+    let [parameter, none] = list(untagged(equals)) else { panic!("two values to compare") };
+    assert_eq!((text(untagged(parameter)), text(none)), ("CorsOrigins", ""));
+
+    let mut paths = BTreeSet::new();
+    for (path, item) in api["DefinitionBody"]["paths"].as_mapping().expect("paths") {
+        let methods = item.as_mapping().expect("methods");
+        assert_eq!(methods.keys().map(text).collect::<Vec<_>>(), ["options"], "{path:?}");
+        let [condition, preflight, absent] = list(untagged(&item["options"])) else { panic!("a condition") };
+        assert_eq!((text(condition), text(untagged(absent))), ("HasCors", "AWS::NoValue"), "{path:?}");
+        let integration = &preflight["x-amazon-apigateway-integration"];
+        assert_eq!(text(&integration["type"]), "mock", "{path:?}");
+        let sent = integration["responses"]["default"]["responseParameters"].as_mapping().expect("headers");
+        let declared = preflight["responses"]["200"]["headers"].as_mapping().expect("headers");
+        let declared: Vec<String> =
+            declared.keys().map(|name| format!("method.response.header.{}", text(name))).collect();
+        assert_eq!(sent.keys().map(text).collect::<Vec<_>>(), declared, "{path:?}");
+        paths.insert(text(path).to_owned());
+    }
+    let routes: BTreeSet<String> = repository::template_routes().into_values().flatten().collect();
+    let path = |route: &String| route.split_once(' ').expect("method and path").1.to_owned();
+    assert_eq!(paths, routes.iter().map(path).collect());
+
+    let methods: BTreeSet<&str> = routes.iter().map(|route| route.split(' ').next().expect("a method")).collect();
+    let (_, item) = api["DefinitionBody"]["paths"].as_mapping().and_then(|paths| paths.iter().next()).expect("a path");
+    let answer = &untagged(&item["options"])[1]["x-amazon-apigateway-integration"]["responses"]["default"];
+    let allowed = text(&answer["responseParameters"]["method.response.header.Access-Control-Allow-Methods"]);
+    assert_eq!(allowed.trim_matches('\'').split(',').collect::<BTreeSet<_>>(), methods);
+}
+
 #[test]
 fn usage_plans_count_in_every_real_environment_and_not_locally() {
     let parameter = &repository::yaml("template.yaml")["Parameters"]["UsagePlanKeyRequired"];
