@@ -25,6 +25,7 @@ mod layers;
 mod list_audit;
 mod list_keys;
 mod list_user_keys;
+mod locked_builds;
 mod monitoring;
 mod operations;
 mod page_size;

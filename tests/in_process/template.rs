@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_yaml_ng::Value;
+use shared::Operation;
 use shared::edge::event_bus::SOURCE;
 use shared::ids::UserId;
 use shared::lanes::Lanes;
@@ -166,6 +167,24 @@ fn events_are_published_and_subscribed_under_the_same_name() {
     let condition = &may_publish.expect("a statement")["Condition"];
     assert_eq!(text(&condition["ForAllValues:StringEquals"]["events:source"]), SOURCE);
     assert_eq!(text(&condition["Null"]["events:source"]), "false");
+}
+
+#[test]
+fn only_functions_that_issue_or_check_strings_have_the_secret_of_their_checksum() {
+    let template = repository::yaml("template.yaml");
+    let mut holders = BTreeSet::new();
+    for (name, resource) in template["Resources"].as_mapping().expect("resources") {
+        let secret = &resource["Properties"]["Environment"]["Variables"]["KEY_CHECKSUM_SECRETS"];
+        if !secret.is_null() {
+            assert_eq!(text(untagged(secret)), "{{resolve:secretsmanager:${KeyChecksumSecret}}}", "{name:?}");
+            holders.insert(text(&resource["Properties"]["CodeUri"]).trim_start_matches("functions/").to_owned());
+        }
+    }
+    let operations = Operation::ALL.into_iter().filter(|operation| operation.handles_key_strings());
+    let expected = operations.map(|operation| operation.name().to_owned()).chain(["assign-lane".to_owned()]);
+    assert_eq!(holders, expected.collect());
+    let globals = &template["Globals"]["Function"]["Environment"]["Variables"];
+    assert!(globals["KEY_CHECKSUM_SECRETS"].is_null());
 }
 
 /// A role of two functions, or one that SAM makes with AWS policies, would grant more than a function uses.
