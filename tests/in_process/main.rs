@@ -1,5 +1,6 @@
 //! The service in one process, on a real DynamoDB engine: a module per route, and modules for rules that hold for all.
 
+mod absolute_links;
 mod assign_lane;
 mod auth;
 mod bad_input;
