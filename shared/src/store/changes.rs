@@ -103,15 +103,16 @@ impl Keys {
         Ok(TransactWriteItem::builder().delete(built(delete.build())?).build())
     }
 
-    /// Counts a key of a user no more, and takes it off as the default. A damaged count is left as it is.
+    /// Counts a key of a user no more, notes that it was deleted last, and takes it off as the default. A damaged count is
+    /// left as it is.
     fn discount(&self, key: Locator, meta: &Meta) -> Result<Option<TransactWriteItem>, Error> {
         let Locator { user_id: owner, key_id: id } = key;
         let is_default = meta.default_id == Some(id);
         let is_counted = meta.key_count.is_some_and(|count| count > 0);
         let expression = match (is_counted, is_default) {
-            (true, true) => "ADD key_count :minus1 REMOVE default_id",
-            (true, false) => "ADD key_count :minus1",
-            (false, true) => "REMOVE default_id",
+            (true, true) => "SET deleted_id = :id ADD key_count :minus1 REMOVE default_id",
+            (true, false) => "SET deleted_id = :id ADD key_count :minus1",
+            (false, true) => "SET deleted_id = :id REMOVE default_id",
             (false, false) => {
                 note(Meta::damaged(owner, "key_count"));
                 return Ok(None);
