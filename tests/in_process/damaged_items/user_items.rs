@@ -202,7 +202,7 @@ async fn a_damaged_issued_string_fails_repetitions_only() {
             ("ttl", _) => assert_eq!(repeated.json(), made, "{case}"),
             // That of another string.
             ("hash", "empty" | "long") => {
-                assert_eq!((repeated.status, repeated.text.contains('…')), (201, true), "{case}")
+                assert_eq!((repeated.status, repeated.text.contains('…')), (201, true), "{case}");
             }
             _ => {
                 assert_failed(&repeated, Operation::CreateKey, &case);
