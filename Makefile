@@ -115,13 +115,14 @@ test-deployment: $(BUILD)
 	@python local/local_aws.py reset
 	python local/local_aws.py run python tests/deployment.py
 
-# Another one, whose limits do not get in the way of thousands of calls by one user.
+# Another one, whose limits do not get in the way of thousands of calls by one user, and to which pages have no access.
 test-contract: export LOCAL_DIR := .local/contract
 test-contract: export PORT := 0
-test-contract: export PARAMETERS := RateLimitPerMinute=1000000 RateLimitPerHour=1000000 TestKeyDailyLimit=1000000 MaxKeysPerUser=100000
+test-contract: export PARAMETERS := RateLimitPerMinute=1000000 RateLimitPerHour=1000000 TestKeyDailyLimit=1000000 MaxKeysPerUser=100000 CorsOrigins=""
 test-contract: $(BUILD) $(CHECKERS)
 	@python local/local_aws.py reset
 	python local/local_aws.py run sh -c '\
+		cargo test --locked --workspace --test deployed without_origins -- --ignored && \
 		.local/checks/bin/python tests/contract/run.py --seed $(SEED) && \
 		cargo test --locked --workspace --test logs the_log_holds_no_secret'
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import boto3
 import botocore.exceptions
+import botocore.parsers
 from samcli.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +68,7 @@ def load(name, config=ROOT / "samconfig.toml"):
         raise Unusable("There are no AWS credentials. Set AWS_PROFILE, or run `aws configure`.") from None
     except botocore.exceptions.BotoCoreError as error:
         raise Unusable(f"AWS cannot be asked who is calling: {error}") from None
-    except botocore.exceptions.ClientError as error:
+    except (botocore.exceptions.ClientError, botocore.parsers.ResponseParserError) as error:
         raise Unusable(f"AWS refuses the credentials: {error}. Sign in again, or choose another AWS_PROFILE.") from None
     return Environment(
         name=name,

@@ -10,7 +10,7 @@ PATIENCE_SECONDS = 120
 
 FORMATS = {
     "json": ("application/json", '{"error":"JWT token required"}'),
-    "hl7": ("x-application/hl7-v2+er7", "MSA|AR|"),
+    "hl7": ("application/hl7-v2", "MSA|A"),
     "fhir": ("application/fhir+json", '"resourceType":"OperationOutcome"'),
 }
 

@@ -233,6 +233,8 @@ def operation_row(change, parts, operations):
 def deployment(change, parts):
     file = "template.yaml"
     change.insert(file, "  VerifyKeyFunction:\n", FUNCTION.format(**parts))
+    preflight = f'          "{parts["path"]}": {{ options: *preflight }}\n'
+    change.insert(file, "          /api/apiKeys/removeDefault: {", preflight)
     line = f"[\"...\", \"${{{parts['pascal']}Function}}\"],\n            "
     change.insert(file, '["...", "${GetConformanceFunction}"]', line, times=3)
 

@@ -23,6 +23,35 @@ async fn preflights_are_answered_without_credentials() {
 }
 
 #[tokio::test]
+#[ignore = "needs a deployment without CorsOrigins: `make test-contract` has one"]
+async fn without_origins_there_are_no_preflights_and_no_cors_headers() {
+    let deployed = Deployed::from_env();
+    let token = deployed.token(4_222);
+    for (method, path, status) in [
+        (Method::OPTIONS, "/api/apiKeys", 404),
+        (Method::OPTIONS, "/api/apiKeys/1", 404),
+        (Method::OPTIONS, "/api/transcribe", 404),
+        (Method::OPTIONS, "/fhir/metadata", 404),
+        (Method::OPTIONS, "/api/nothing", 404),
+        (Method::GET, "/api/nothing", 404),
+        (Method::GET, "/api/apiKeys", 200),
+        (Method::GET, "/api/apiKeys/1000000000000", 404),
+        (Method::GET, "/fhir/metadata", 200),
+    ] {
+        let call = deployed.call(method.clone(), path).header("Origin", "https://example.org");
+        let call = call.header("Access-Control-Request-Method", "GET");
+        let call = if method == Method::OPTIONS { call } else { call.bearer_auth(&token) };
+        let response = call.send().await.expect("an answer");
+        assert_eq!(response.status(), status, "{method} {path}");
+        let cors = response.headers().keys().find(|name| name.as_str().starts_with("access-control-"));
+        assert_eq!(cors, None, "{method} {path}");
+        if method == Method::OPTIONS {
+            assert_eq!(response.text().await.expect("a text"), r#"{"error":"Not found"}"#, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_headers_of_a_response_arrive() {
     let deployed = Deployed::from_env();
     let call = deployed.call(Method::GET, "/api/apiKeys").bearer_auth(deployed.token(4_221));

@@ -32,7 +32,7 @@ async fn start(engine: Engine) -> Setup {
 /// The AWS operations of an operation, in order.
 fn requests(operation: Operation) -> &'static [&'static str] {
     match operation {
-        Operation::CreateKey => &["UpdateItem", "TransactWriteItems"],
+        Operation::CreateKey => &["UpdateItem", "GetItem", "TransactWriteItems"],
         Operation::ListKeys | Operation::ListUserKeys => &["UpdateItem", "GetItem", "Query"],
         Operation::GetKey => &["UpdateItem", "BatchGetItem"],
         Operation::UpdateKey
@@ -320,6 +320,56 @@ async fn a_late_write_is_made_once() {
         gate.delivered().await;
         assert_eq!(contents(test).await, before);
         assert_eq!(before.key_count(7), 3);
+    }
+}
+
+/// It may have been refused meanwhile, or repeated for a key that is deleted again.
+#[tokio::test]
+async fn a_late_creation_is_not_made() {
+    for engine in [Engine::Embedded, Engine::DynamoDbLocal] {
+        let proxy = FaultProxy::patient(&engine.start().await).await;
+        let test = TestApp::on(&proxy.url, &[("MAX_KEYS_PER_USER", "2")]).await;
+        test.make_two_keys().await;
+        let create = || test.valid_call(Operation::CreateKey);
+        for (id, is_full) in [(1, true), (4, false)] {
+            let gate = Gate::default();
+            proxy.clear();
+            proxy.inject("TransactWriteItems", 1, Fault::Detach(gate.clone()));
+            if is_full {
+                create().send().await.assert_refused(409, "API Key limit reached");
+            } else {
+                // With another token than the abandoned request.
+                proxy.inject("TransactWriteItems", 1, Fault::cancellation(&["None", "TransactionConflict", "None"]));
+                assert_eq!(create().send().await.json()["id"], id);
+            }
+            assert_success(&test.call(Operation::DeleteKey).id(id).send().await);
+            let before = contents(&test).await;
+            gate.open();
+            gate.delivered().await;
+            assert_eq!(contents(&test).await, before);
+            assert_eq!(before.key_count(7), 1);
+        }
+    }
+}
+
+/// A deletion that comes between the first read and the write of a creation delays it by one attempt.
+#[tokio::test]
+async fn a_creation_beside_a_deletion_is_made() {
+    for engine in [Engine::Embedded, Engine::DynamoDbLocal] {
+        let url = engine.start().await;
+        let proxy = FaultProxy::patient(&url).await;
+        let other = TestApp::on(&url, &[("MAX_KEYS_PER_USER", "2")]).await;
+        other.make_two_keys().await;
+        let test = other.second(&proxy.url);
+        let gate = Gate::default();
+        proxy.inject("TransactWriteItems", 1, Fault::Hold(gate.clone()));
+        let (created, ()) = tokio::join!(test.valid_call(Operation::CreateKey).send(), async {
+            gate.reached().await;
+            assert_success(&other.call(Operation::DeleteKey).id(1).send().await);
+            gate.open();
+        });
+        assert_eq!((created.status, proxy.count("TransactWriteItems")), (201, 2), "{}", created.text);
+        assert_eq!(contents(&other).await.key_count(7), 2);
     }
 }
 

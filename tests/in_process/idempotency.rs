@@ -409,7 +409,7 @@ async fn the_format_makes_no_difference_to_what_is_asked_for() {
 async fn idempotency_costs_no_extra_round_but_for_the_string_of_a_repeat() {
     let test = TestApp::start().await;
     done(creation(&test)).await;
-    let first_round = ["GetItem", "UpdateItem", "UpdateItem"].as_slice();
+    let first_round = ["GetItem", "GetItem", "UpdateItem", "UpdateItem"].as_slice();
     assert_eq!(test.calls.rounds(), [first_round, &["TransactWriteItems"]]);
     test.calls.clear();
     done(creation(&test)).await;

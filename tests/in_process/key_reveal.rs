@@ -52,7 +52,7 @@ async fn once_only_the_call_that_makes_a_key_shows_it() {
     }
 }
 
-/// The setting applies to strings that are issued from then on.
+/// The setting applies to strings that are issued from then on. `once` also removes stored ones.
 #[tokio::test]
 async fn after_a_change_of_the_setting_no_string_is_shown_that_should_not_be() {
     for (before, after, reveal) in [("always", "once", KeyReveal::Once), ("once", "always", KeyReveal::Always)] {
@@ -70,6 +70,31 @@ async fn after_a_change_of_the_setting_no_string_is_shown_that_should_not_be() {
         assert_eq!(read["key"], expected, "{before} {after}");
         let record = test.contents().await.key(7, 1).expect("a record").clone();
         assert_eq!(record.contains_key("ciphertext"), after == "always");
+    }
+}
+
+#[tokio::test]
+async fn once_the_next_change_of_a_key_removes_its_stored_string() {
+    // The calls that change nothing come first in each pair.
+    for (reads, change) in [(0, 1), (0, 3), (7, 5), (8, 6)] {
+        let url = Engine::Embedded.start().await;
+        let always = TestApp::on(&url, &[("KEY_REVEAL", "always")]).await;
+        let key = always.key("a").await;
+        if change == 6 {
+            always.call(Operation::SetDefault).json(&json!({"id": 1})).send().await.ok();
+        }
+        let once = always.second_with(&url, |config| config.key_reveal = KeyReveal::Once);
+        for (call, is_stored) in [(reads, true), (change, false)] {
+            let call = calls(&once).into_iter().nth(call).expect("a call");
+            assert_eq!(shown(&call.send().await.ok()), &masked(&key));
+            let record = once.contents().await.key(7, 1).expect("a record").clone();
+            let stored = ["ciphertext", "data_key", "mask"].map(|name| record.contains_key(name));
+            assert_eq!(stored, [is_stored, is_stored, !is_stored], "call {change}");
+            // Whatever the setting is later.
+            let expected = if is_stored { key["key"].clone() } else { masked(&key).into() };
+            assert_eq!(always.read(1).await["key"], expected);
+        }
+        once.contents().await.assert_consistent();
     }
 }
 

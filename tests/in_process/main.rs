@@ -1,5 +1,6 @@
 //! The service in one process, on a real DynamoDB engine: a module per route, and modules for rules that hold for all.
 
+mod absolute_links;
 mod assign_lane;
 mod auth;
 mod bad_input;
@@ -25,6 +26,7 @@ mod layers;
 mod list_audit;
 mod list_keys;
 mod list_user_keys;
+mod locked_builds;
 mod monitoring;
 mod operations;
 mod page_size;

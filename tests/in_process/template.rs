@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_yaml_ng::Value;
+use shared::Operation;
 use shared::edge::event_bus::SOURCE;
 use shared::ids::UserId;
 use shared::lanes::Lanes;
@@ -77,6 +78,44 @@ fn each_lane_is_a_key_in_a_plan_and_the_authorizer_names_them_all() {
     }
 }
 
+/// Without origins, OPTIONS is an unknown method. SAM's `Cors` would answer it all the same.
+#[test]
+fn each_path_answers_preflights_if_some_origin_has_access() {
+    let template = repository::yaml("template.yaml");
+    let api = &template["Resources"]["Api"]["Properties"];
+    assert!(api["Cors"].is_null(), "SAM's preflights");
+    assert_eq!(api["MergeDefinitions"], true);
+    let condition = untagged(&template["Conditions"]["HasCors"]);
+    let [equals] = list(condition) else { panic!("one condition") };
+    let [parameter, none] = list(untagged(equals)) else { panic!("two values to compare") };
+    assert_eq!((text(untagged(parameter)), text(none)), ("CorsOrigins", ""));
+
+    let mut paths = BTreeSet::new();
+    for (path, item) in api["DefinitionBody"]["paths"].as_mapping().expect("paths") {
+        let methods = item.as_mapping().expect("methods");
+        assert_eq!(methods.keys().map(text).collect::<Vec<_>>(), ["options"], "{path:?}");
+        let [condition, preflight, absent] = list(untagged(&item["options"])) else { panic!("a condition") };
+        assert_eq!((text(condition), text(untagged(absent))), ("HasCors", "AWS::NoValue"), "{path:?}");
+        let integration = &preflight["x-amazon-apigateway-integration"];
+        assert_eq!(text(&integration["type"]), "mock", "{path:?}");
+        let sent = integration["responses"]["default"]["responseParameters"].as_mapping().expect("headers");
+        let declared = preflight["responses"]["200"]["headers"].as_mapping().expect("headers");
+        let declared: Vec<String> =
+            declared.keys().map(|name| format!("method.response.header.{}", text(name))).collect();
+        assert_eq!(sent.keys().map(text).collect::<Vec<_>>(), declared, "{path:?}");
+        paths.insert(text(path).to_owned());
+    }
+    let routes: BTreeSet<String> = repository::template_routes().into_values().flatten().collect();
+    let path = |route: &String| route.split_once(' ').expect("method and path").1.to_owned();
+    assert_eq!(paths, routes.iter().map(path).collect());
+
+    let methods: BTreeSet<&str> = routes.iter().map(|route| route.split(' ').next().expect("a method")).collect();
+    let (_, item) = api["DefinitionBody"]["paths"].as_mapping().and_then(|paths| paths.iter().next()).expect("a path");
+    let answer = &untagged(&item["options"])[1]["x-amazon-apigateway-integration"]["responses"]["default"];
+    let allowed = text(&answer["responseParameters"]["method.response.header.Access-Control-Allow-Methods"]);
+    assert_eq!(allowed.trim_matches('\'').split(',').collect::<BTreeSet<_>>(), methods);
+}
+
 #[test]
 fn usage_plans_count_in_every_real_environment_and_not_locally() {
     let parameter = &repository::yaml("template.yaml")["Parameters"]["UsagePlanKeyRequired"];
@@ -128,6 +167,24 @@ fn events_are_published_and_subscribed_under_the_same_name() {
     let condition = &may_publish.expect("a statement")["Condition"];
     assert_eq!(text(&condition["ForAllValues:StringEquals"]["events:source"]), SOURCE);
     assert_eq!(text(&condition["Null"]["events:source"]), "false");
+}
+
+#[test]
+fn only_functions_that_issue_or_check_strings_have_the_secret_of_their_checksum() {
+    let template = repository::yaml("template.yaml");
+    let mut holders = BTreeSet::new();
+    for (name, resource) in template["Resources"].as_mapping().expect("resources") {
+        let secret = &resource["Properties"]["Environment"]["Variables"]["KEY_CHECKSUM_SECRETS"];
+        if !secret.is_null() {
+            assert_eq!(text(untagged(secret)), "{{resolve:secretsmanager:${KeyChecksumSecret}}}", "{name:?}");
+            holders.insert(text(&resource["Properties"]["CodeUri"]).trim_start_matches("functions/").to_owned());
+        }
+    }
+    let operations = Operation::ALL.into_iter().filter(|operation| operation.handles_key_strings());
+    let expected = operations.map(|operation| operation.name().to_owned()).chain(["assign-lane".to_owned()]);
+    assert_eq!(holders, expected.collect());
+    let globals = &template["Globals"]["Function"]["Environment"]["Variables"];
+    assert!(globals["KEY_CHECKSUM_SECRETS"].is_null());
 }
 
 /// A role of two functions, or one that SAM makes with AWS policies, would grant more than a function uses.

@@ -17,6 +17,7 @@ pub mod issuer;
 pub mod key_strings;
 pub mod kms;
 pub mod log_lines;
+pub mod pages;
 pub mod raw_http;
 pub mod repository;
 pub mod runtime_api;

@@ -428,6 +428,15 @@ impl TestCall<'_> {
         self
     }
 
+    /// Calls the API under a domain of its own, whose paths have no stage.
+    #[must_use]
+    pub fn under_domain(mut self, domain: &str) -> Self {
+        let path = self.event["path"].clone();
+        self.event["requestContext"]["domainName"] = domain.into();
+        self.event["requestContext"]["path"] = path;
+        self.header("Host", domain)
+    }
+
     /// Sets the path as the client sees it; that of the event begins with the stage.
     #[must_use]
     pub fn client_path(mut self, path: &str) -> Self {

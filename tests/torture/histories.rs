@@ -132,7 +132,7 @@ impl<'a> Sorter<'a, '_> {
 
     fn key(&mut self, id: u64, what: What<'a>, view: Option<View>, entry: Option<&'a Entry>) {
         let attempt = self.attempt;
-        let answered = attempt.is_answered() && !(entry.is_some() && self.was_done_late());
+        let answered = attempt.is_answered();
         let mut operation = KeyOperation {
             attempt,
             what,
@@ -149,23 +149,9 @@ impl<'a> Sorter<'a, '_> {
         self.histories.keys.entry((attempt.owner, id)).or_default().push(operation);
     }
 
-    /// Whether an attempt with an entry was nevertheless refused.
-    fn was_done_late(&self) -> bool {
-        self.attempt.may_be_done_late() && (400..500).contains(&self.attempt.status)
-    }
-
     fn user(&mut self, what: MetaWhat) {
         let attempt = self.attempt;
-        let is_change = match &what {
-            MetaWhat::Created | MetaWhat::Deleted(_) | MetaWhat::DefaultSet { .. } | MetaWhat::DefaultRemoved(_) => {
-                true
-            }
-            MetaWhat::Full | MetaWhat::DefaultKept(_) | MetaWhat::NotDefault(_) | MetaWhat::DefaultAmong { .. } => {
-                false
-            }
-        };
-        let is_open = !attempt.is_answered() || (is_change && self.was_done_late());
-        let mut end = if is_open { OPEN } else { attempt.end };
+        let mut end = if attempt.is_answered() { attempt.end } else { OPEN };
         if let (Some(repeated), MetaWhat::Created) = (self.repeated, &what) {
             end = end.min(repeated.end);
         }

@@ -205,12 +205,6 @@ impl Attempt {
         self.status == 429 && self.is_limited()
     }
 
-    /// Whether an abandoned attempt at its write may be carried out later, although a further attempt was refused. Only a
-    /// creation depends on no version that has been read.
-    pub fn may_be_done_late(&self) -> bool {
-        matches!(self.request, Request::Create { .. }) && (self.is_slow || self.faults.contains(&Kind::Late))
-    }
-
     /// Its `Idempotency-Key`.
     pub fn idempotency(&self) -> Option<&str> {
         if let Request::Create { idempotency, .. } | Request::Rotate { idempotency, .. } = &self.request {

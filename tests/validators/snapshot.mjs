@@ -104,7 +104,12 @@ function inOrder(element) {
   return Object.fromEntries(Object.entries(element).sort((a, b) => rank(a) - rank(b)));
 }
 
-const texts = new Map(withSnapshots(written()).map(([name, fresh]) => [name, `${JSON.stringify(fresh, null, 2)}\n`]));
+/** JSON without indentation, for it is part of the binary and sent as it is; one element a line, for diffs. */
+function text(definition) {
+  return `${JSON.stringify(definition).replaceAll('{"id":', '\n{"id":')}\n`;
+}
+
+const texts = new Map(withSnapshots(written()).map(([name, fresh]) => [name, text(fresh)]));
 const before = new Map(readdirSync(GENERATED).map((name) => [name, readFileSync(join(GENERATED, name), 'utf8')]));
 for (const name of new Set([...texts.keys(), ...before.keys()])) {
   const [text, path] = [texts.get(name), join(GENERATED, name)];

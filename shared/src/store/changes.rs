@@ -44,7 +44,7 @@ impl Keys {
         let mut attempts = self.attempts();
         loop {
             let (before, meta) = self.read_one(locator).await?;
-            let mut key = before.clone();
+            let mut key = self.without_string(before.clone()).await?;
             transition(&mut key, author.timestamp()).map_err(|KeyExpired| Error::ChangeOfExpired)?;
             let changes = key.changes_since(&before);
             // Before the change: one whose result cannot be shown is not made.
@@ -103,15 +103,16 @@ impl Keys {
         Ok(TransactWriteItem::builder().delete(built(delete.build())?).build())
     }
 
-    /// Counts a key of a user no more, and takes it off as the default. A damaged count is left as it is.
+    /// Counts a key of a user no more, notes that it was deleted last, and takes it off as the default. A damaged count is
+    /// left as it is.
     fn discount(&self, key: Locator, meta: &Meta) -> Result<Option<TransactWriteItem>, Error> {
         let Locator { user_id: owner, key_id: id } = key;
         let is_default = meta.default_id == Some(id);
         let is_counted = meta.key_count.is_some_and(|count| count > 0);
         let expression = match (is_counted, is_default) {
-            (true, true) => "ADD key_count :minus1 REMOVE default_id",
-            (true, false) => "ADD key_count :minus1",
-            (false, true) => "REMOVE default_id",
+            (true, true) => "SET deleted_id = :id ADD key_count :minus1 REMOVE default_id",
+            (true, false) => "SET deleted_id = :id ADD key_count :minus1",
+            (false, true) => "SET deleted_id = :id REMOVE default_id",
             (false, false) => {
                 note(Meta::damaged(owner, "key_count"));
                 return Ok(None);
@@ -165,7 +166,7 @@ impl Keys {
             let now = before.next_entry_at(self.clock.now());
             let since = after.max(meta.default_at.map(|last| last + TimeDelta::milliseconds(1)));
             let at = since.map_or(now, |since| since.max(now));
-            let key = Key { entry_at: at, ..before.clone() };
+            let key = Key { entry_at: at, ..self.without_string(before.clone()).await? };
             // The first write also makes sure that the key still exists and is unexpired when the pointer to it is set.
             let mut writes = vec![
                 self.replace(&before, &key)?,
@@ -223,7 +224,8 @@ impl Keys {
                 return Ok(shown);
             }
             author.admission.granted().await?;
-            let key = Key { entry_at: before.next_entry_at(self.clock.now()), ..before.clone() };
+            let key = self.without_string(before.clone()).await?;
+            let key = Key { entry_at: before.next_entry_at(self.clock.now()), ..key };
             let writes = vec![
                 self.replace(&before, &key)?,
                 self.point_default(locator.user_id, &meta, None, key.entry_at)?,

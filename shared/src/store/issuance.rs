@@ -1,9 +1,9 @@
 //! Issuance of key strings: new keys and rotations.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use chrono::SubsecRound;
-use futures_util::future::{join, join3};
+use futures_util::future::{join, join3, join4};
 
 use super::aws_requests::Request as _;
 use super::item::{count_of, number};
@@ -21,6 +21,9 @@ use crate::keys::{
     Action, Author, GracePeriod, Idempotency, Issued, Key, KeyExpired, KeyView, NewKey, PlainKey, Prefix, Sealed,
     Secret, Shown, ShownKey, Usage, next_due,
 };
+
+/// The place of the count of a user's keys in the transaction that creates one.
+const COUNTED: usize = 1;
 
 /// A key with a new string.
 pub(super) struct Issuance {
@@ -50,12 +53,17 @@ impl Keys {
         new: NewKey,
     ) -> Result<Issued, Error> {
         let (first_round, replayed) = join(
-            join3(self.ready_to_seal(idempotency), self.next_id(), author.admission.granted()),
+            join4(
+                self.ready_to_seal(idempotency),
+                self.next_id(),
+                self.last_deleted(owner),
+                author.admission.granted(),
+            ),
             self.replay(owner, idempotency, author.timestamp()),
         )
         .await;
         // A refused or repeated call leaves a gap: ids need not be dense.
-        let (ready, id, admitted) = first_round;
+        let (ready, id, last_deleted, admitted) = first_round;
         admitted?;
         ready?;
         if let Some(made) = replayed? {
@@ -81,18 +89,10 @@ impl Keys {
             version: 1,
         };
         let put = self.table.put(to_item(&key)).condition_expression("attribute_not_exists(PK)").build();
-        let count = self
-            .table
-            .update(PrimaryKey::meta(owner))
-            .update_expression("ADD key_count :1")
-            .condition_expression("attribute_not_exists(key_count) OR key_count < :max")
-            .expression_attribute_values(":1", count_of(1))
-            .expression_attribute_values(":max", count_of(self.max_keys_per_user.into()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build();
+        let mut last_deleted = last_deleted?;
         let mut writes = vec![
             TransactWriteItem::builder().put(built(put)?).build(),
-            TransactWriteItem::builder().update(built(count)?).build(),
+            self.count(owner, last_deleted.clone())?,
             self.entry(author, locator, key.entry_at, Action::Create, key.creation())?,
         ];
         let issuance = Issuance { key, plain, sealed };
@@ -111,8 +111,13 @@ impl Keys {
                 if matches!(conflicts.first(), Some(Conflict::Condition(_))) {
                     return Err(damaged_counter().into());
                 }
-                if let Some(Conflict::Condition(meta)) = conflicts.get(1) {
-                    return Err(Meta::refused_creation(owner, meta.as_ref()));
+                if let Some(Conflict::Condition(meta)) = conflicts.get(COUNTED) {
+                    let found = meta.as_ref().and_then(Meta::last_deleted);
+                    if found == last_deleted {
+                        return Err(Meta::refused_creation(owner, meta.as_ref()));
+                    }
+                    last_deleted = found;
+                    writes[COUNTED] = self.count(owner, last_deleted.clone())?;
                 }
             }
             attempts.again(cancelled).await?;
@@ -208,6 +213,32 @@ impl Keys {
             (KeyReveal::Once, _) | (_, None) => Shown::Masked(plain.masked()),
         };
         Ok((Secret { hash: plain.hash(), shown }, sealed))
+    }
+
+    /// Counts a new key of a user, within the limit, on the condition that no key of the user was deleted since: an abandoned
+    /// request that arrives late must not make a key that was refused, or that is gone.
+    fn count(&self, owner: UserId, last_deleted: Option<AttributeValue>) -> Result<TransactWriteItem, Error> {
+        let mut update = self
+            .table
+            .update(PrimaryKey::meta(owner))
+            .update_expression("ADD key_count :1")
+            .expression_attribute_values(":1", count_of(1))
+            .expression_attribute_values(":max", count_of(self.max_keys_per_user.into()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let unchanged = if let Some(id) = last_deleted {
+            update = update.expression_attribute_values(":last_deleted", id);
+            "deleted_id = :last_deleted"
+        } else {
+            "attribute_not_exists(deleted_id)"
+        };
+        let within_limit = "attribute_not_exists(key_count) OR key_count < :max";
+        let update = update.condition_expression(format!("({within_limit}) AND {unchanged}"));
+        Ok(TransactWriteItem::builder().update(built(update.build())?).build())
+    }
+
+    /// The last key of a user that was deleted, as it is stored.
+    async fn last_deleted(&self, owner: UserId) -> Result<Option<AttributeValue>, Error> {
+        Ok(self.table.get(PrimaryKey::meta(owner)).await?.as_ref().and_then(Meta::last_deleted))
     }
 
     async fn next_id(&self) -> Result<KeyId, Error> {

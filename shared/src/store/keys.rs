@@ -207,6 +207,15 @@ impl Keys {
         }
     }
 
+    /// The key as a change stores it: with `KeyReveal=once`, a string from before is replaced by its mask.
+    pub(super) async fn without_string(&self, mut key: Key) -> Result<Key, Error> {
+        if let (KeyReveal::Once, Shown::Whole(sealed)) = (self.reveal, &key.secret.shown) {
+            let plain = self.vault.open(sealed, Locator { user_id: key.user_id, key_id: key.id }).await?;
+            key.secret.shown = Shown::Masked(plain.masked());
+        }
+        Ok(key)
+    }
+
     /// The view of a key for the caller: whole to its owner if the deployment says so, else masked.
     pub(super) async fn show(&self, author: &Author, key: Key, meta: &Meta) -> Result<KeyView, Error> {
         let locator = Locator { user_id: key.user_id, key_id: key.id };

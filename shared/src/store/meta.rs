@@ -53,6 +53,11 @@ impl Meta {
         Ok(self.default_id)
     }
 
+    /// The last key that was deleted, as it is stored.
+    pub(super) fn last_deleted(item: &Item) -> Option<AttributeValue> {
+        item.get("deleted_id").cloned()
+    }
+
     /// The error of a creation that the count refuses: the limit, or a count that is none.
     pub(super) fn refused_creation(owner: UserId, item: Option<&Item>) -> Error {
         match item.and_then(|item| item.get("key_count")) {

@@ -6,6 +6,7 @@ use shared::Operation;
 use shared::ids::{KeyId, UserId};
 use shared::store::{Item, PrimaryKey};
 use tests::engine::Engine;
+use tests::pages::pages;
 
 use super::{
     assert_failed, cases, create, damage, damage_in_log, full_key, keys_of, keys_of_user, list, n, partition, place,
@@ -125,17 +126,8 @@ async fn a_damaged_audit_entry_is_left_out_and_its_trail_goes_on() {
         let told_of = format!("attribute {attribute} of an entry in the trail of key {id} of user {user}");
         assert!(is_shown || texts.contains(&told_of), "{case}: {texts}");
         // Page by page: one may be empty, but leads on.
-        let (mut paged, mut cursor) = (Vec::new(), None::<String>);
-        for _ in 0..whole.len() {
-            let call = audit().query("limit", "1");
-            let page = match &cursor {
-                Some(cursor) => call.query("cursor", cursor).send().await,
-                None => call.send().await,
-            };
-            paged.extend(ids(page.ok().as_array().expect("an array")));
-            cursor = page.next_cursor().map(str::to_owned);
-        }
-        assert_eq!((paged, cursor), (left, None), "{case}");
+        let pages = pages(&format!("/v1/api/apiKeys/{id}/audit"), 1, audit).await;
+        assert_eq!(ids(&pages.concat()), left, "{case}");
         if is_shown {
             continue;
         }
@@ -210,7 +202,7 @@ async fn a_damaged_issued_string_fails_repetitions_only() {
             ("ttl", _) => assert_eq!(repeated.json(), made, "{case}"),
             // That of another string.
             ("hash", "empty" | "long") => {
-                assert_eq!((repeated.status, repeated.text.contains('…')), (201, true), "{case}")
+                assert_eq!((repeated.status, repeated.text.contains('…')), (201, true), "{case}");
             }
             _ => {
                 assert_failed(&repeated, Operation::CreateKey, &case);
