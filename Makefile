@@ -84,6 +84,7 @@ check-advisories: $(CHECKERS)
 check-template: $(VENV) $(CHECKERS)
 	cfn-lint
 	.local/checks/bin/checkov
+	python tests/translated_template.py
 
 # --workspace everywhere, so that cargo compiles the dependencies with one set of features, once.
 test-in-process: $(VENV) validators
