@@ -5,6 +5,7 @@
 # make endpoint  writes an endpoint to begin with: make endpoint NAME=archive-key
 # make generated writes what is generated: FHIR snapshots, and the HL7 and FHIR examples of openapi.yaml
 # make deploy    deploys to AWS: make deploy ENV=staging [DRY_RUN=1]
+# make reconcile ends in a restored table what was ended since its backup: make reconcile ENV=prod TO=restored-table
 # make destroy   deletes a deployment, and says what it keeps: make destroy ENV=staging
 
 # Before anything is installed or compiled, what the machine lacks is named, all at once.
@@ -25,7 +26,7 @@ SEED ?= 20261125
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
-.PHONY: local local-reset token test torture bench bench-build validators deploy destroy check-format check-lints check-dependencies \
+.PHONY: local local-reset token test torture bench bench-build validators deploy destroy reconcile check-format check-lints check-dependencies \
 	check-advisories check-template endpoint generated test-in-process test-guides test-torture test-deployed test-deployment test-contract
 
 local: $(BUILD)
@@ -114,6 +115,7 @@ test-deployment: export LOCAL_DIR := .local/deployment
 test-deployment: export PORT := 0
 test-deployment: $(BUILD)
 	@python local/local_aws.py reset
+	cargo build --locked --workspace --bin reconcile
 	python local/local_aws.py run python tests/deployment.py
 
 # Another one, whose limits do not get in the way of thousands of calls by one user, and to which pages have no access.
@@ -150,6 +152,11 @@ destroy: $(VENV)
 	@test -n "$(ENV)" || { echo "Which environment? make destroy ENV=staging" >&2; exit 2; }
 	@python deployment/destroy.py $(ENV) $(if $(CONFIRM),--confirm $(CONFIRM))
 
+# TO is the restored table, FROM the one whose trail says what was ended since, by default that of the stack.
+reconcile: $(VENV)
+	@test -n "$(ENV)" -a -n "$(TO)" || { echo "Which tables? make reconcile ENV=prod TO=restored-table" >&2; exit 2; }
+	@python deployment/reconcile.py $(ENV) --to $(TO) $(if $(FROM),--from $(FROM)) $(if $(DRY_RUN),--dry-run)
+
 $(VENV): local/requirements.txt
 	@echo "Installing the tools (SAM CLI, cargo-lambda, MiniStack) into .local/venv ..."
 	@rm -rf .local/venv
@@ -170,6 +177,6 @@ $(CHECKERS): tests/requirements.txt
 # cargo-lambda compiles everything at once, as Cargo.lock says, and shows its progress; sam, which cannot be told to keep to
 # Cargo.lock, then takes what it needs from there.
 $(BUILD): $(VENV) $(SOURCES)
-	cargo lambda build --locked --release --workspace --exclude tests --exclude floor $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
+	cargo lambda build --locked --release --workspace --exclude tests --exclude floor --exclude reconcile $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
 	@echo "Packaging the functions ..."
 	@sam build --parameter-overrides Architecture=$(ARCHITECTURE) --build-dir .local/build >.local/build.log 2>&1 || { cat .local/build.log; exit 1; }

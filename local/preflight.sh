@@ -19,6 +19,7 @@ for goal in "$@"; do
     torture | test-torture) rust=1 compiler=1 ;;
     deploy) rust=1 compiler=1 python=1 ;;
     destroy) python=1 ;;
+    reconcile) rust=1 compiler=1 python=1 ;;
     test-deployment) rust=1 compiler=1 python=1 linux=1 ;;
     test-guides) rust=1 compiler=1 python=1 git=1 ;;
     check-format | check-lints) rust=1 components=1 compiler=1 ;;

@@ -17,6 +17,11 @@ def sign(secret, user_id, role=None):
     claims = {"user_id": int(user_id), "iat": now, "exp": now + LIFETIME_SECONDS}
     if role:
         claims["role"] = role
+    return sign_claims(secret, claims)
+
+
+def sign_claims(secret, claims):
+    """An HS256 token with any claims."""
     header = {"alg": "HS256", "typ": "JWT"}
     signed = ".".join(encode(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
     return signed + "." + encode(hmac.digest(secret.encode(), signed.encode(), hashlib.sha256))

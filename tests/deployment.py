@@ -6,12 +6,18 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import boto3
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "local"))
+
+import tokens
 BUILT = ROOT / ".local/build/template.yaml"
 STACK = "nuxera-api-keys-staging"
 REGION = os.environ["AWS_REGION"]
@@ -214,6 +220,104 @@ class Deployment(unittest.TestCase):
         table = boto3.client("dynamodb").describe_table(TableName=ids["Table"])["Table"]
         self.assertEqual(table["TableStatus"], "ACTIVE")
         self.assertEqual(run("destroy.py", "--confirm", STACK).returncode, 1)
+
+
+class Restore(unittest.TestCase):
+    """A backup is restored into a new table, brought up to date, and used."""
+
+    URL = f"{os.environ['AWS_ENDPOINT_URL']}/staging"
+    SECRET = "a-secret-of-the-signer-in-staging-0001"
+
+    def call(self, method, path, body=None, role=None):
+        claims = {"user_id": 71, "iss": GOOD["JwtIssuer"], "aud": GOOD["JwtAudience"], "exp": int(time.time()) + 600}
+        if role:
+            claims["role"] = role
+        request = urllib.request.Request(f"{self.URL}/api/apiKeys{path}", method=method)
+        request.add_header("Authorization", f"Bearer {tokens.sign_claims(self.SECRET, claims)}")
+        request.add_header("Content-Type", "application/json")
+        try:
+            with urllib.request.urlopen(request, json.dumps(body).encode() if body else None) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def key(self, name):
+        status, key = self.call("POST", "", {"name": name, "type": "live", "status": "active"})
+        self.assertEqual(status, 201, key)
+        return key
+
+    def works(self, key):
+        return self.call("POST", "/verify", {"key": key["key"]}, "service")[1]["valid"]
+
+    def test_a_restored_table_revives_nothing_that_was_ended(self):
+        store_secret(SecretString=self.SECRET)
+        self.assertEqual(run("deploy.py", "--built", BUILT).returncode, 0)
+        kept, deleted, paused, rotated, shortened, renamed = (self.key(name) for name in "kept deleted paused rotated shortened renamed".split())
+        resources = boto3.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+        table = next(item["PhysicalResourceId"] for item in resources if item["LogicalResourceId"] == "Table")
+        restored = back_up_and_restore(table)
+
+        self.call("DELETE", f"/{deleted['id']}")
+        self.call("PATCH", f"/{paused['id']}/pause")
+        new_string = self.call("POST", f"/{rotated['id']}/rotate")[1]
+        self.call("PUT", f"/{shortened['id']}", {"expiry_at": "2099-01-01T00:00:00Z"})
+        soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
+        self.call("PUT", f"/{shortened['id']}", {"expiry_at": soon})
+        self.call("PUT", f"/{renamed['id']}", {"name": "renamed since"})
+        lost = self.key("created since")
+
+        program = ["--to", restored, "--program", ROOT / "target/debug/reconcile"]
+        lines = [
+            f"key {deleted['id']} of user 71 was deleted",
+            f"key {paused['id']} of user 71 was paused",
+            f"key {rotated['id']} of user 71 was rotated; its owner needs a new string: rotate it again",
+            f"key {shortened['id']} of user 71 got the expiry {soon}",
+            f"key {lost['id']} of user 71 was created since the backup, and is lost",
+        ]
+        for options, summary in [(["--dry-run"], "6 keys, 4 revocations to end, 1 keys"), ([], "6 keys, 4 revocations ended, 1 keys")]:
+            result = run("reconcile.py", *program, *options)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            self.assertEqual(sorted(result.stdout.splitlines()[1:-1]), sorted(lines))
+            self.assertIn(summary, result.stdout)
+            self.assertNotIn("nux_live_", result.stdout + result.stderr)
+        again = run("reconcile.py", *program)
+        self.assertIn("5 keys, 0 revocations ended", again.stdout, again.stderr)
+
+        deployed = run("deploy.py", "--built", BUILT, parameters={"RestoredTable": restored})
+        self.assertEqual(deployed.returncode, 0, deployed.stdout[-2000:] + deployed.stderr)
+        self.assertTrue(self.works(kept) and self.works(renamed))
+        # Strings are decrypted under the name of the same vault.
+        self.assertEqual(self.call("GET", f"/{kept['id']}")[1]["key"], kept["key"])
+        for key in (deleted, paused, rotated, new_string, shortened, lost):
+            self.assertFalse(self.works(key), key["name"])
+        self.assertEqual(self.call("GET", f"/{deleted['id']}")[0], 404)
+        trail = self.call("GET", f"/{paused['id']}/audit")[1]
+        self.assertEqual((trail[0]["action"], trail[0]["actor"]["role"]), ("pause", "system"))
+        self.assertEqual(self.call("GET", f"/{shortened['id']}")[1]["status"], "expired")
+        self.assertGreater(self.key("next")["id"], lost["id"], "no id is given again")
+        self.assertEqual(run("destroy.py", "--confirm", STACK).returncode, 0)
+
+
+def back_up_and_restore(table):
+    """A copy of the table as it is, which is what a restore makes; without time to live until that is set."""
+    dynamodb = boto3.client("dynamodb")
+    described = dynamodb.describe_table(TableName=table)["Table"]
+    restored = f"{table}-restored"
+    dynamodb.create_table(
+        TableName=restored,
+        KeySchema=described["KeySchema"],
+        AttributeDefinitions=described["AttributeDefinitions"],
+        BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[
+            {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
+            for index in described["GlobalSecondaryIndexes"]
+        ],
+    )
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table):
+        for item in page["Items"]:
+            dynamodb.put_item(TableName=restored, Item=item)
+    dynamodb.update_time_to_live(TableName=restored, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
+    return restored
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ seconds() {
 }
 
 rm -rf target/bench-build
-clean=$(CARGO_TARGET_DIR=target/bench-build seconds cargo lambda build --locked --release --workspace --exclude tests --exclude floor)
+clean=$(CARGO_TARGET_DIR=target/bench-build seconds cargo lambda build --locked --release --workspace --exclude tests --exclude floor --exclude reconcile)
 rm -rf target/bench-build
 make .local/build/template.yaml
 touch functions/get-key/src/lib.rs

@@ -10,6 +10,7 @@ mod key;
 mod key_type;
 mod name;
 mod page;
+mod revocation;
 mod secret;
 mod status;
 mod usage;
@@ -25,6 +26,7 @@ pub use self::key::{Audited, GracePeriod, Key, KeyExpired, NewKey, Previous, Upd
 pub use self::key_type::KeyType;
 pub use self::name::KeyName;
 pub use self::page::{AuditPage, Cursor, KeyPage, MAX_PAGE, PageRequest};
+pub use self::revocation::Revocation;
 pub use self::secret::{Mask, PlainKey, Prefix, Sealed, Secret, Shown};
 pub use self::status::Status;
 pub use self::usage::{DAYS_SHOWN, DailyUsage, Day, Usage, UsageView};

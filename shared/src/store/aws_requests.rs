@@ -45,6 +45,7 @@ requests! {
     dynamodb::get_item: GetItemFluentBuilder, GetItemOutput, GetItemError;
     dynamodb::put_item: PutItemFluentBuilder, PutItemOutput, PutItemError;
     dynamodb::query: QueryFluentBuilder, QueryOutput, QueryError;
+    dynamodb::scan: ScanFluentBuilder, ScanOutput, ScanError;
     dynamodb::transact_write_items: TransactWriteItemsFluentBuilder, TransactWriteItemsOutput, TransactWriteItemsError;
     dynamodb::update_item: UpdateItemFluentBuilder, UpdateItemOutput, UpdateItemError;
     eventbridge::put_events: PutEventsFluentBuilder, PutEventsOutput, PutEventsError;

@@ -16,6 +16,7 @@ mod meta;
 mod metering;
 mod pages;
 mod primary_key;
+mod restore;
 mod sweep;
 mod table;
 mod vault;
