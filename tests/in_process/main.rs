@@ -18,6 +18,7 @@ mod get_conformance;
 mod get_key;
 mod get_usage;
 mod headers;
+mod hl7_headers;
 mod hostile_headers;
 mod idempotency;
 mod isolation;

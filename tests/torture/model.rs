@@ -40,7 +40,7 @@ pub struct Key {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Secret {
     Known(String),
-    /// Issued by this request, whose answer was lost or in another format.
+    /// Issued by this request, whose answer was lost, masked or in another format.
     Unseen(String),
 }
 
@@ -242,8 +242,8 @@ impl KeyOperation<'_> {
     fn outcome(&self, state: &KeyState) -> (u16, KeyState) {
         let now = self.attempt.now();
         let unseen = || match &self.view {
-            Some(view) => Secret::Known(view.key.clone()),
-            None => Secret::Unseen(self.attempt.id.clone()),
+            Some(view) if !view.is_masked() => Secret::Known(view.key.clone()),
+            Some(_) | None => Secret::Unseen(self.attempt.id.clone()),
         };
         if let Request::Create { name, kind, status, end, .. } = &self.attempt.request {
             let key = Key {
