@@ -322,7 +322,7 @@ fn lag(test: &TestApp) -> Option<f64> {
     embedded_metrics::of(&line).iter().find(|it| it.metric == SWEEP_LAG.name).map(|it| it.value)
 }
 
-async fn sweep(test: &TestApp, bus: &EventBus) -> Result<Swept, Error> {
+pub(crate) async fn sweep(test: &TestApp, bus: &EventBus) -> Result<Swept, Error> {
     expire_keys::handle(test.app.clone(), bus.publisher(), run(&test.app)).await
 }
 

@@ -48,5 +48,6 @@ mod template;
 mod trail_order;
 mod transcribe;
 mod update_key;
+mod upgrade;
 mod verify_key;
 mod violation_messages;
