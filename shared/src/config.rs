@@ -69,6 +69,10 @@ pub struct AwsConfig {
     pub endpoint_url: Option<String>,
     /// `AWS_ENDPOINT_URL_DYNAMODB` and so on: the endpoint of a single service, by its id.
     pub service_endpoint_urls: Vec<(&'static str, String)>,
+    /// `AWS_USE_FIPS_ENDPOINT`: whether endpoints are those validated by FIPS 140.
+    pub use_fips: bool,
+    /// `AWS_USE_DUALSTACK_ENDPOINT`: whether endpoints have IPv6 addresses, too.
+    pub use_dual_stack: bool,
 }
 
 /// The check of JWTs: by a shared secret, by public keys, or both.
@@ -218,7 +222,17 @@ impl AwsConfig {
     /// Names the variable that is missing.
     #[expect(clippy::disallowed_methods, reason = "this is where settings are read")]
     pub fn from_env() -> Result<Self, ConfigError> {
-        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    /// Reads variables from anywhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`AwsConfig::from_env`].
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let text = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let is_on = |name| text(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let required =
             |name: &'static str| text(name).ok_or(ConfigError { variable: name, problem: "must be set".to_owned() });
         let (id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
@@ -234,6 +248,8 @@ impl AwsConfig {
             .into_iter()
             .filter_map(|(service, name)| Some((service, text(name)?)))
             .collect(),
+            use_fips: is_on("AWS_USE_FIPS_ENDPOINT"),
+            use_dual_stack: is_on("AWS_USE_DUALSTACK_ENDPOINT"),
         })
     }
 }

@@ -77,6 +77,8 @@ pub fn sdk_config(url: &str) -> SdkConfig {
         credentials: Credentials::new("test", "test", None, None, "tests"),
         endpoint_url: Some(url.to_owned()),
         service_endpoint_urls: Vec::new(),
+        use_fips: false,
+        use_dual_stack: false,
     });
     let sdk = sdk.expect("an HTTP client");
     if WITHOUT_TIME_OUTS.lock().expect("not poisoned").iter().any(|known| known == url) {

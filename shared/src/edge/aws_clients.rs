@@ -21,7 +21,7 @@ use crate::telemetry::round_trips::Counted;
 ///
 /// If the HTTP client cannot be made.
 pub fn sdk_config(aws: AwsConfig) -> Result<SdkConfig, lambda_http::Error> {
-    let AwsConfig { region, credentials, endpoint_url, service_endpoint_urls } = aws;
+    let AwsConfig { region, credentials, endpoint_url, service_endpoint_urls, use_fips, use_dual_stack } = aws;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_secs(2))
@@ -37,6 +37,7 @@ pub fn sdk_config(aws: AwsConfig) -> Result<SdkConfig, lambda_http::Error> {
         .http_client(Counted::new(http_client()?))
         .service_config(ServiceEndpoints(service_endpoint_urls));
     sdk.set_endpoint_url(endpoint_url);
+    sdk.set_use_fips(Some(use_fips)).set_use_dual_stack(Some(use_dual_stack));
     Ok(sdk.build())
 }
 
@@ -61,4 +62,26 @@ fn http_client() -> Result<SharedHttpClient, lambda_http::Error> {
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(context)
         .build_https())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the SDK's own configuration reads them (AWS SDKs and tools reference guide).
+    #[test]
+    fn fips_and_dual_stack_endpoints_are_used_on_request() {
+        let sdk = |set: &'static [&str]| {
+            let aws = AwsConfig::from_variables(|name| match name {
+                "AWS_REGION" => Some("us-east-1".to_owned()),
+                "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("not used".to_owned()),
+                _ => set.contains(&name).then(|| "true".to_owned()),
+            });
+            let sdk = sdk_config(aws.expect("complete")).expect("a client");
+            (sdk.use_fips(), sdk.use_dual_stack())
+        };
+        assert_eq!(sdk(&[]), (Some(false), Some(false)));
+        assert_eq!(sdk(&["AWS_USE_FIPS_ENDPOINT"]), (Some(true), Some(false)));
+        assert_eq!(sdk(&["AWS_USE_DUALSTACK_ENDPOINT"]), (Some(false), Some(true)));
+    }
 }
