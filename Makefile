@@ -115,7 +115,7 @@ test-deployment: export LOCAL_DIR := .local/deployment
 test-deployment: export PORT := 0
 test-deployment: $(BUILD)
 	@python local/local_aws.py reset
-	cargo build --locked --workspace --bin reconcile
+	cargo build --locked --workspace --bin reconcile --test logs
 	python local/local_aws.py run python tests/deployment.py
 
 # Another one, whose limits do not get in the way of thousands of calls by one user, and to which pages have no access.
