@@ -90,7 +90,7 @@ fn fuzz(format: Format, executions: u64) {
 fn execute(format: Format, body: &[u8], operation: Operation) -> bool {
     let has_id = !matches!(operation, Operation::CreateKey | Operation::SetDefault | Operation::RemoveDefault);
     let path_id = KeyId::new(42).filter(|_| has_id);
-    let expected = ReadContext { operation, path_id, fhir_base: BASE };
+    let expected = ReadContext { operation, path_id, fhir_base: BASE, charset: None };
     let Incoming { sender, fields } = format::read(format, body, expected);
     let read = fields.map_err(Error::Invalid).and_then(|fields| {
         fields.read(|fields| {

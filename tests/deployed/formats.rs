@@ -29,7 +29,7 @@ async fn a_hospital_engine_works_with_messages_alone() {
     let (status, paused) =
         send(Method::PATCH, &format!("/api/apiKeys/{id}/pause"), "hl7", message("Z06", &format!("ZAK|1|{id}"))).await;
     assert_eq!(status, 200, "{paused}");
-    assert!(paused.contains("|ACK^Z06^ACK|") && paused.contains("\rMSA|AA|C00001\r"), "{paused}");
+    assert!(paused.contains("|ACK^Z06^ACK_Z01|") && paused.contains("\rMSA|AA|C00001\r"), "{paused}");
     let (status, list) = send(Method::GET, "/api/apiKeys", "hl7", String::new()).await;
     assert!(status == 200 && list.contains("|Lab gateway|live|paused|"), "{list}");
     let (status, refused) = send(Method::POST, "/api/apiKeys", "hl7", message("Z01", "ZAK|1||||live|active")).await;

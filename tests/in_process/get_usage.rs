@@ -170,7 +170,7 @@ async fn hl7_and_fhir_say_the_same() {
     test.advance(TimeDelta::days(1));
     used(&test, &key, 1).await;
     let answer = call("hl7").send().await;
-    assert!(answer.text.contains("|ACK^Z12^ACK|"), "{}", answer.text);
+    assert!(answer.text.contains("|ACK^Z12^ACK_Z01|"), "{}", answer.text);
     let segments = "\rZUS|1|1||3|20260302120000.000+0000\rZUS|2|1|20260301|2\rZUS|3|1|20260302|1\r";
     assert!(answer.text.ends_with(segments), "{}", answer.text);
     let day = |date: &str, count: &str| json!({"name": "daily", "part": [{"name": "date", "valueDate": date}, {"name": "count", "valueString": count}]});

@@ -49,13 +49,13 @@ async fn a_control_id_of_up_to_199_characters_is_returned_whole() {
 }
 
 #[tokio::test]
-async fn versions_2_3_to_2_8_are_answered_in_2_5_1() {
+async fn versions_2_1_to_2_8_are_answered_in_2_5_1() {
     let test = TestApp::start().await;
-    for version in ["2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8"] {
+    for version in ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8"] {
         let answer = send(&test, &header(r"^~\&", "C1", "P", version)).await;
         assert_eq!((answer.status, acknowledgment(&answer)), (201, ["AA", "C1", "P", "2.5.1"]), "{version}");
     }
-    for version in ["2.2", "3.0", ""] {
+    for version in ["2.0", "3.0", ""] {
         let answer = send(&test, &header(r"^~\&", "C1", "P", version)).await;
         assert_eq!((answer.status, acknowledgment(&answer)), (400, ["AR", "C1", "P", "2.5.1"]), "{version}");
     }

@@ -19,6 +19,7 @@ mod get_key;
 mod get_usage;
 mod headers;
 mod hl7_headers;
+mod hl7_senders;
 mod hostile_headers;
 mod idempotency;
 mod isolation;

@@ -118,7 +118,7 @@ async fn hl7_and_fhir_show_the_key() {
     test.key("Lab gateway").await;
     let answer = test.call(Operation::RotateKey).id(1).header("x-response-format", "hl7").send().await;
     let string_now = string(&test.read(1).await).to_owned();
-    assert!(answer.text.contains("|ACK^Z11^ACK|"), "{}", answer.text);
+    assert!(answer.text.contains("|ACK^Z11^ACK_Z01|"), "{}", answer.text);
     let zak = format!("\rZAK|1|1|{string_now}|Lab gateway|live|active|N|20260301120000.000+0000|");
     assert!(answer.text.contains(&zak), "{}", answer.text);
     let answer = test.call(Operation::RotateKey).id(1).header("x-response-format", "fhir").send().await;

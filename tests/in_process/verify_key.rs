@@ -462,7 +462,7 @@ async fn hl7_and_fhir_say_the_same() {
     };
     let answer = hl7(&key).send().await;
     assert_eq!(answer.status, 200, "{}", answer.text);
-    assert!(answer.text.contains("|ACK^Z14^ACK|"), "{}", answer.text);
+    assert!(answer.text.contains("|ACK^Z14^ACK_Z01|"), "{}", answer.text);
     assert!(answer.text.ends_with("\rMSA|AA|C00001\rZVF|1|Y||1|7|live|active\r"), "{}", answer.text);
     let answer = hl7(&invented(7, 1)).send().await;
     assert!(answer.text.ends_with("\rMSA|AA|C00001\rZVF|1|N|unknown\r"), "{}", answer.text);

@@ -51,12 +51,12 @@ const JSON: &[(Operation, &str, &str, &str)] = &[
 
 /// An operation, the event and the rest of a message in HL7, the field at fault and the whole text.
 const HL7: &[(Operation, &str, &str, &str)] = &[
-    (CreateKey, "PID|1", "body", "body must be an HL7 v2.5.1 message that starts with an MSH segment"),
+    (CreateKey, "PID|1", "body", "body must be an HL7 v2 message that starts with an MSH segment"),
     (
         CreateKey,
         "MSH|^^\\&|",
         "body",
-        r"MSH-1 and MSH-2 must be three to five distinct punctuation characters, such as |^~\&",
+        r"MSH-1 and MSH-2 must be two to six distinct punctuation characters, such as |^~\&",
     ),
     (
         CreateKey,
@@ -77,19 +77,30 @@ const HL7: &[(Operation, &str, &str, &str)] = &[
         "body",
         "MSH-10 (control id) must be at most 199 characters long",
     ),
-    (CreateKey, "MSH|^~\\&|A|B|||||ZAK^Z01|1|T|2.5.1\rZAK|1", "body", "MSH-11 (processing id) must be P"),
-    (CreateKey, "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.2\rZAK|1", "body", "MSH-12 (version) must be one from 2.3 to 2.8"),
     (
         CreateKey,
-        "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.5.1||||||8859/1\rZAK|1",
+        "MSH|^~\\&|A|B|||||ZAK^Z01|1|T|2.5.1\rZAK|1",
         "body",
-        "MSH-18 (character set) must be UNICODE UTF-8",
+        "MSH-11 (processing id) must be P: a message for training (T) or debugging (D) would change keys that are in use",
+    ),
+    (CreateKey, "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.0\rZAK|1", "body", "MSH-12 (version) must be one from 2.1 to 2.8"),
+    (
+        CreateKey,
+        "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.5.1||||||UNICODE UTF-16\rZAK|1",
+        "body",
+        "MSH-18 (character set) must be empty, ASCII, 8859/1, 8859/15 or UNICODE UTF-8",
     ),
     (
         CreateKey,
-        "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.5.1\rPID|1\rZAK|1",
+        "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.5.1\rPV1|1\rZAK|1",
         "body",
-        "unexpected segment 2; only MSH and ZAK are allowed",
+        "unexpected segment 2; only MSH and ZAK are read, and only SFT, EVN, PID, NTE and Z segments of others are ignored",
+    ),
+    (
+        CreateKey,
+        "FHS|^~\\&|A|B\rBHS|^~\\&|A|B\rMSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.5.1\rZAK|1",
+        "body",
+        "body must be one message: send each message of a file (FHS) or batch (BHS) in a request of its own",
     ),
     (CreateKey, "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.5.1", "body", "a ZAK segment is required"),
     (CreateKey, "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.5.1\rZAK|1\rZAK|1", "body", "the ZAK segment must not be repeated"),
@@ -111,7 +122,7 @@ const HL7: &[(Operation, &str, &str, &str)] = &[
         UpdateKey,
         "MSH|^~\\&|A|B|||||ZAK^Z04|1|P|2.5.1\rZAK|1||||||||20280101",
         "expiry_at",
-        "expiry_at must be a time with a UTC offset (YYYYMMDDHHMMSS+ZZZZ), such as 20270301120000+0000",
+        "expiry_at must be a time (YYYYMMDDHHMMSS) with a UTC offset, its own or that of MSH-7, such as 20270301120000+0000",
     ),
 ];
 

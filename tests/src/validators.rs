@@ -1,5 +1,5 @@
 //! Independent validators for every answer of the API: hl7apy and hl7types for HL7 v2, Medplum's and fhir.resources for
-//! FHIR. `tests/validators/install.sh` installs them.
+//! FHIR. Common HL7 parsers say what they read. `tests/validators/install.sh` installs them.
 //!
 //! Each runs as a process that starts with the first document, reads one document per line, and ends with the tests.
 
@@ -7,12 +7,15 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::repository::root;
 
 static HL7: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/python", "hl7_segments.py"));
 static FHIR: LazyLock<Validator> = LazyLock::new(|| Validator::start("node", "fhir.mjs"));
+static PARSERS: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/python", "hl7_parsers.py"));
+static NODE_PARSER: LazyLock<Validator> = LazyLock::new(|| Validator::start("node", "hl7_parsers.mjs"));
 static FHIR_RESOURCES: LazyLock<Validator> = LazyLock::new(|| Validator::start("venv/bin/python", "fhir_resources.py"));
 
 /// Checks an HL7 v2 message.
@@ -22,6 +25,16 @@ static FHIR_RESOURCES: LazyLock<Validator> = LazyLock::new(|| Validator::start("
 /// All complaints of the validators, and the message.
 pub fn hl7(message: &str) -> Result<(), String> {
     report(&hl7_complaints(message), &message.replace('\r', "\n"))
+}
+
+/// The segments after MSH that each of the common parsers reads in an HL7 v2 message: by parser, lists of the name and the
+/// fields.
+#[must_use]
+pub fn hl7_readings(message: &str) -> Vec<(String, Vec<Vec<String>>)> {
+    let mut readings: Map<String, Value> = PARSERS.ask(&message.into());
+    readings.insert("node-hl7-client".to_owned(), NODE_PARSER.ask(&message.into()));
+    let texts = |segments| serde_json::from_value(segments).expect("lists of texts");
+    readings.into_iter().map(|(parser, segments)| (parser, texts(segments))).collect()
 }
 
 /// Checks a FHIR resource from a server with the default base URL.
@@ -84,6 +97,10 @@ impl Validator {
     }
 
     fn complaints(&self, document: &Value) -> Vec<String> {
+        self.ask(document)
+    }
+
+    fn ask<T: DeserializeOwned>(&self, document: &Value) -> T {
         // A poisoned lock means that the process has died, so the next use fails, too.
         let mut process = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (child, stdout) = &mut *process;
@@ -91,7 +108,7 @@ impl Validator {
         writeln!(stdin, "{document}").expect("the validator listens");
         let mut answer = String::new();
         stdout.read_line(&mut answer).expect("the validator answers");
-        serde_json::from_str(&answer).expect("the validator answers with a list of complaints")
+        serde_json::from_str(&answer).expect("the validator answers as it should")
     }
 }
 

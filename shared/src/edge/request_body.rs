@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use lambda_http::Body;
-use lambda_http::http::HeaderMap;
+use lambda_http::http::{HeaderMap, header};
 
 use crate::error::{Error, Reason};
 use crate::format::{self, Fields, Format, Incoming, ReadContext, Sender};
@@ -17,6 +17,14 @@ pub(super) fn format_of(headers: &HeaderMap, name: &'static str) -> Result<Forma
     value.to_str().ok().and_then(Format::of_header).ok_or_else(|| {
         Error::invalid(name, Reason::Value, format!("{name} must be one of \"json\", \"hl7\", \"fhir\""))
     })
+}
+
+/// The `charset` of the header `Content-Type`.
+pub(super) fn charset_of(headers: &HeaderMap) -> Option<&str> {
+    let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let mut parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let (_, charset) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
+    Some(charset.trim().trim_matches('"'))
 }
 
 pub(super) fn bytes_of(body: Body) -> Bytes {

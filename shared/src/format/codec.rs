@@ -1,6 +1,7 @@
 //! Reading and writing in the format that a header names.
 
 use super::exchange::{Content, Incoming, ReadContext, Sender, WriteContext};
+use super::replaced::holds_replacement_character;
 use super::wire_format::Format;
 use super::{fhir, hl7, json};
 use crate::error::{Reason, Violation};
@@ -17,12 +18,6 @@ pub fn read(format: Format, body: &[u8], expected: ReadContext<'_>) -> Incoming 
         Format::Hl7 => hl7::read(body, expected),
         Format::Fhir => fhir::read(body, expected),
     }
-}
-
-/// Whether U+FFFD is in a body. API Gateway puts it where bytes are not UTF-8, before the function sees them.
-fn holds_replacement_character(body: &[u8]) -> bool {
-    let replacement = '\u{fffd}'.to_string();
-    body.windows(replacement.len()).any(|bytes| bytes == replacement.as_bytes())
 }
 
 /// Reads the sender alone, for which the beginning of an oversized body is enough.

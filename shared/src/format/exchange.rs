@@ -65,6 +65,8 @@ pub struct ReadContext<'a> {
     pub path_id: Option<KeyId>,
     /// The base URL of the FHIR definitions, without a trailing slash.
     pub fhir_base: &'a str,
+    /// The `charset` of the header `Content-Type`, if it has one.
+    pub charset: Option<&'a str>,
 }
 
 /// A body that was read.

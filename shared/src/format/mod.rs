@@ -7,6 +7,7 @@ mod fhir;
 mod from_field;
 mod hl7;
 mod json;
+mod replaced;
 mod request_fields;
 #[cfg(test)]
 mod samples;

@@ -7,11 +7,12 @@ use std::borrow::Cow;
 pub(super) struct Delimiters {
     pub(super) field: char,
     pub(super) component: char,
-    pub(super) repetition: char,
-    /// Absent if MSH-2 leaves it out.
+    /// Absent if MSH-2 leaves it out, like those that follow.
+    pub(super) repetition: Option<char>,
     pub(super) escape: Option<char>,
-    /// Absent if MSH-2 leaves it out.
     pub(super) subcomponent: Option<char>,
+    /// The truncation character of version 2.7 and later.
+    pub(super) truncation: Option<char>,
 }
 
 /// A malformed or unsupported escape sequence.
@@ -20,26 +21,32 @@ pub(super) struct BadEscape;
 
 impl Delimiters {
     /// The recommended delimiters, which responses use.
-    pub(super) const RECOMMENDED: Self =
-        Self { field: '|', component: '^', repetition: '~', escape: Some('\\'), subcomponent: Some('&') };
+    pub(super) const RECOMMENDED: Self = Self {
+        field: '|',
+        component: '^',
+        repetition: Some('~'),
+        escape: Some('\\'),
+        subcomponent: Some('&'),
+        truncation: None,
+    };
 
-    /// Reads the text after `MSH`: distinct ASCII punctuation characters, which cannot be confused with content. The escape
-    /// character and the subcomponent separator may be left out (section 2.5.4, figure 2-1).
+    /// Reads the text after `MSH`: distinct ASCII punctuation characters, which cannot be confused with content. All but the
+    /// first two may be left out, from the end (section 2.5.4, figure 2-1; version 2.7 adds the truncation character).
     pub(super) fn read(after_msh: &str) -> Option<Self> {
         let mut chars = after_msh.chars();
         let field = chars.next()?;
         let mut encoding = chars.as_str().split(field).next()?.chars();
-        let (component, repetition) = (encoding.next()?, encoding.next()?);
-        let (escape, subcomponent) = (encoding.next(), encoding.next());
-        let all: Vec<char> = [field, component, repetition].into_iter().chain(escape).chain(subcomponent).collect();
+        let component = encoding.next()?;
+        let optional @ [repetition, escape, subcomponent, truncation] = std::array::from_fn(|_| encoding.next());
+        let all: Vec<char> = [field, component].into_iter().chain(optional.into_iter().flatten()).collect();
         let different =
             all.iter().enumerate().all(|(index, one)| !all.iter().skip(index + 1).any(|other| one == other));
         let usable = different && all.iter().all(char::is_ascii_punctuation) && encoding.next().is_none();
-        usable.then_some(Self { field, component, repetition, escape, subcomponent })
+        usable.then_some(Self { field, component, repetition, escape, subcomponent, truncation })
     }
 
-    /// Decodes a value. Formatting commands and character set switches (sections 2.7.2 to 2.7.7) are refused: no field here
-    /// is formatted text, and every message is UTF-8.
+    /// Decodes a value. No field here is formatted text: highlighting is dropped and a line break is a space. Other formatting
+    /// commands and the switches of character sets (sections 2.7.2 to 2.7.7) are refused.
     pub(super) fn decode<'a>(&self, encoded: &'a str) -> Result<Cow<'a, str>, BadEscape> {
         let Some(escape) = self.escape.filter(|escape| encoded.contains(*escape)) else {
             return Ok(Cow::Borrowed(encoded));
@@ -56,16 +63,19 @@ impl Delimiters {
     }
 
     fn decode_sequence(&self, sequence: &str, bytes: &mut Vec<u8>) -> Result<(), BadEscape> {
-        let delimiter = match sequence {
-            "F" => self.field,
-            "S" => self.component,
-            "T" => self.subcomponent.ok_or(BadEscape)?,
+        let char = match sequence {
+            "F" => Some(self.field),
+            "S" => Some(self.component),
+            "T" => self.subcomponent,
             "R" => self.repetition,
-            "E" => self.escape.ok_or(BadEscape)?,
+            "E" => self.escape,
+            "P" => self.truncation,
+            ".br" => Some(' '),
+            "H" | "N" => return Ok(()),
             _ => return decode_hex(sequence.strip_prefix('X').ok_or(BadEscape)?, bytes),
         };
         let mut utf8 = [0; 4];
-        bytes.extend(delimiter.encode_utf8(&mut utf8).bytes());
+        bytes.extend(char.ok_or(BadEscape)?.encode_utf8(&mut utf8).bytes());
         Ok(())
     }
 }
@@ -140,15 +150,26 @@ mod tests {
     #[test]
     fn delimiters_are_read_from_the_header() {
         assert_eq!(Delimiters::read("|^~\\&|LABGW"), Some(Delimiters::RECOMMENDED));
-        let other =
-            Delimiters { field: '#', component: '*', repetition: '!', escape: Some('%'), subcomponent: Some('@') };
+        let other = Delimiters {
+            field: '#',
+            component: '*',
+            repetition: Some('!'),
+            escape: Some('%'),
+            subcomponent: Some('@'),
+            truncation: None,
+        };
         assert_eq!(Delimiters::read("#*!%@#LABGW"), Some(other));
+        let with_truncation = Delimiters { truncation: Some('#'), ..Delimiters::RECOMMENDED };
+        assert_eq!(Delimiters::read("|^~\\&#|LABGW"), Some(with_truncation));
+        let component_alone =
+            Delimiters { repetition: None, escape: None, subcomponent: None, ..Delimiters::RECOMMENDED };
+        assert_eq!(Delimiters::read("|^|LABGW"), Some(component_alone));
         assert_eq!(Delimiters::read("|^~\\&"), Some(Delimiters::RECOMMENDED), "a header may end there");
     }
 
     #[test]
     fn delimiters_must_be_distinct_punctuation() {
-        for bad in ["", "|", "|^|", "|^~\\&#|", "|^^\\&|", "||~\\&|", "|^~\\ |", "|^~\\A|", "|^~\\é|", "7^~\\&7"] {
+        for bad in ["", "|", "||", "|^~\\&#!|", "|^^\\&|", "||~\\&|", "|^~\\ |", "|^~\\A|", "|^~\\é|", "7^~\\&7"] {
             assert_eq!(Delimiters::read(bad), None, "{bad:?}");
         }
     }
@@ -163,6 +184,13 @@ mod tests {
     fn escape_sequences_stand_for_the_message_s_own_delimiters() {
         let delimiters = Delimiters::read("#*!%@#").expect("five characters");
         assert_eq!(delimiters.decode("a%F%%S%%T%%R%%E%b\\").as_deref(), Ok("a#*@!%b\\"));
+        let with_truncation = Delimiters::read("|^~\\&#|").expect("six characters");
+        assert_eq!(with_truncation.decode("a\\P\\b").as_deref(), Ok("a#b"));
+    }
+
+    #[test]
+    fn formatting_is_not_part_of_the_text() {
+        assert_eq!(decoded("\\H\\Lab\\N\\ gateway\\.br\\2").as_deref(), Ok("Lab gateway 2"));
     }
 
     #[test]
@@ -175,7 +203,7 @@ mod tests {
     #[test]
     fn malformed_and_unknown_sequences_are_refused() {
         for bad in
-            ["a\\", "a\\F", "\\\\", "\\X\\", "\\X0\\", "\\X0G\\", "\\XFF\\", "\\f\\", "\\H\\", "\\.br\\", "\\é\\"]
+            ["a\\", "a\\F", "\\\\", "\\X\\", "\\X0\\", "\\X0G\\", "\\XFF\\", "\\f\\", "\\P\\", "\\.sp\\", "\\C2842\\", "\\é\\"]
         {
             assert_eq!(decoded(bad), Err(BadEscape), "{bad:?}");
         }

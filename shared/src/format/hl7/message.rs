@@ -49,11 +49,15 @@ impl<'a> Message<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, Violation> {
         let (line, rest) = text.split_once(LINE_ENDS).unwrap_or((text, ""));
         let after_msh = line.strip_prefix("MSH").ok_or_else(|| {
-            let message = "body must be an HL7 v2.5.1 message that starts with an MSH segment";
+            let message = if line.starts_with("FHS") || line.starts_with("BHS") {
+                ONE_MESSAGE
+            } else {
+                "body must be an HL7 v2 message that starts with an MSH segment"
+            };
             Violation::new("body", Reason::Sequence, message).at("MSH")
         })?;
         let delimiters = Delimiters::read(after_msh).ok_or_else(|| {
-            let message = r"MSH-1 and MSH-2 must be three to five distinct punctuation characters, such as |^~\&";
+            let message = r"MSH-1 and MSH-2 must be two to six distinct punctuation characters, such as |^~\&";
             Violation::new("body", Reason::Structure, message).at("MSH-2")
         })?;
         Ok(Self { header: Segment { line, delimiters }, rest })
@@ -98,6 +102,10 @@ impl<'a> Message<'a> {
     }
 }
 
+/// The refusal of files, batches and several messages in one body.
+pub(super) const ONE_MESSAGE: &str =
+    "body must be one message: send each message of a file (FHS) or batch (BHS) in a request of its own";
+
 const LINE_ENDS: [char; 2] = ['\r', '\n'];
 
 impl<'a> Segment<'a> {
@@ -127,11 +135,12 @@ impl<'a> Field<'a> {
 
     /// The only value of a field without repetitions and components; the error is the rule that it breaks.
     pub(super) fn single(&self) -> Result<Given<'a>, &'static str> {
-        let Delimiters { component, repetition, subcomponent, field: _, escape: _ } = self.delimiters;
+        let Delimiters { component, repetition, subcomponent, field: _, escape: _, truncation: _ } = self.delimiters;
+        let is_separator = |char| char == component || Some(char) == repetition || Some(char) == subcomponent;
         match self.encoded {
             "" => Ok(Given::Absent),
             r#""""# => Ok(Given::Null),
-            encoded if encoded.contains([component, repetition, subcomponent.unwrap_or(component)]) => {
+            encoded if encoded.contains(is_separator) => {
                 Err("must be a single value, with any delimiters in it escaped")
             }
             encoded => {
@@ -144,9 +153,13 @@ impl<'a> Field<'a> {
     /// A component of the first repetition, by its number from 1 on. An absent one is empty; one that cannot be decoded is
     /// left encoded.
     pub(super) fn component(&self, number: usize) -> Cow<'a, str> {
-        let first = self.encoded.split(self.delimiters.repetition).next().unwrap_or_default();
-        let component = first.split(self.delimiters.component).nth(number.saturating_sub(1)).unwrap_or_default();
+        let component = self.first().split(self.delimiters.component).nth(number.saturating_sub(1)).unwrap_or_default();
         self.delimiters.decode(component).unwrap_or(Cow::Borrowed(component))
+    }
+
+    /// The first repetition, encoded.
+    fn first(&self) -> &'a str {
+        self.encoded.split(|char| Some(char) == self.delimiters.repetition).next().unwrap_or_default()
     }
 
     /// The field decoded as a whole.
@@ -156,8 +169,8 @@ impl<'a> Field<'a> {
 
     /// The first repetition with its components, in the encoding of responses; empty if it cannot be read.
     fn re_encoded(&self) -> String {
-        let Delimiters { component, repetition, subcomponent, field: _, escape: _ } = self.delimiters;
-        let first = self.encoded.split(repetition).next().unwrap_or_default();
+        let Delimiters { component, subcomponent, .. } = self.delimiters;
+        let first = self.first();
         let mut out = String::with_capacity(first.len());
         for (index, part) in first.split(component).enumerate() {
             out.extend((index > 0).then_some(Delimiters::RECOMMENDED.component));
@@ -214,7 +227,7 @@ mod tests {
             assert_eq!(fields[..2], [Ok(Given::Value(name.into())), Ok(Given::Value("a&b".into()))], "{encoding}");
             assert!(fields[2].is_err());
         }
-        for encoding in ["^", "^^", "^~^", "^~\\&#", "a~"] {
+        for encoding in ["", "^^", "^~^", "^~\\&#!", "a~"] {
             assert!(Message::parse(&format!("MSH|{encoding}|LAB")).is_err(), "{encoding}");
         }
     }

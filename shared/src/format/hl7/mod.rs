@@ -1,8 +1,10 @@
 //! HL7 v2.5.1 messages in ER7, the vertical-bar encoding (chapter 2, section 2.6).
 //!
-//! A request is `ZAK^Znn^ZAK_Z01` (MSH, ZAK), a response `ACK^Znn^ACK` (MSH, MSA, ERR…, then ZAK, ZAU, ZUS or ZVF segments).
+//! A request is `ZAK^Znn^ZAK_Z01` (MSH, ZAK). A response is `ACK^Znn^ACK_Z01` (MSH, MSA, then ZAK, ZAU, ZUS or ZVF segments),
+//! or `ACK^Znn^ACK` (MSH, MSA, ERR…) where it holds no segment of ours.
 //! The Z segments and events are local extensions, as section 2.11 provides for.
 
+mod charset;
 mod escape;
 mod message;
 #[cfg(test)]

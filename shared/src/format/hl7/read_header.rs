@@ -1,5 +1,6 @@
 //! The checks of a request's MSH segment.
 
+use super::charset::Charset;
 use super::message::{Given, MAX_CONTROL_ID, Segment};
 use super::zak::ZAK;
 use crate::error::{Reason, Violation};
@@ -7,7 +8,11 @@ use crate::keys::free_text::holds_key_string;
 use crate::operation::Operation;
 
 /// The versions whose messages are taken: those of MSH and ZAK do not differ. Responses are of version 2.5.1.
-const VERSIONS: [&str; 11] = ["2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"];
+const VERSIONS: [&str; 13] = ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"];
+
+const PRODUCTION: &str =
+    "MSH-11 (processing id) must be P: a message for training (T) or debugging (D) would change keys that are in use";
+const CHARSETS: &str = "MSH-18 (character set) must be empty, ASCII, 8859/1, 8859/15 or UNICODE UTF-8";
 
 /// Checks the header (sections 2.15.9.9 to 2.15.9.18). Routing, times and acknowledgement conditions do not affect the
 /// response.
@@ -29,9 +34,7 @@ pub(super) fn check_header(header: Segment<'_>, operation: Operation) -> impl It
     let processing = header.field(11);
     let production = processing.component(1) == "P" && matches!(&*processing.component(2), "" | "T");
     let known_version = VERSIONS.contains(&&*header.field(12).component(1));
-    // An empty field means ASCII, of which UTF-8 is a superset (table 0211).
-    let character_set = header.field(18).component(1);
-    let utf8 = ["", "UNICODE UTF-8", "UTF-8", "ASCII"].iter().any(|known| character_set.eq_ignore_ascii_case(known));
+    let known_charset = Charset::of_header(&header.field(18).component(1)).is_some();
     let violation_if = |fails: bool, at, reason, message: &str| fails.then(|| in_body(at, reason, message));
     let wrong_event = |reason, part| {
         let message = format!("MSH-9 ({part}) must be ZAK^{event}^ZAK_Z01 for this endpoint");
@@ -42,9 +45,9 @@ pub(super) fn check_header(header: Segment<'_>, operation: Operation) -> impl It
         (!known_type).then(|| wrong_event(Reason::MessageType, "message type")),
         (known_type && !known_event).then(|| wrong_event(Reason::EventCode, "trigger event")),
         control_id.map(|(reason, message)| in_body("MSH-10", reason, message)),
-        violation_if(!production, "MSH-11", Reason::ProcessingId, "MSH-11 (processing id) must be P"),
-        violation_if(!known_version, "MSH-12", Reason::VersionId, "MSH-12 (version) must be one from 2.3 to 2.8"),
-        violation_if(!utf8, "MSH-18", Reason::Value, "MSH-18 (character set) must be UNICODE UTF-8"),
+        violation_if(!production, "MSH-11", Reason::ProcessingId, PRODUCTION),
+        violation_if(!known_version, "MSH-12", Reason::VersionId, "MSH-12 (version) must be one from 2.1 to 2.8"),
+        violation_if(!known_charset, "MSH-18", Reason::Value, CHARSETS),
     ]
     .into_iter()
     .flatten()

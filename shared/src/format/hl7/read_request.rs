@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::message::{Field, Given, Message, Segment};
+use super::charset::decode;
+use super::message::{Field, Given, Message, ONE_MESSAGE, Segment};
 use super::read_header::{check_header, in_body};
 use super::time;
 use super::zak::{ZAK, is_set_id, place};
@@ -14,14 +15,11 @@ use crate::ids::KeyId;
 
 /// Reads a request.
 pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
-    // The sender is read even from a body that is not UTF-8, so that the response reaches it.
-    let text = String::from_utf8_lossy(body);
+    // The sender is read even where the rest cannot be decoded, so that the response reaches it.
+    let (text, undecodable) = decode(body, expected.charset);
     match Message::parse(&text) {
         Ok(message) => {
-            // The gateway replaces bytes that are not UTF-8 before the function sees them.
-            let is_damaged = std::str::from_utf8(body).is_err() || text.contains('\u{fffd}');
-            let encoding = is_damaged.then(|| in_body("MSH-18", Reason::Structure, NOT_UTF8));
-            let violations = encoding.into_iter().chain(check_header(message.header(), expected.operation)).collect();
+            let violations = undecodable.into_iter().chain(check_header(message.header(), expected.operation)).collect();
             Incoming { sender: Some(message.sender()), fields: read_segments(&message, violations, expected) }
         }
         Err(violation) => Incoming { sender: Message::sender_of_unparsed(&text), fields: Err(vec![violation]) },
@@ -30,10 +28,16 @@ pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
 
 /// Reads who sent a message.
 pub(crate) fn sender(body: &[u8]) -> Option<Sender> {
-    Message::parse(&String::from_utf8_lossy(body)).ok().map(|message| message.sender())
+    let (text, _) = decode(body, None);
+    Message::parse(&text).ok().map(|message| message.sender())
 }
 
-const NOT_UTF8: &str = "body must be UTF-8";
+/// The segments of other trades that engines put into every message.
+const IGNORED: [&str; 4] = ["SFT", "EVN", "PID", "NTE"];
+/// The segments of responses. A client that sends them would believe that they took effect.
+const OF_RESPONSES: [&str; 3] = ["ZUS", "ZVF", "ZAU"];
+/// The headers and trailers of messages, files and batches.
+const ENVELOPES: [&str; 5] = ["MSH", "FHS", "BHS", "BTS", "FTS"];
 
 /// Finds the ZAK segment. Violations of the message as a whole are returned without those of its fields.
 fn read_segments(
@@ -49,8 +53,14 @@ fn read_segments(
                 continue;
             }
             ZAK => in_body("ZAK[2]", Reason::Sequence, "the ZAK segment must not be repeated"),
+            name if is_ignored(name) => continue,
+            name if ENVELOPES.contains(&name) => in_body(name, Reason::Sequence, ONE_MESSAGE),
             name => {
-                let message = format!("unexpected segment {}; only MSH and ZAK are allowed", index + 2);
+                let message = format!(
+                    "unexpected segment {}; only MSH and ZAK are read, and only SFT, EVN, PID, NTE and Z segments of others \
+                     are ignored",
+                    index + 2
+                );
                 let violation = Violation::new("body", Reason::Sequence, message);
                 if is_segment_name(name) { violation.at(name) } else { violation }
             }
@@ -62,7 +72,12 @@ fn read_segments(
     if violations.is_empty() && zak.is_none() && expected.operation.needs_zak() {
         violations.push(in_body("ZAK", Reason::Sequence, "a ZAK segment is required"));
     }
-    if violations.is_empty() { Ok(read_zak(zak, expected)) } else { Err(violations) }
+    let sent_at = message.header().field(7).component(1);
+    if violations.is_empty() { Ok(read_zak(zak, time::offset(&sent_at), expected)) } else { Err(violations) }
+}
+
+fn is_ignored(name: &str) -> bool {
+    IGNORED.contains(&name) || name.starts_with('Z') && is_segment_name(name) && !OF_RESPONSES.contains(&name)
 }
 
 fn is_segment_name(name: &str) -> bool {
@@ -70,7 +85,7 @@ fn is_segment_name(name: &str) -> bool {
 }
 
 /// Reads the fields of the ZAK segment.
-fn read_zak(zak: Option<Segment<'_>>, expected: ReadContext<'_>) -> Fields {
+fn read_zak(zak: Option<Segment<'_>>, offset: Option<&str>, expected: ReadContext<'_>) -> Fields {
     let mut fields = Fields::placed(place);
     for (index, field) in zak.iter().flat_map(Segment::fields).enumerate().filter(|(_, field)| !field.is_empty()) {
         let number = index + 1;
@@ -80,7 +95,7 @@ fn read_zak(zak: Option<Segment<'_>>, expected: ReadContext<'_>) -> Fields {
             Some(fields::Field { name: "id", .. }) if expected.path_id.is_some() => {
                 check_path_id(field, expected.path_id).err().map(|message| ("id", Reason::Value, message))
             }
-            Some(known) if known.is_input_of(expected.operation) => match read_value(known.kind, field) {
+            Some(known) if known.is_input_of(expected.operation) => match read_value(known.kind, field, offset) {
                 Ok(value) => {
                     fields.insert(known.name, value);
                     None
@@ -119,8 +134,8 @@ fn check_path_id(field: Field<'_>, path_id: Option<KeyId>) -> Result<(), String>
     }
 }
 
-/// The value of a field in the notation of JSON; the error is the rule that it breaks.
-fn read_value(kind: FieldType, field: Field<'_>) -> Result<Value, String> {
+/// The value of a field in the notation of JSON, given the UTC offset of the message; the error is the rule that it breaks.
+fn read_value(kind: FieldType, field: Field<'_>, offset: Option<&str>) -> Result<Value, String> {
     let text = match field.single()? {
         Given::Absent | Given::Null => return Ok(Value::Null),
         Given::Value(text) => text,
@@ -134,7 +149,7 @@ fn read_value(kind: FieldType, field: Field<'_>) -> Result<Value, String> {
             Ok(seconds) => Ok(seconds.into()),
             Err(_) => Err("must be a whole number".to_owned()),
         },
-        FieldType::Time => match time::parse(&text) {
+        FieldType::Time => match time::parse(&text, offset) {
             Some(time) => Ok(time.to_string().into()),
             None => Err(time::EXPECTED.to_owned()),
         },
@@ -170,7 +185,7 @@ mod tests {
             | Operation::VerifyKey
             | Operation::Transcribe => None,
         };
-        ReadContext { operation, path_id, fhir_base: "https://nuxera.cloud/fhir" }
+        ReadContext { operation, path_id, fhir_base: "https://nuxera.cloud/fhir", charset: None }
     }
 
     fn message(operation: Operation, rest: &str) -> String {
@@ -231,23 +246,30 @@ mod tests {
             ("|P|", "||", Some(("MSH-11", Reason::ProcessingId))),
             ("|P|", "|P^A|", Some(("MSH-11", Reason::ProcessingId))),
             ("|2.5.1", "|2.5.1^USA", None),
-            ("|2.5.1", "|2.3", None),
+            ("|2.5.1", "|2.1", None),
             ("|2.5.1", "|2.8", None),
-            ("|2.5.1", "|2.2", Some(("MSH-12", Reason::VersionId))),
+            ("|2.5.1", "|2.0", Some(("MSH-12", Reason::VersionId))),
             ("|2.5.1", "|3.0", Some(("MSH-12", Reason::VersionId))),
             ("|2.5.1", "", Some(("MSH-12", Reason::VersionId))),
             ("|2.5.1", "|2.5.1||||||UNICODE UTF-8", None),
-            ("|2.5.1", "|2.5.1||||||8859/1", Some(("MSH-18", Reason::Value))),
+            ("|2.5.1", "|2.5.1||||||8859/15", None),
+            ("|2.5.1", "|2.5.1||||||UNICODE UTF-16", Some(("MSH-18", Reason::Value))),
             ("C00001", "", Some(("MSH-10", Reason::Required))),
             ("C00001", &longest, None),
             ("C00001", &too_long, Some(("MSH-10", Reason::TooLong))),
             ("C00001", "C^1", Some(("MSH-10", Reason::Type))),
             ("MSH|", "BHS|", Some(("MSH", Reason::Sequence))),
-            ("MSH|", "\u{b}MSH|", Some(("MSH", Reason::Sequence))),
+            ("MSH|", "FHS|", Some(("MSH", Reason::Sequence))),
+            ("MSH|", "\u{b}MSH|", None),
+            ("^~\\&", "^~\\&#", None),
             ("^~\\&", "^~\\", None),
             ("^~\\&", "^~", None),
-            ("^~\\&", "^", Some(("MSH-2", Reason::Structure))),
-            ("\rZAK", "\rPID|1\rZAK", Some(("PID", Reason::Sequence))),
+            ("^~\\&", "^", None),
+            ("^~\\&", "", Some(("MSH-2", Reason::Structure))),
+            ("\rZAK", "\rSFT|a\rEVN|A01\rPID|1\rNTE|1\rZZ9|1\rZAK", None),
+            ("\rZAK", "\rZUS|1\rZAK", Some(("ZUS", Reason::Sequence))),
+            ("\rZAK", "\rPV1|1\rZAK", Some(("PV1", Reason::Sequence))),
+            ("\rZAK", "\rBTS|1\rZAK", Some(("BTS", Reason::Sequence))),
             ("\rZAK", "\rMSH|^~\\&\rZAK", Some(("MSH", Reason::Sequence))),
             ("\rZAK", "\rZAK|1\rZAK", Some(("ZAK[2]", Reason::Sequence))),
             ("\rZAK", "\rzak", Some(("", Reason::Sequence))),
@@ -264,7 +286,7 @@ mod tests {
 
     #[test]
     fn all_violations_of_the_header_are_returned_at_once() {
-        let refused = refusal("MSH|^~\\&|LABGW|HOSP|||||ADT^A01||T|2.2\rPID|1\rPV1|1");
+        let refused = refusal("MSH|^~\\&|LABGW|HOSP|||||ADT^A01||T|2.0\rPID|1\rPV1|1");
         let reasons: Vec<_> = refused.into_iter().map(|(_, reason)| reason).collect();
         let expected =
             [Reason::MessageType, Reason::Required, Reason::ProcessingId, Reason::VersionId, Reason::Sequence];

@@ -5,12 +5,18 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use crate::clock::Timestamp;
 use crate::format::digits::push_padded;
 
-/// The rule for times. The offset, optional in the standard, is required here: without it every reader would place an expiry
-/// by its own clock.
-pub(super) const EXPECTED: &str = "must be a time with a UTC offset (YYYYMMDDHHMMSS+ZZZZ), such as 20270301120000+0000";
+/// The rule for times. Without an offset every reader would place an expiry by its own clock.
+pub(super) const EXPECTED: &str =
+    "must be a time (YYYYMMDDHHMMSS) with a UTC offset, its own or that of MSH-7, such as 20270301120000+0000";
 
-/// Reads a time of at least seconds and a zone.
-pub(super) fn parse(text: &str) -> Option<Timestamp> {
+/// The UTC offset at the end of a time, if it has one. That of MSH-7 holds for the whole message (section 2.15.9.7).
+pub(super) fn offset(text: &str) -> Option<&str> {
+    let offset = text.get(text.find(['+', '-'])?..)?;
+    (offset.len() == 5).then_some(offset)
+}
+
+/// Reads a time of at least seconds with an offset, or without one if there is that of the message.
+pub(super) fn parse(text: &str, of_message: Option<&str>) -> Option<Timestamp> {
     let (digits, rest) = text.split_at_checked(14)?;
     let zone = match rest.strip_prefix('.') {
         Some(rest) => {
@@ -19,6 +25,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
         }
         None => rest,
     };
+    let zone = if zone.is_empty() { of_message? } else { zone };
     if zone.len() != 5 || !zone.starts_with(['+', '-']) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -54,7 +61,23 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> Option<String> {
-        parse(text).map(|time| time.to_string())
+        parse(text, None).map(|time| time.to_string())
+    }
+
+    #[test]
+    fn the_offset_of_the_message_is_for_times_without_one() {
+        let parsed = |text, header| parse(text, offset(header)).map(|time| time.to_string());
+        for (text, header, utc) in [
+            ("20270301120000", "20260301+0100", Some("2027-03-01T11:00:00Z")),
+            ("20270301120000.5", "20260301120000.123-0530", Some("2027-03-01T17:30:00Z")),
+            ("20270301120000+0000", "20260301120000+0100", Some("2027-03-01T12:00:00Z")),
+            ("20270301120000", "20260301120000", None),
+            ("20270301120000", "20260301120000+01", None),
+            ("20270301120000", "20260301120000+01é", None),
+            ("20270301", "20260301120000+0100", None),
+        ] {
+            assert_eq!(parsed(text, header).as_deref(), utc, "{text} after {header}");
+        }
     }
 
     #[test]

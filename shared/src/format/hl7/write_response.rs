@@ -1,4 +1,4 @@
-//! Responses as `ACK^Znn^ACK` messages.
+//! Responses as `ACK^Znn` messages.
 
 use std::borrow::Cow;
 
@@ -23,7 +23,7 @@ pub(crate) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
         Content::Usage(usage) => 1 + usage.daily.len(),
     };
     let mut writer = Writer::with_capacity(KEY_BYTES * (1 + segments));
-    write_header(&mut writer, about);
+    write_header(&mut writer, structure(content), about);
     match content {
         Content::Key(key) => {
             write_acknowledgement(&mut writer, "AA", about);
@@ -54,12 +54,21 @@ pub(crate) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
     writer.into_bytes()
 }
 
+/// MSH-9.3. Parsers drop segments that the structure of a message does not have, and `ACK` has none of ours.
+fn structure(content: &Content) -> &'static str {
+    match content {
+        Content::Key(_) | Content::Keys(_) | Content::Audit(_) | Content::Usage(_) | Content::Verification(_) => "ACK_Z01",
+        Content::Deleted | Content::Problem(_) => "ACK",
+    }
+}
+
 /// MSH (section 2.15.9).
-fn write_header(writer: &mut Writer, about: &WriteContext<'_>) {
+fn write_header(writer: &mut Writer, structure: &str, about: &WriteContext<'_>) {
     let (application, facility) =
         about.sender.map_or(("", ""), |sender| (sender.application.as_str(), sender.facility.as_str()));
     writer.segment("MSH").encoded("^~\\&").encoded("NUXERA").encoded("APIKEYS").foreign(application).foreign(facility);
-    writer.time(about.now).empty(1).encoded("ACK^").append(about.operation.trigger_event()).append("^ACK");
+    writer.time(about.now).empty(1).encoded("ACK^").append(about.operation.trigger_event());
+    writer.append("^").append(structure);
     let processing_id = about.sender.map_or(ProcessingId::Production, |sender| sender.processing_id);
     writer
         .text(control_id(about))
@@ -181,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_key_is_one_zak() {
-        let expected = r#"MSH|^~\&|NUXERA|APIKEYS|LABGW|HOSP|20260303090000.045+0000||ACK^Z03^ACK|8f14e45f-ceea-467f-a|P|2.5.1||||||UNICODE UTF-8
+        let expected = r#"MSH|^~\&|NUXERA|APIKEYS|LABGW|HOSP|20260303090000.045+0000||ACK^Z03^ACK_Z01|8f14e45f-ceea-467f-a|P|2.5.1||||||UNICODE UTF-8
 MSA|AA|C00001
 ZAK|1|42|nux_live_…bm4k|Lab gateway|live|active|Y|20260301120000.000+0000|""|7||""|0
 "#;
