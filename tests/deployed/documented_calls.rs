@@ -1,5 +1,5 @@
-//! Runs the examples of README.md and docs/api-tour.md in one shell each, as a reader would, and compares their output
-//! with the pages.
+//! Runs the examples of README.md, docs/api-tour.md and docs/formats.md in one shell each, as a reader would, and compares
+//! their output with the pages. Python and JavaScript have the packages of `tests/validators`.
 //!
 //! `UPDATE_DOCS=1 make test-deployed` writes the output into the pages instead.
 
@@ -10,10 +10,10 @@ use regex::Regex;
 use tests::repository;
 
 /// The pages with their minimum number of examples. They use the same user's keys, so they run one after the other.
-const PAGES: [(&str, usize); 2] = [("README.md", 6), ("docs/api-tour.md", 26)];
+const PAGES: [(&str, usize); 3] = [("README.md", 6), ("docs/api-tour.md", 26), ("docs/formats.md", 1)];
 const MARK: &str = "@@@ end of example";
 
-/// A `bash` block, with the block that shows its output.
+/// A block of a program, with the block that shows its output.
 struct Example {
     script: String,
     /// The place of the output in the page.
@@ -55,8 +55,8 @@ fn examples(page: &str) -> Vec<Example> {
         let opening = block.get(0).expect("the whole");
         let close = opening.end() + page[opening.end()..].find("```\n").expect("the block ends");
         let content = opening.end()..close;
-        if &block[1] == "bash" {
-            examples.push(Example { script: page[content].to_owned(), shown: None });
+        if let Some(script) = script(&block[1], &page[content.clone()]) {
+            examples.push(Example { script, shown: None });
         } else if page[at..opening.start()].trim().is_empty()
             && let Some(example) = examples.last_mut().filter(|example| example.shown.is_none())
         {
@@ -65,6 +65,17 @@ fn examples(page: &str) -> Vec<Example> {
         at = close + "```\n".len();
     }
     examples
+}
+
+/// The command that runs a program in a language; nothing for blocks that are no program.
+fn script(language: &str, program: &str) -> Option<String> {
+    let interpreter = match language {
+        "bash" => return Some(program.to_owned()),
+        "python" => "venv/bin/python -",
+        "js" => "node --input-type=module -",
+        _ => return None,
+    };
+    Some(format!("(cd .local/validators && {interpreter}) << 'END'\n{program}END\n"))
 }
 
 /// The output of each example.

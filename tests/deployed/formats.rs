@@ -37,6 +37,29 @@ async fn a_hospital_engine_works_with_messages_alone() {
     validators::hl7(&refused).expect("valid");
 }
 
+/// The gateway hands on the bytes of these content types. What it makes of the others, nobody can restore.
+#[tokio::test]
+async fn a_message_in_latin_1_arrives_byte_for_byte() {
+    let deployed = Deployed::from_env();
+    let header = message("Z01", "").trim_end().to_owned();
+    let body = [format!("{header}||||||8859/1\rZAK|1|||").as_bytes(), b"B\xfcro|live|active\r"].concat();
+    for (content_type, status, expected) in [
+        (Some("application/hl7-v2"), 201, "|Büro|"),
+        (Some("x-application/hl7-v2+er7"), 201, "|Büro|"),
+        (Some("text/plain"), 201, "|Büro|"),
+        (Some("application/octet-stream"), 201, "|Büro|"),
+        (Some("application/json"), 400, "\rERR||MSH^1^18|102^"),
+        (None, 400, "\rERR||MSH^1^18|102^"),
+    ] {
+        let call = deployed.call(Method::POST, "/api/apiKeys").bearer_auth(deployed.token(USER_ID));
+        let call = call.header("x-request-format", "hl7").header("x-response-format", "hl7").body(body.clone());
+        let call = content_type.into_iter().fold(call, |call, kind| call.header("Content-Type", kind));
+        let response = call.send().await.expect("an answer");
+        let (found, text) = (response.status().as_u16(), response.text().await.expect("text"));
+        assert!(found == status && text.contains(expected), "{content_type:?}: {found} {text}");
+    }
+}
+
 #[tokio::test]
 async fn a_fhir_client_works_with_resources_alone() {
     let parameters = json!({"resourceType": "Parameters", "parameter": [

@@ -70,7 +70,7 @@ async fn a_refusal_repeats_control_id_and_processing_id() {
         assert_eq!((answer.status, acknowledgment(&answer)), (400, ["AR", "C1", processing_id, "2.5.1"]));
     }
     // Also where the delimiters are none.
-    for delimiters in ["^", "^^", "^~\\&#", "abc"] {
+    for delimiters in ["", "^^", "^~\\&#!", "abc"] {
         let answer = send(&test, &header(delimiters, "C1", "P", "2.5.1")).await;
         assert_eq!((answer.status, acknowledgment(&answer)[1]), (400, "C1"), "{delimiters}");
     }

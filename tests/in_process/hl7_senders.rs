@@ -109,7 +109,9 @@ async fn a_batch_is_told_to_come_one_by_one() {
 #[tokio::test]
 async fn delimiters_may_be_as_many_as_a_version_has() {
     let test = TestApp::start().await;
-    for (delimiters, name) in [("^", "A&B~C"), ("^~", "A&B"), (r"^~\", "A&B"), (r"^~\&", r"A\T\B"), (r"^~\&#", r"A\P\B")] {
+    for (delimiters, name) in
+        [("^", "A&B~C"), ("^~", "A&B"), (r"^~\", "A&B"), (r"^~\&", r"A\T\B"), (r"^~\&#", r"A\P\B")]
+    {
         let header = HEADER.replace(r"^~\&", delimiters).replace("2.5.1", "2.7");
         let answer = create(&test).body(&message(&header, &format!("ZAK|1|||{name}|live|active"))).send().await;
         let expected = match delimiters {

@@ -7,8 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::repository::root;
 
@@ -31,10 +30,11 @@ pub fn hl7(message: &str) -> Result<(), String> {
 /// fields.
 #[must_use]
 pub fn hl7_readings(message: &str) -> Vec<(String, Vec<Vec<String>>)> {
-    let mut readings: Map<String, Value> = PARSERS.ask(&message.into());
-    readings.insert("node-hl7-client".to_owned(), NODE_PARSER.ask(&message.into()));
-    let texts = |segments| serde_json::from_value(segments).expect("lists of texts");
-    readings.into_iter().map(|(parser, segments)| (parser, texts(segments))).collect()
+    let mut readings = PARSERS.ask(&message.into());
+    readings["node-hl7-client"] = NODE_PARSER.ask(&message.into());
+    let texts = |segments: &Value| serde_json::from_value(segments.clone()).expect("lists of texts");
+    let readings = readings.as_object().expect("one for each parser").iter();
+    readings.map(|(parser, segments)| (parser.clone(), texts(segments))).collect()
 }
 
 /// Checks a FHIR resource from a server with the default base URL.
@@ -97,10 +97,10 @@ impl Validator {
     }
 
     fn complaints(&self, document: &Value) -> Vec<String> {
-        self.ask(document)
+        serde_json::from_value(self.ask(document)).expect("a list of complaints")
     }
 
-    fn ask<T: DeserializeOwned>(&self, document: &Value) -> T {
+    fn ask(&self, document: &Value) -> Value {
         // A poisoned lock means that the process has died, so the next use fails, too.
         let mut process = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (child, stdout) = &mut *process;
@@ -108,7 +108,7 @@ impl Validator {
         writeln!(stdin, "{document}").expect("the validator listens");
         let mut answer = String::new();
         stdout.read_line(&mut answer).expect("the validator answers");
-        serde_json::from_str(&answer).expect("the validator answers as it should")
+        serde_json::from_str(&answer).expect("the validator answers in JSON")
     }
 }
 

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use encoding_rs::{ISO_8859_15, mem::decode_latin1};
 
-use super::read_header::in_body;
 use crate::error::{Reason, Violation};
 use crate::format::replaced::holds_replacement_character;
 
@@ -64,7 +63,7 @@ pub(super) fn decode<'a>(body: &'a [u8], content_charset: Option<&str>) -> (Cow<
     let damaged = (!is_decodable || holds_replacement_character(body)).then(|| {
         let message = "body must be in the character set that MSH-18 names, and any other than UTF-8 must be sent with \
              Content-Type: application/hl7-v2";
-        in_body("MSH-18", Reason::Structure, message)
+        Violation::new("body", Reason::Structure, message).at("MSH-18")
     });
     (charset.decode(body), damaged)
 }

@@ -202,9 +202,20 @@ mod tests {
 
     #[test]
     fn malformed_and_unknown_sequences_are_refused() {
-        for bad in
-            ["a\\", "a\\F", "\\\\", "\\X\\", "\\X0\\", "\\X0G\\", "\\XFF\\", "\\f\\", "\\P\\", "\\.sp\\", "\\C2842\\", "\\é\\"]
-        {
+        for bad in [
+            "a\\",
+            "a\\F",
+            "\\\\",
+            "\\X\\",
+            "\\X0\\",
+            "\\X0G\\",
+            "\\XFF\\",
+            "\\f\\",
+            "\\P\\",
+            "\\.sp\\",
+            "\\C2842\\",
+            "\\é\\",
+        ] {
             assert_eq!(decoded(bad), Err(BadEscape), "{bad:?}");
         }
     }

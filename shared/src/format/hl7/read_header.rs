@@ -8,7 +8,8 @@ use crate::keys::free_text::holds_key_string;
 use crate::operation::Operation;
 
 /// The versions whose messages are taken: those of MSH and ZAK do not differ. Responses are of version 2.5.1.
-const VERSIONS: [&str; 13] = ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"];
+const VERSIONS: [&str; 13] =
+    ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"];
 
 const PRODUCTION: &str =
     "MSH-11 (processing id) must be P: a message for training (T) or debugging (D) would change keys that are in use";

@@ -19,7 +19,8 @@ pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
     let (text, undecodable) = decode(body, expected.charset);
     match Message::parse(&text) {
         Ok(message) => {
-            let violations = undecodable.into_iter().chain(check_header(message.header(), expected.operation)).collect();
+            let violations =
+                undecodable.into_iter().chain(check_header(message.header(), expected.operation)).collect();
             Incoming { sender: Some(message.sender()), fields: read_segments(&message, violations, expected) }
         }
         Err(violation) => Incoming { sender: Message::sender_of_unparsed(&text), fields: Err(vec![violation]) },
