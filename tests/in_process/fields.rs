@@ -120,15 +120,21 @@ fn check_requests(fields: &[Field], differences: &mut Differences) {
 }
 
 fn check_hl7_positions(fields: &[Field], differences: &mut Differences) {
-    let contract = repository::read("openapi.yaml");
-    let comment: String = contract
-        .lines()
-        .skip_while(|line| !line.starts_with("    # ZAK:"))
-        .take_while(|line| !line.starts_with("    # ZUS:"))
-        .collect();
-    for Field { name, zak, .. } in fields {
-        let place = "openapi.yaml, the comment on ZAK";
-        differences.expect(place, comment.contains(&format!(" {zak} {name}")), &format!("no \"{zak} {name}\""));
+    let contract = contract();
+    let schemas = &contract["components"]["schemas"];
+    for (schema, is_listed) in [
+        ("Hl7Request", (|field| !field.input_of.is_empty()) as fn(&Field) -> bool),
+        ("Hl7Keys", |field| field.is_shown),
+    ] {
+        let rows = text(&schemas[schema]["description"]).lines().filter_map(|line| line.strip_prefix("| ZAK-"));
+        let found = rows.filter_map(|row| row.split_once(" |").map(|(number, _)| number.to_owned()));
+        let listed = fields.iter().filter(|field| is_listed(field)).map(|field| field.zak.to_string());
+        let place = format!("openapi.yaml, ZAK in the description of {schema}");
+        differences.compare(
+            &place,
+            &found.collect::<Vec<_>>(),
+            &["1".to_owned()].into_iter().chain(listed).collect::<Vec<_>>(),
+        );
     }
     let guide = repository::read("docs/formats.md");
     for Field { name, zak, extension, .. } in fields {
