@@ -70,7 +70,7 @@ fn to_json(value: &AttributeValue) -> Value {
         AttributeValue::Null(_) => json!({"NULL": true}),
         AttributeValue::M(members) => json!({"M": item_to_json(members)}),
         AttributeValue::L(elements) => json!({"L": elements.iter().map(to_json).collect::<Vec<_>>()}),
-        other => panic!("no item has {other:?}"),
+        AttributeValue::Ss(_) | AttributeValue::Ns(_) | AttributeValue::Bs(_) | _ => panic!("no item has {value:?}"),
     }
 }
 
