@@ -30,7 +30,6 @@ def main():
     call(first, "PUT", f"/api/apiKeys/{keys[0]['id']}", {"name": "Renamed"})
     lists = {
         "listKeys": "/api/apiKeys",
-        "listKeysWithSlash": "/api/apiKeys/",
         "listUserKeys": f"/api/apiKeys/userKeys/{FIRST}",
         "listAudit": audit,
     }

@@ -25,7 +25,6 @@ fn openapi_routes() -> Routes {
         for (method, operation) in operations.as_mapping().expect("operations") {
             if METHODS.contains(&text(method)) {
                 let folder = match text(&operation["operationId"]) {
-                    "listKeysWithSlash" => "list-keys".to_owned(),
                     "getMetadata" => PUBLISHER.to_owned(),
                     id => kebab(id),
                 };

@@ -80,6 +80,10 @@ const REASONS: &[(&str, &[Reason])] = &[
     ("tooLarge", &[Reason::TooLong]),
 ];
 
+/// The examples of published definitions, and their files.
+const DEFINITIONS: &[(&str, &str)] =
+    &[("capabilityStatementFhir", "CapabilityStatement-nuxera-api-keys"), ("valueSetFhir", "ValueSet-api-key-status")];
+
 /// The HL7 and FHIR examples of requests, with the JSON examples that say the same, and their operations.
 const REQUESTS: &[(&str, &str, Operation)] = &[
     ("createHl7", "create", CreateKey),
@@ -118,6 +122,13 @@ fn generated(contract: &str) -> String {
     let mut text = vec![format!("{before}\n  examples:\n")];
     for (name, block) in &blocks {
         if RESPONSES.iter().any(|(from, _)| *name == format!("{from}Hl7") || *name == format!("{from}Fhir")) {
+            continue;
+        }
+        if let Some((_, file)) = DEFINITIONS.iter().find(|(example, _)| example == name) {
+            let summary = block.lines().nth(1).expect("a summary");
+            let definition = repository::read(&format!("functions/get-conformance/resources/{file}.json"));
+            let definition = yaml_lines::block(&serde_json::from_str(&definition).expect("FHIR is JSON"), 8);
+            text.push(format!("    {name}:\n{summary}\n      value:\n{definition}"));
             continue;
         }
         text.push(block.clone());
@@ -172,7 +183,9 @@ fn every_example_is_generated_or_read() {
     // JSON alone: what the transcription service sends, and requests that say what others say in three formats. FHIR alone:
     // what is published in FHIR.
     let alone = ["transcript", "updateAll", "setDefault", "noSuchDefinitionFhir"];
-    let known: BTreeSet<_> = of_responses.chain(of_requests.chain(alone).map(str::to_owned)).collect();
+    let definitions = DEFINITIONS.iter().map(|(name, _)| *name);
+    let known: BTreeSet<_> =
+        of_responses.chain(of_requests.chain(alone).chain(definitions).map(str::to_owned)).collect();
     assert_eq!(examples().into_keys().collect::<BTreeSet<_>>(), known);
 }
 
