@@ -3,7 +3,8 @@
 # make torture   lets everything go wrong at once, and holds what is left against a model
 # make bench     measures what our code costs, by what it cannot do without
 # make endpoint  writes an endpoint to begin with: make endpoint NAME=archive-key
-# make generated writes what is generated: FHIR snapshots, and the HL7 and FHIR examples of openapi.yaml
+# make clients   writes what code generators and API tools take, into clients/
+# make generated writes all that is generated: FHIR snapshots, the HL7 and FHIR examples of openapi.yaml, clients/
 # make deploy    deploys to AWS: make deploy ENV=staging [DRY_RUN=1]
 # make reconcile ends in a restored table what was ended since its backup: make reconcile ENV=prod TO=restored-table
 # make destroy   deletes a deployment, and says what it keeps: make destroy ENV=staging
@@ -20,6 +21,7 @@ export SAM_CLI_TELEMETRY := 0
 
 VENV := .local/venv/installed
 CHECKERS := .local/checks/installed
+LINTERS := .local/linters/installed
 BUILD := .local/build/template.yaml
 # Of the cases of test-contract: the same in every run, unless another is asked for.
 SEED ?= 20261125
@@ -27,7 +29,7 @@ ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
 .PHONY: local local-reset token test torture bench bench-build validators deploy destroy reconcile check-format check-lints check-dependencies \
-	check-advisories check-template endpoint generated test-in-process test-guides test-torture test-deployed test-deployment test-contract
+	check-advisories check-template check-contract clients endpoint generated test-in-process test-guides test-torture test-deployed test-deployment test-contract
 
 local: $(BUILD)
 	@exec python local/local_aws.py up
@@ -39,7 +41,7 @@ token: $(VENV)
 	@python local/tokens.py $${LOCAL_DIR:-.local}/stack.env "$(USER_ID)" $(ROLE)
 
 # Every check is a target of its own, so a failing one can be repeated alone.
-CHECKS := check-format check-lints check-dependencies check-template test-in-process test-guides test-torture test-deployed \
+CHECKS := check-format check-lints check-dependencies check-template check-contract test-in-process test-guides test-torture test-deployed \
 	test-deployment test-contract
 
 test: $(VENV)
@@ -86,6 +88,15 @@ check-template: $(VENV) $(CHECKERS)
 	cfn-lint
 	.local/checks/bin/checkov
 	python tests/translated_template.py
+
+# The contract, and what clients/ has of it, by those who read such contracts: any warning fails.
+CONTRACTS := openapi.yaml clients/openapi.json clients/openapi-3.0.json
+check-contract: export REDOCLY_TELEMETRY := off
+check-contract: export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
+check-contract: $(VENV) $(LINTERS)
+	python local/clients.py --check
+	.local/linters/node_modules/.bin/redocly lint --config tests/contract/redocly.yaml $(CONTRACTS)
+	.local/linters/node_modules/.bin/spectral lint --fail-severity hint --ruleset tests/contract/spectral.yaml $(CONTRACTS)
 
 # --workspace everywhere, so that cargo compiles the dependencies with one set of features, once.
 test-in-process: $(VENV) validators
@@ -140,9 +151,13 @@ endpoint:
 	@cargo fmt --all
 
 # The tests in process fail until it is repeated after a change of a differential, of a JSON example or of a writer.
-generated: validators
+generated: $(VENV) validators
 	node tests/validators/snapshot.mjs
 	UPDATE_GENERATED=1 cargo test --locked --workspace --test in_process examples::generating_them_again_changes_nothing
+	@$(MAKE) --no-print-directory clients
+
+clients: $(VENV)
+	python local/clients.py
 
 deploy: $(VENV)
 	@test -n "$(ENV)" || { echo "Which environment? make deploy ENV=staging" >&2; exit 2; }
@@ -172,6 +187,14 @@ $(CHECKERS): tests/requirements.txt
 	@.local/checks/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/requirements.txt
 	@cargo install --quiet --locked --root .local/checks --target-dir .local/checks/build cargo-machete@0.9.2
 	@rm -rf .local/checks/build
+	@touch $@
+
+$(LINTERS): tests/contract/package.json tests/contract/package-lock.json
+	@echo "Installing the linters of the contract (Redocly CLI, Spectral) into .local/linters ..."
+	@rm -rf .local/linters
+	@mkdir -p .local/linters
+	@cp $^ .local/linters
+	@cd .local/linters && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # cargo-lambda compiles everything at once, as Cargo.lock says, and shows its progress; sam, which cannot be told to keep to

@@ -25,8 +25,8 @@ for goal in "$@"; do
     check-format | check-lints) rust=1 components=1 compiler=1 ;;
     endpoint) rust=1 components=1 python=1 ;;
     check-dependencies | check-advisories) rust=1 compiler=1 python=1 git=1 ;;
-    check-template | token | local-reset) python=1 ;;
-    validators) python=1 node=1 ;;
+    check-template | clients | token | local-reset) python=1 ;;
+    check-contract | validators) python=1 node=1 ;;
     esac
 done
 
