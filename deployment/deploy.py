@@ -2,7 +2,7 @@
 
     deploy.py ENVIRONMENT [--dry-run] [--config FILE] [--built TEMPLATE]
 
---dry-run stops before anything is changed. --built takes functions that are built already, and builds none.
+--dry-run stops before anything is changed. --built takes a template whose functions are built already, and builds none.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main():
     print(f"Stack    {env.stack} ({'new' if is_new else stack['StackStatus']})", flush=True)
     check(env)
 
-    template = arguments.built or build()
+    template = arguments.built or build(env.parameters["Architecture"])
     print("\nChanges")
     for line in changes(env, template, is_new):
         print(f"  {line}")
@@ -71,13 +71,11 @@ def check(env):
     sys.stdout.flush()
 
 
-def build():
+def build(architecture):
     print("\nBuilding the functions, which takes some minutes the first time ...", flush=True)
-    # sam does not hand --locked on to cargo.
-    for command in (["cargo", "fetch", "--locked"], ["sam", "build"]):
-        if subprocess.run(command, cwd=ROOT).returncode:
-            sys.exit("The build failed. Nothing was changed.")
-    return ROOT / ".aws-sam/build/template.yaml"
+    if subprocess.run(["make", "--no-print-directory", "build", f"ARCHITECTURE={architecture}"], cwd=ROOT).returncode:
+        sys.exit("The build failed. Nothing was changed.")
+    return ROOT / ".local/build" / architecture / "template.yaml"
 
 
 def changes(env, template, is_new):

@@ -46,8 +46,10 @@ def main():
         sys.exit("Nothing was deleted.")
     print("Deleting ...", flush=True)
     cloudformation.delete_stack(StackName=env.stack)
+    # Keys and plans of API Gateway are deleted one after the other, which takes minutes.
+    within_an_hour = {"Delay": 3, "MaxAttempts": 1_200}
     try:
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig={"Delay": 3})
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig=within_an_hour)
     except botocore.exceptions.WaiterError as error:
         sys.exit(f"The stack is not deleted: {error}. CloudFormation's events say why.")
     print("Deleted. A new deployment makes a new table; to use the kept one, set RestoredTable and VaultName (docs/operate.md).")

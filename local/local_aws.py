@@ -31,7 +31,8 @@ import boto3
 import tokens
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / ".local/build"
+ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+BUILD = ROOT / ".local/build" / ARCHITECTURE
 DIR = Path(os.environ.get("LOCAL_DIR", ROOT / ".local")).absolute()
 STATE = DIR / "state"
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())["local"]["deploy"]["parameters"]
@@ -201,7 +202,7 @@ def deploy(transcription_url):
     """Deploys the built template unless that very build is deployed; writes and returns the stack's variables."""
     secret = jwt_secret(boto3.client("secretsmanager"))
     cloudformation = boto3.client("cloudformation")
-    overrides = [*CONFIG["parameter_overrides"], f"JwtSecretId={JWT_SECRET_ID}", f"Architecture={architecture()}"]
+    overrides = [*CONFIG["parameter_overrides"], f"JwtSecretId={JWT_SECRET_ID}", f"Architecture={ARCHITECTURE}"]
     overrides += [f"TranscriptionUrl={transcription_url}", f"PublicOrigin={os.environ['AWS_ENDPOINT_URL']}"]
     overrides += os.environ.get("PARAMETERS", "").split()
     build = fingerprint(overrides)
@@ -240,10 +241,6 @@ def jwt_secret(secretsmanager):
         secret = secrets.token_hex(32)
         secretsmanager.create_secret(Name=JWT_SECRET_ID, SecretString=secret)
         return secret
-
-
-def architecture():
-    return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
 
 def fingerprint(overrides):

@@ -18,6 +18,7 @@ for goal in "$@"; do
     generated) rust=1 compiler=1 python=1 node=1 ;;
     torture | test-torture) rust=1 compiler=1 ;;
     deploy) rust=1 compiler=1 python=1 ;;
+    build) rust=1 compiler=1 python=1 ;;
     destroy) python=1 ;;
     reconcile) rust=1 compiler=1 python=1 ;;
     test-deployment) rust=1 compiler=1 python=1 linux=1 ;;

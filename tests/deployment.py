@@ -13,12 +13,15 @@ import urllib.request
 from pathlib import Path
 
 import boto3
+import botocore.exceptions
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "local"))
 
+import local_aws
 import tokens
-BUILT = ROOT / ".local/build/template.yaml"
+
+BUILT = local_aws.BUILD / "template.yaml"
 STACK = "nuxera-api-keys-staging"
 REGION = os.environ["AWS_REGION"]
 SECRET_ID = "nuxera/staging/jwt"
@@ -174,6 +177,50 @@ class Preconditions(unittest.TestCase):
         for expected, parameters in cases:
             with self.subTest(expected):
                 self.assert_refused(expected, parameters=parameters)
+
+    def test_restored_table(self):
+        dynamodb = boto3.client("dynamodb")
+        attributes = {"PK": "S", "SK": "S", "expiry_shard": "N", "due_at": "N"}
+        schema = lambda *names: [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"))]
+        index = {"IndexName": "ExpiryIndex", "KeySchema": schema("expiry_shard", "due_at"), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+        for name, has_index in [("without-index", False), ("with-index", True)]:
+            used = attributes if has_index else {"PK": "S", "SK": "S"}
+            dynamodb.create_table(
+                TableName=name,
+                KeySchema=schema("PK", "SK"),
+                AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in used.items()],
+                BillingMode="PAY_PER_REQUEST",
+                **({"GlobalSecondaryIndexes": [index]} if has_index else {}),
+            )
+        whole = {"RestoredTable": "with-index", "VaultName": "nuxera-api-keys-staging"}
+        self.assert_refused("The table without-index has no ExpiryIndex", parameters=whole | {"RestoredTable": "without-index"})
+        self.assert_refused("The table with-index has no time to live", parameters=whole)
+        dynamodb.update_time_to_live(TableName="with-index", TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
+        self.assert_refused("A new stack on a restored table needs the VaultName", parameters=whole | {"VaultName": None})
+        self.assertEqual(dry_run(parameters=whole).returncode, 0)
+
+    def test_a_stack_that_cannot_be_changed(self):
+        cloudformation = boto3.client("cloudformation")
+        # Of a key and a plan that are not there.
+        member = {"KeyType": "API_KEY", "KeyId": "none", "UsagePlanId": "none"}
+        template = {"Resources": {"Member": {"Type": "AWS::ApiGateway::UsagePlanKey", "Properties": member}}}
+        cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
+        try:
+            with self.assertRaises(botocore.exceptions.WaiterError):
+                cloudformation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
+            self.assertEqual(stacks()[STACK], "ROLLBACK_COMPLETE")
+            self.assert_refused(f"The stack {STACK} is ROLLBACK_COMPLETE, and cannot be changed any more: make destroy ENV=staging")
+        finally:
+            self.assertEqual(run("destroy.py", "--confirm", STACK).returncode, 0)
+        self.assertNotIn(STACK, stacks())
+
+    def test_what_works_but_not_as_expected_is_told(self):
+        told = dry_run(parameters={"TranscriptionUrl": None}).stdout
+        for note in [
+            "- TranscriptionUrl is not set: POST /api/transcribe will answer 503.",
+            "- AlarmTopicArn is not set: alarms will notify nobody.",
+        ]:
+            self.assertIn(note, told)
 
     def test_build_target(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -6,12 +6,11 @@ compares files of the repository. A field is added to a key: the compiler misses
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from fresh_copy import ROOT, fresh_copy
+
 # Always the same folder, so that only what has changed is compiled again.
 COPY = ROOT / ".local/guides"
 NAME = "archive-key"
@@ -122,13 +121,7 @@ def compile(*options):
 
 
 def copy():
-    """What git would commit, with its times: cargo compiles what is newer."""
-    shutil.rmtree(COPY, ignore_errors=True)
-    listed = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
-    for file in listed.stdout.decode().rstrip("\0").split("\0"):
-        if (ROOT / file).is_file():
-            (COPY / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / file, COPY / file)
+    fresh_copy(COPY)
     # In the shared target folder, cargo tells a workspace from its copy by the version only.
     edit("Cargo.toml", r'(?m)^version = "[^"]*"', lambda _, found: found.replace('"', '"0.0.0-', 1))
 

@@ -1,0 +1,17 @@
+"""A copy of what git would commit, as a clone of the repository is."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def fresh_copy(to):
+    """Replaces the folder `to`. Files keep their times: make and cargo repeat what is newer."""
+    shutil.rmtree(to, ignore_errors=True)
+    listed = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
+    for file in listed.stdout.decode().rstrip("\0").split("\0"):
+        if (ROOT / file).is_file():
+            (to / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / file, to / file)
