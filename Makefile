@@ -128,6 +128,8 @@ test-deployed: $(BUILD) validators
 # `make deploy` and `make destroy`, for other stacks beside the local one; then docs/deploy.md from its first step to its last.
 test-deployment: export LOCAL_DIR := .local/deployment
 test-deployment: export PORT := 0
+# As in a new account.
+test-deployment: export LAMBDA_ACCOUNT_CONCURRENCY := 10
 test-deployment: $(BUILD) $(CHECKERS)
 	@python local/local_aws.py reset
 	cargo build --locked --workspace --bin reconcile --test logs

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler
 import guard
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
-from ministack.services import apigateway_v1, lambda_svc, sts
+from ministack.services import acm, apigateway_v1, lambda_svc, route53, sts
 
 
 class Tee:
@@ -176,6 +176,25 @@ def draw_credentials_of_functions():
     lambda_runtime.execution_credentials = lambda_svc.execution_credentials = draw
 
 
+def validate_certificates():
+    """MiniStack issues a certificate at once. ACM waits for the record that proves whose the domain is."""
+    show = acm._cert_shape
+
+    def show_validated(certificate):
+        shown = show(certificate)
+        known = {(record["Name"], record["Type"]) for zone in route53._records.values() for record in zone}
+        options = [
+            option
+            if (option["ResourceRecord"]["Name"], option["ResourceRecord"]["Type"]) in known
+            else option | {"ValidationStatus": "PENDING_VALIDATION"}
+            for option in shown["DomainValidationOptions"]
+        ]
+        pending = any(option["ValidationStatus"] == "PENDING_VALIDATION" for option in options)
+        return shown | {"DomainValidationOptions": options} | ({"Status": "PENDING_VALIDATION"} if pending else {})
+
+    acm._cert_shape = show_validated
+
+
 def stop_with_parent():
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
@@ -190,6 +209,7 @@ if __name__ == "__main__":
     record_calls_to(os.environ["CALL_LOG"])
     verify_our_signatures()
     draw_credentials_of_functions()
+    validate_certificates()
     # The runtime APIs of the functions, each of them on a port of its own.
     guard.guard_handler(BaseHTTPRequestHandler)
     app.app = guard.Guard(app.app, os.environ["GATEWAY_PORT"], is_known_key, api_path)

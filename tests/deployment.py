@@ -153,7 +153,15 @@ class Preconditions(unittest.TestCase):
 
     def test_domain(self):
         domain = {"DomainName": "api.keys.example", "CertificateArn": self.certificate, "HostedZoneId": self.zone}
-        self.assertEqual(dry_run(parameters=domain).returncode, 0, dry_run(parameters=domain).stderr)
+        self.assert_refused("The certificate of api.keys.example is PENDING_VALIDATION. Add its validation record", parameters=domain)
+        certificate = boto3.client("acm").describe_certificate(CertificateArn=self.certificate)["Certificate"]
+        [option] = certificate["DomainValidationOptions"]
+        record = {**option["ResourceRecord"], "TTL": 300}
+        record["ResourceRecords"] = [{"Value": record.pop("Value")}]
+        change = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+        boto3.client("route53").change_resource_record_sets(HostedZoneId=self.zone, ChangeBatch=change)
+        issued = dry_run(parameters=domain)
+        self.assertEqual(issued.returncode, 0, issued.stderr)
         elsewhere = re.sub(r":acm:[^:]*:", ":acm:ap-south-2:", self.certificate)
         cases = [
             ("DomainName, CertificateArn without HostedZoneId", {"HostedZoneId": None}),
@@ -219,6 +227,7 @@ class Preconditions(unittest.TestCase):
         for note in [
             "- TranscriptionUrl is not set: POST /api/transcribe will answer 503.",
             "- AlarmTopicArn is not set: alarms will notify nobody.",
+            f"- The account may run {os.environ['LAMBDA_ACCOUNT_CONCURRENCY']} functions at once, as new accounts do",
         ]:
             self.assertIn(note, told)
 
@@ -241,13 +250,15 @@ class Preconditions(unittest.TestCase):
 class Deployment(unittest.TestCase):
     def test_a_stack_is_deployed_called_changed_and_destroyed(self):
         store_secret(SecretString="a-secret-of-the-signer-in-staging-0001")
-        deployed = run("deploy.py", "--built", BUILT)
+        logging = boto3.client("apigateway").get_account()["cloudwatchRoleArn"]
+        deployed = run("deploy.py", "--built", BUILT, parameters={"ManageApiGatewayLogging": "false"})
         self.assertEqual(deployed.returncode, 0, deployed.stdout + deployed.stderr)
         for line in ["401 without a token in hl7: ok", "FHIR metadata: ok", "404 for an unknown path: ok", "The API is at "]:
             self.assertIn(line, deployed.stdout)
         self.assertEqual(stacks()[STACK], "CREATE_COMPLETE")
+        self.assertEqual(boto3.client("apigateway").get_account()["cloudwatchRoleArn"], logging)
 
-        changed = run("deploy.py", "--dry-run", "--built", BUILT, parameters={"TestKeyDailyLimit": "50"})
+        changed = run("deploy.py", "--dry-run", "--built", BUILT, parameters={"TestKeyDailyLimit": "50", "ManageApiGatewayLogging": "false"})
         self.assertEqual(changed.returncode, 0, changed.stdout + changed.stderr)
         self.assertIn("modify VerifyKeyFunction (AWS::Lambda::Function)", changed.stdout)
         self.assertIn("Nothing was changed.", changed.stdout)

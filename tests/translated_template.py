@@ -6,6 +6,7 @@ import os
 import tomllib
 import unittest
 from pathlib import Path
+from unittest.mock import patch
 
 from samcli.yamlhelper import yaml_parse
 from samtranslator.public.translator import ManagedPolicyLoader
@@ -73,6 +74,45 @@ def references(node):
                 yield from references(value)
 
 
+def resolve(template, parameters):
+    """The resources and outputs that CloudFormation makes with these parameters: `Fn::If` and conditions are gone."""
+    values = {name: facts.get("Default") for name, facts in template["Parameters"].items()} | parameters
+
+    def evaluate(node):
+        """A value that conditions compare, or a condition."""
+        match node:
+            case {"Ref": name}:
+                return str(values[name])
+            case {"Condition": name}:
+                return evaluate(template["Conditions"][name])
+            case {"Fn::Equals": [one, other]}:
+                return str(evaluate(one)) == str(evaluate(other))
+            case {"Fn::Not": [condition]}:
+                return not evaluate(condition)
+            case {"Fn::Or": conditions}:
+                return any(map(evaluate, conditions))
+            case {"Fn::Join": [separator, parts]}:
+                return separator.join(evaluate(parts))
+            case {"Fn::Split": [separator, text]}:
+                return evaluate(text).split(separator)
+            case dict():
+                raise AssertionError(f"not known here: {node}")
+        return node
+
+    def choose(node):
+        match node:
+            case {"Fn::If": [condition, yes, no]}:
+                return choose(yes if evaluate({"Condition": condition}) else no)
+            case dict():
+                return {name: choose(value) for name, value in node.items()}
+            case list():
+                return [choose(value) for value in node]
+        return node
+
+    exists = lambda item: "Condition" not in item or evaluate({"Condition": item["Condition"]})
+    return {kind: {name: choose(item) for name, item in template[kind].items() if exists(item)} for kind in ("Resources", "Outputs")}
+
+
 class TranslatedTemplate(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -104,10 +144,53 @@ class TranslatedTemplate(unittest.TestCase):
             self.assertLessEqual(len(template["Outputs"]), 200)
             self.assertLess(len(json.dumps(template)), 1_000_000)
 
-    def test_every_reference_leads_somewhere(self):
-        for template, _, resource in self.each():
-            known = template["Resources"].keys() | template["Parameters"].keys() | PSEUDO_PARAMETERS
-            self.assertEqual(set(references(resource)) - known, set())
+    def test_every_reference_leads_somewhere_whatever_is_left_out(self):
+        """A resource that a parameter brings must not be named where it is not."""
+        parameters = parameters_of("staging")
+        bare = {name: value for name, value in parameters.items() if name in ("JwtIssuer", "JwtAudience")}
+        bare |= {"ManageApiGatewayLogging": "false", "RestoredTable": "restored", "CorsOrigins": ""}
+        cases = {
+            "everything": parameters | {"CorsOrigins": "https://a.example,https://b.example"},
+            "nothing": bare,
+            "prod": parameters_of("prod"),
+            "another's logging": parameters | {"ManageApiGatewayLogging": "false"},
+        }
+        template = self.templates["staging"]
+        known = template["Parameters"].keys() | PSEUDO_PARAMETERS
+        made = {}
+        for case, given in cases.items():
+            made[case] = resolve(template, given)
+            resources = made[case]["Resources"].keys()
+            for name, item in [*made[case]["Resources"].items(), *made[case]["Outputs"].items()]:
+                with self.subTest(case=case, resource=name):
+                    stated = item.get("DependsOn", [])
+                    stated = {stated} if isinstance(stated, str) else set(stated)
+                    self.assertEqual((set(references(item)) | stated) - resources - known, set())
+        optional = made["everything"]["Resources"].keys() - made["nothing"]["Resources"].keys()
+        self.assertEqual(optional, {name for name, item in template["Resources"].items() if "Condition" in item})
+
+    def test_the_logging_of_another_stack_is_left_alone(self):
+        made = resolve(self.templates["staging"], parameters_of("staging") | {"ManageApiGatewayLogging": "false"})["Resources"]
+        kinds = {item["Type"] for item in made.values()}
+        self.assertNotIn("AWS::ApiGateway::Account", kinds)
+        roles = {name for name, item in made.items() if "AmazonAPIGatewayPushToCloudWatchLogs" in json.dumps(item)}
+        self.assertEqual(roles, set())
+        [stage] = [item for item in made.values() if item["Type"] == "AWS::ApiGateway::Stage"]
+        self.assertIn({"Key": "logging", "Value": "account"}, stage["Properties"]["Tags"])
+        self.assertIn("DestinationArn", stage["Properties"]["AccessLogSetting"], "it logs, with the role of the account")
+
+    def test_each_deployment_makes_the_stage_anew(self):
+        """Otherwise a change of gateway responses or of CORS alone would not reach it."""
+        # The translator tells deployments by the second.
+        with patch("samtranslator.model.apigateway.time.time", return_value=0):
+            again = translate(parameters_of("staging"))
+        deployments = []
+        for template in (self.templates["staging"], again):
+            [stage] = [item for item in template["Resources"].values() if item["Type"] == "AWS::ApiGateway::Stage"]
+            deployment = stage["Properties"]["DeploymentId"]["Ref"]
+            self.assertEqual(template["Resources"][deployment]["Type"], "AWS::ApiGateway::Deployment")
+            deployments.append(deployment)
+        self.assertNotEqual(*deployments)
 
     def test_nothing_waits_for_itself(self):
         for environment, template in self.templates.items():
@@ -121,16 +204,16 @@ class TranslatedTemplate(unittest.TestCase):
 
     def test_keys_and_their_plans_are_made_one_after_the_other(self):
         """API Gateway refuses parallel changes, which is final for CloudFormation."""
-        for kind in ("AWS::ApiGateway::ApiKey", "AWS::ApiGateway::UsagePlanKey"):
-            for environment, template in self.templates.items():
-                names = [name for name, resource in template["Resources"].items() if resource["Type"] == kind]
-                self.assertEqual(len(names), LANES + 2)
-                before = {name: self.dependencies(template, name) & set(names) for name in names}
-                done = []
-                while len(done) < len(names):
-                    free = [name for name in names if name not in done and before[name] <= set(done)]
-                    self.assertEqual(len(free), 1, f"{environment}: {free} have no order between them")
-                    done += free
+        kinds = ("AWS::ApiGateway::ApiKey", "AWS::ApiGateway::UsagePlan", "AWS::ApiGateway::UsagePlanKey")
+        for environment, template in self.templates.items():
+            names = [name for name, resource in template["Resources"].items() if resource["Type"] in kinds]
+            self.assertEqual(len(names), 2 * (LANES + 2) + 3)
+            before = {name: self.dependencies(template, name) & set(names) for name in names}
+            done = []
+            while len(done) < len(names):
+                free = [name for name in names if name not in done and before[name] <= set(done)]
+                self.assertEqual(len(free), 1, f"{environment}: {free} have no order between them")
+                done += free
 
     def test_what_holds_keys_outlives_the_stack_but_not_a_failed_first_deployment(self):
         kept = {"Table": "RetainExceptOnCreate", "DataKeyEncryptionKey": "RetainExceptOnCreate", "KeyChecksumSecret": "RetainExceptOnCreate"}
