@@ -14,16 +14,13 @@ from pathlib import Path
 
 import preconditions
 import smoke_test
-from environment import ROOT, Unusable, load
+from environment import ROOT, load, run
 from samcli.yamlhelper import yaml_parse
 
 
 def main():
     arguments = parse()
-    try:
-        env = load(arguments.environment, arguments.config)
-    except Unusable as unusable:
-        sys.exit(str(unusable))
+    env = load(arguments.environment, arguments.config)
     stack = env.stack_description()
     is_new = stack.get("StackStatus") in (None, "REVIEW_IN_PROGRESS")
     print(f"Account  {env.account} ({env.identity})")
@@ -130,4 +127,4 @@ def next_steps(env, url, outputs, is_new):
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import botocore.exceptions
-from environment import ROOT, Unusable, load
+from environment import ROOT, load, run
 
 KEPT = {
     "Table": "the keys and their audit trails. To delete it: aws dynamodb delete-table --region {region} --table-name {id}",
@@ -26,10 +26,7 @@ def main():
     parser.add_argument("--config", type=Path, default=ROOT / "samconfig.toml")
     parser.add_argument("--confirm")
     arguments = parser.parse_args()
-    try:
-        env = load(arguments.environment, arguments.config)
-    except Unusable as unusable:
-        sys.exit(str(unusable))
+    env = load(arguments.environment, arguments.config)
     stack = env.stack_description()
     if not stack:
         sys.exit(f"There is no stack {env.stack} in {env.region} of account {env.account}.")
@@ -63,4 +60,4 @@ def ask(env):
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,6 +1,7 @@
 """An environment of samconfig.toml, with the account and region that it would be deployed to."""
 
 import os
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,16 @@ class Environment:
             if "does not exist" in str(error):
                 return {}
             raise
+
+
+def run(main):
+    """Runs a program. What stops it is told in a sentence."""
+    try:
+        main()
+    except Unusable as unusable:
+        sys.exit(str(unusable))
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+        sys.exit(f"AWS refuses a request that is needed: {error}")
 
 
 def load(name, config=ROOT / "samconfig.toml"):

@@ -39,8 +39,12 @@ def notes(env):
         yield "TranscriptionUrl is not set: POST /api/transcribe will answer 503."
     if not env.parameters["AlarmTopicArn"]:
         yield "AlarmTopicArn is not set: alarms will notify nobody."
-    limit = env.client("lambda").get_account_settings().get("AccountLimit", {}).get("ConcurrentExecutions")
-    if limit is not None and limit <= NEW_ACCOUNT_CONCURRENCY:
+    try:
+        limit = env.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    except botocore.exceptions.ClientError as error:
+        yield f"How many functions the account may run at once cannot be read: {error}"
+        return
+    if limit <= NEW_ACCOUNT_CONCURRENCY:
         yield (
             f"The account may run {limit} functions at once, as new accounts do; each call needs two. Request a higher quota "
             "(Service Quotas, AWS Lambda, Concurrent executions) before users come."

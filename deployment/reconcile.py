@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from environment import ROOT, Unusable, load
+from environment import ROOT, load, run
 
 
 def main():
@@ -23,10 +23,7 @@ def main():
     parser.add_argument("--config", type=Path, default=ROOT / "samconfig.toml")
     parser.add_argument("--program", type=Path)
     arguments = parser.parse_args()
-    try:
-        env = load(arguments.environment, arguments.config)
-    except Unusable as unusable:
-        sys.exit(str(unusable))
+    env = load(arguments.environment, arguments.config)
     if not env.stack_description():
         sys.exit(f"There is no stack {env.stack} in {env.region}, whose settings are needed.")
 
@@ -58,4 +55,4 @@ def build():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

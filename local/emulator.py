@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler
 import guard
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
-from ministack.services import acm, apigateway_v1, lambda_svc, route53, sts
+from ministack.services import acm, apigateway_v1, dynamodb, lambda_svc, route53, sts
 
 
 class Tee:
@@ -195,6 +195,29 @@ def validate_certificates():
     acm._cert_shape = show_validated
 
 
+def restore_tables_in_steps():
+    """MiniStack restores a table at once. DynamoDB shows it as CREATING before, and so does the first look here."""
+    restore, describe = dynamodb._restore_table_to_point_in_time, dynamodb._describe_table
+    restored = set()
+
+    def restore_and_mark(data):
+        result = restore(data)
+        if result[0] == 200:
+            restored.add(data["TargetTableName"])
+        return result
+
+    def describe_in_steps(data):
+        status, headers, body = describe(data)
+        if status == 200 and data["TableName"] in restored:
+            restored.discard(data["TableName"])
+            table = json.loads(body)
+            table["Table"]["TableStatus"] = "CREATING"
+            body = json.dumps(table).encode()
+        return status, headers, body
+
+    dynamodb._restore_table_to_point_in_time, dynamodb._describe_table = restore_and_mark, describe_in_steps
+
+
 def stop_with_parent():
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
@@ -210,6 +233,7 @@ if __name__ == "__main__":
     verify_our_signatures()
     draw_credentials_of_functions()
     validate_certificates()
+    restore_tables_in_steps()
     # The runtime APIs of the functions, each of them on a port of its own.
     guard.guard_handler(BaseHTTPRequestHandler)
     app.app = guard.Guard(app.app, os.environ["GATEWAY_PORT"], is_known_key, api_path)

@@ -155,6 +155,8 @@ def use_local_aws(endpoint):
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": CONFIG["region"],
         "AWS_DEFAULT_REGION": CONFIG["region"],
+        # How long sam waits between two looks.
+        "SAM_CLI_POLL_DELAY": "0.5",
     } | credentials()
 
 
@@ -262,8 +264,7 @@ def sam_deploy(overrides, build):
     command = ["sam", "deploy", "--config-file", ROOT / "samconfig.toml", "--config-env", "local"]
     command += ["--template-file", BUILD / "template.yaml"]
     command += ["--parameter-overrides", *overrides, "--tags", f"build={build}"]
-    environment = os.environ | {"SAM_CLI_POLL_DELAY": "0.5"}
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     (DIR / "deploy.log").write_text(result.stdout + result.stderr)
     if result.returncode:
         sys.exit(f"{result.stdout}{result.stderr}\nThe deployment failed. `make local-reset` starts from nothing.")

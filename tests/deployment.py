@@ -70,6 +70,23 @@ def store_secret(**value):
         client.put_secret_value(SecretId=SECRET_ID, **value)
 
 
+def session_that_may(*actions):
+    """Variables of a session that may do nothing but these actions."""
+    iam = boto3.client("iam")
+    name = f"may-{len(iam.list_roles()['Roles'])}"
+    trust = {"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    allowed = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy)
+    session = boto3.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="test")["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": session["SessionToken"],
+    }
+
+
 class Preconditions(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -206,6 +223,10 @@ class Preconditions(unittest.TestCase):
         dynamodb.update_time_to_live(TableName="with-index", TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
         self.assert_refused("A new stack on a restored table needs the VaultName", parameters=whole | {"VaultName": None})
         self.assertEqual(dry_run(parameters=whole).returncode, 0)
+        dynamodb.restore_table_to_point_in_time(
+            SourceTableName="with-index", TargetTableName="restoring", UseLatestRestorableTime=True
+        )
+        self.assert_refused("The table restoring is CREATING. Wait until it is ACTIVE", parameters=whole | {"RestoredTable": "restoring"})
 
     def test_a_stack_that_cannot_be_changed(self):
         cloudformation = boto3.client("cloudformation")
@@ -221,6 +242,24 @@ class Preconditions(unittest.TestCase):
         finally:
             self.assertEqual(run("destroy.py", "--confirm", STACK).returncode, 0)
         self.assertNotIn(STACK, stacks())
+
+    def test_a_stack_that_is_being_changed(self):
+        handle = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+        wait = {"Type": "AWS::CloudFormation::WaitCondition", "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "60"}}
+        template = {"Resources": {"Handle": handle, "Wait": wait}}
+        cloudformation = boto3.client("cloudformation")
+        cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
+        try:
+            self.assert_refused(f"The stack {STACK} is CREATE_IN_PROGRESS. Wait until that is over.")
+        finally:
+            cloudformation.delete_stack(StackName=STACK)
+            cloudformation.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
+
+    def test_a_principal_that_may_too_little(self):
+        self.assert_refused("cannot be read, which the deployment must do", environment=session_that_may("cloudformation:DescribeStacks"))
+        self.assert_refused("AWS refuses a request that is needed", environment=session_that_may("sns:Publish"))
+        told = dry_run(environment=session_that_may("cloudformation:*", "secretsmanager:*")).stdout
+        self.assertIn("How many functions the account may run at once cannot be read", told)
 
     def test_what_works_but_not_as_expected_is_told(self):
         told = dry_run(parameters={"TranscriptionUrl": None}).stdout
@@ -357,23 +396,12 @@ class Restore(unittest.TestCase):
 
 
 def back_up_and_restore(table):
-    """A copy of the table as it is, which is what a restore makes; without time to live until that is set."""
+    """A new table with the items of now, as a restore makes it, given the time to live that a restore leaves out."""
     dynamodb = boto3.client("dynamodb")
-    described = dynamodb.describe_table(TableName=table)["Table"]
     restored = f"{table}-restored"
-    dynamodb.create_table(
-        TableName=restored,
-        KeySchema=described["KeySchema"],
-        AttributeDefinitions=described["AttributeDefinitions"],
-        BillingMode="PAY_PER_REQUEST",
-        GlobalSecondaryIndexes=[
-            {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
-            for index in described["GlobalSecondaryIndexes"]
-        ],
-    )
-    for page in dynamodb.get_paginator("scan").paginate(TableName=table):
-        for item in page["Items"]:
-            dynamodb.put_item(TableName=restored, Item=item)
+    dynamodb.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=restored, UseLatestRestorableTime=True)
+    while dynamodb.describe_table(TableName=restored)["Table"]["TableStatus"] != "ACTIVE":
+        time.sleep(0.1)
     dynamodb.update_time_to_live(TableName=restored, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
     return restored
 

@@ -1,7 +1,8 @@
 """Goes through docs/deploy.md as someone with a fresh clone and a new account does, with the local AWS in place of AWS.
 
 In the order of the page, each `sh` block is run by one and the same bash, with the AWS CLI, and each `toml` block is added to
-the parameters of the environment that its first line names. Then the checksum secret is rotated as docs/operate.md says.
+the parameters of the environment that its first line names. Then docs/operate.md is followed: the checksum secret is rotated,
+and the table restored.
 """
 
 import json
@@ -98,6 +99,7 @@ class FirstDeployment(unittest.TestCase):
                 add_parameters(block)
         self.assert_deployed(printed)
         self.rotate_checksum_secret(shell)
+        self.restore(shell)
 
     def assert_deployed(self, printed):
         looked = printed["make deploy ENV=staging DRY_RUN=1"]
@@ -129,6 +131,27 @@ class FirstDeployment(unittest.TestCase):
         secrets = client("secretsmanager").get_secret_value(SecretId=shell.variable("SECRET_ID"))["SecretString"]
         self.assertRegex(secrets, "^[0-9A-Za-z]{64},[0-9A-Za-z]{64}$")
         self.assertEqual(secrets, f"{shell.variable('OLD')},{shell.variable('NEW')}")
+
+
+    def restore(self, shell):
+        page = (ROOT / "docs/operate.md").read_text()
+        section = page.split("\n### Restore a backup\n")[1].split("\n### ")[0]
+        script = textwrap.dedent(BLOCK.findall(section)[0][1])
+        dynamodb = client("dynamodb")
+        [table] = dynamodb.list_tables()["TableNames"][:1]
+        # The table is new, and there to restore from now on.
+        script = re.sub(r"--restore-date-time \S+", "--use-latest-restorable-time", f"TABLE={table}\n{script}")
+        request, wait, rest = script.partition("aws dynamodb wait ")
+        shell.run(request)
+        # The first look finds it CREATING, after which the CLI would wait for 20 s.
+        dynamodb.describe_table(TableName="nuxera-restored")
+        shell.run(wait + rest)
+        restored = dynamodb.describe_table(TableName="nuxera-restored")["Table"]
+        self.assertEqual((restored["TableStatus"], restored["DeletionProtectionEnabled"]), ("ACTIVE", True))
+        ttl = dynamodb.describe_time_to_live(TableName="nuxera-restored")["TimeToLiveDescription"]
+        self.assertEqual((ttl["AttributeName"], ttl["TimeToLiveStatus"]), ("ttl", "ENABLED"))
+        backups = dynamodb.describe_continuous_backups(TableName="nuxera-restored")["ContinuousBackupsDescription"]
+        self.assertEqual(backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"], "ENABLED")
 
 
 def prepare():
