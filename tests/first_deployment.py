@@ -138,11 +138,10 @@ class FirstDeployment(unittest.TestCase):
         section = page.split("\n### Restore a backup\n")[1].split("\n### ")[0]
         script = textwrap.dedent(BLOCK.findall(section)[0][1])
         dynamodb = client("dynamodb")
-        [table] = dynamodb.list_tables()["TableNames"][:1]
-        # The table is new, and there to restore from now on.
-        script = re.sub(r"--restore-date-time \S+", "--use-latest-restorable-time", f"TABLE={table}\n{script}")
+        stack = client("cloudformation").describe_stack_resource(StackName="nuxera-api-keys-prod", LogicalResourceId="Table")
+        table = stack["StackResourceDetail"]["PhysicalResourceId"]
         request, wait, rest = script.partition("aws dynamodb wait ")
-        shell.run(request)
+        shell.run(f"TABLE={table}\n{request}")
         # The first look finds it CREATING, after which the CLI would wait for 20 s.
         dynamodb.describe_table(TableName="nuxera-restored")
         shell.run(wait + rest)
