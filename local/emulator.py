@@ -93,6 +93,14 @@ def supply_condition_keys():
     iam_actions.request_tag_context = with_encryption_context
 
 
+def ask_for_account_settings():
+    """Every principal may read them in MiniStack, which does not know the action."""
+    of_request = iam_actions._lambda_action
+    iam_actions._lambda_action = lambda method, path: (
+        "GetAccountSettings" if path.rstrip("/").endswith("/account-settings") else of_request(method, path)
+    )
+
+
 def match_line_breaks():
     """An asterisk in a policy stands for any characters. MiniStack's ends at a line break in a path."""
     apigateway_v1._arn_matches = lambda pattern, arn: fnmatch.fnmatchcase(arn, pattern.replace("[", "[[]"))
@@ -229,6 +237,7 @@ if __name__ == "__main__":
     import_whole_apis()
     supply_condition_keys()
     match_line_breaks()
+    ask_for_account_settings()
     record_calls_to(os.environ["CALL_LOG"])
     verify_our_signatures()
     draw_credentials_of_functions()
