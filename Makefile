@@ -81,7 +81,7 @@ check-lints:
 check-dependencies: $(CHECKERS)
 	.local/checks/bin/cargo-deny --locked check -D unmatched-skip bans licenses sources
 	@local/check_advisories.sh --allow-offline
-	.local/checks/bin/cargo-machete functions shared tests
+	.local/checks/bin/cargo-machete functions shared tests tools
 
 # The same advisories, for where GitHub can be reached: without the database it fails.
 check-advisories: $(CHECKERS)

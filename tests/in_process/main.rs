@@ -38,6 +38,7 @@ mod pause_and_resume;
 mod preflight;
 mod races;
 mod rate_limits;
+mod reconcile;
 mod record_size;
 mod remove_default;
 mod repository;

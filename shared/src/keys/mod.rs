@@ -26,7 +26,7 @@ pub use self::key::{Audited, GracePeriod, Key, KeyExpired, NewKey, Previous, Upd
 pub use self::key_type::KeyType;
 pub use self::name::KeyName;
 pub use self::page::{AuditPage, Cursor, KeyPage, MAX_PAGE, PageRequest};
-pub use self::revocation::Revocation;
+pub use self::revocation::{Missed, Revocation, Trails};
 pub use self::secret::{Mask, PlainKey, Prefix, Sealed, Secret, Shown};
 pub use self::status::Status;
 pub use self::usage::{DAYS_SHOWN, DailyUsage, Day, Usage, UsageView};

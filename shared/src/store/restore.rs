@@ -2,7 +2,6 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono::{DateTime, Utc};
 
 use super::aws_requests::Request as _;
 use super::item::Item;
@@ -11,7 +10,7 @@ use super::keys::Keys;
 use super::primary_key::{KEY_PREFIX, PrimaryKey};
 use super::sweep::{Page, Position};
 use super::table::failure;
-use crate::damage::Damaged;
+use crate::damage::{Damaged, noted};
 use crate::error::Error;
 use crate::ids::Locator;
 use crate::keys::{Action, Author, Cursor, Entry, GracePeriod, Key, MAX_PAGE, PageRequest, Revocation, Update};
@@ -22,7 +21,7 @@ impl Keys {
     /// # Errors
     ///
     /// When the table fails.
-    pub async fn scan(&self, from: Option<Position>) -> Result<Page<Result<Key, Damaged>>, Error> {
+    pub async fn scan(&self, from: Option<Position>) -> Result<Page<(Locator, Result<Key, Damaged>)>, Error> {
         let scan = self
             .table
             .client()
@@ -34,11 +33,15 @@ impl Keys {
             .expression_attribute_values(":key", AttributeValue::S(KEY_PREFIX.to_owned()))
             .set_exclusive_start_key(from.map(|Position(item)| item));
         let output = scan.send_boxed().await.map_err(|error| failure(&error))?;
-        let elements = output.items.unwrap_or_default().iter().map(from_item).collect();
+        let element = |item: &Item| {
+            let (user_id, key_id) = PrimaryKey::parse_key(item)?;
+            Some((Locator { user_id, key_id }, from_item(item)))
+        };
+        let elements = output.items.unwrap_or_default().iter().filter_map(element).collect();
         Ok(Page { elements, next: output.last_evaluated_key.map(Position) })
     }
 
-    /// The keys of some places that do not exist.
+    /// The keys of up to 100 places that do not exist.
     ///
     /// # Errors
     ///
@@ -51,26 +54,27 @@ impl Keys {
         Ok(places)
     }
 
-    /// The entries of a key's trail after a moment, oldest first; none without a trail.
+    /// The whole trail of a key, oldest entry first; empty for a key that never existed.
     ///
     /// # Errors
     ///
-    /// When the table fails.
-    pub async fn entries_after(&self, key: Locator, moment: DateTime<Utc>) -> Result<Vec<Entry>, Error> {
+    /// When the table fails, or an entry is damaged.
+    pub async fn whole_trail(&self, key: Locator) -> Result<Vec<Entry>, Error> {
         let mut entries = Vec::new();
-        let mut page = PageRequest { limit: 100, cursor: None };
+        let mut page = PageRequest { limit: MAX_PAGE, cursor: None };
         loop {
-            let read = match self.audit(key, &page).await {
+            let (read, damaged) = noted(Box::pin(self.audit(key, &page))).await;
+            let read = match read {
                 Ok(read) => read,
                 Err(Error::NotFound) => break,
                 Err(error) => return Err(error),
             };
-            let count = read.entries.len();
-            let later = read.entries.into_iter().take_while(|entry| entry.at > moment);
-            let before = entries.len();
-            entries.extend(later);
-            page = PageRequest { limit: MAX_PAGE, cursor: read.next.and_then(|next| Cursor::decode(&next)) };
-            if page.cursor.is_none() || entries.len() - before < count {
+            if let Some(damaged) = damaged.into_iter().next() {
+                return Err(damaged.into());
+            }
+            entries.extend(read.entries);
+            page.cursor = read.next.and_then(|next| Cursor::decode(&next));
+            if page.cursor.is_none() {
                 break;
             }
         }
@@ -109,8 +113,12 @@ impl Keys {
     pub async fn revoke(&self, author: &Author, key: Locator, revocation: Revocation) -> Result<(), Error> {
         let result = match revocation {
             Revocation::Deleted => self.delete(author, key).await,
-            // A new string that nobody has seen, so that the restored one works no more.
-            Revocation::Rotated => self.rotate(author, key, None, GracePeriod::default()).await.map(drop),
+            // A new string that nobody has seen takes the place of the restored one.
+            Revocation::Rotated { old_until } => {
+                let left = old_until.map(|until| until.seconds() - author.timestamp().seconds());
+                let grace = left.and_then(|left| GracePeriod::new(u64::try_from(left).ok()?)).unwrap_or_default();
+                self.rotate(author, key, None, grace).await.map(drop)
+            }
             Revocation::Paused => self.change(author, key, Action::Pause, Key::pause).await.map(drop),
             Revocation::Expiry(expiry) => {
                 let update = Update { expires_at: Some(Some(expiry)), ..Update::default() };
