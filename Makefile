@@ -173,10 +173,11 @@ destroy: $(VENV)
 	@test -n "$(ENV)" || { echo "Which environment? make destroy ENV=staging" >&2; exit 2; }
 	@python deployment/destroy.py $(ENV) $(if $(CONFIRM),--confirm $(CONFIRM))
 
-# TO is the restored table, FROM the one whose trail says what was ended since, by default that of the stack.
+# TO is the restored table, FROM the one whose trail says what was ended since, by default that of the functions.
+# Changes before SINCE, as those that the restore is to undo, do not count.
 reconcile: $(VENV)
 	@test -n "$(ENV)" -a -n "$(TO)" || { echo "Which tables? make reconcile ENV=prod TO=restored-table" >&2; exit 2; }
-	@python deployment/reconcile.py $(ENV) --to $(TO) $(if $(FROM),--from $(FROM)) $(if $(DRY_RUN),--dry-run)
+	@python deployment/reconcile.py $(ENV) --to $(TO) $(if $(FROM),--from $(FROM)) $(if $(SINCE),--since $(SINCE)) $(if $(DRY_RUN),--dry-run)
 
 $(VENV): local/requirements.txt
 	@echo "Installing the tools (SAM CLI, cargo-lambda, MiniStack) into .local/venv ..."

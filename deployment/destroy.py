@@ -41,6 +41,7 @@ def main():
             print(f"- {ids[name]}: {reason.format(region=env.region, id=ids[name])}")
     if (arguments.confirm or ask(env)) != env.stack:
         sys.exit("Nothing was deleted.")
+    comeback = how_to_come_back(env, ids)
     print("Deleting ...", flush=True)
     cloudformation.delete_stack(StackName=env.stack)
     # Keys and plans of API Gateway are deleted one after the other, which takes minutes.
@@ -49,7 +50,21 @@ def main():
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig=within_an_hour)
     except botocore.exceptions.WaiterError as error:
         sys.exit(f"The stack is not deleted: {error}. CloudFormation's events say why.")
-    print("Deleted. A new deployment makes a new table; to use the kept one, set RestoredTable and VaultName (docs/operate.md).")
+    print(f"Deleted. A new deployment makes a new table. {comeback}".rstrip())
+
+
+def how_to_come_back(env, ids):
+    """The settings with which a new stack uses what this one used; nothing if it has no functions."""
+    functions = env.client("lambda")
+    try:
+        settings = functions.get_function_configuration(FunctionName=ids["RotateKeyFunction"])["Environment"]["Variables"]
+    except (KeyError, functions.exceptions.ResourceNotFoundException):
+        return ""
+    return (
+        f"To use the present one, deploy with RestoredTable={settings['TABLE_NAME']}, VaultName={settings['VAULT_NAME']} "
+        f"and KeptKmsKeyArn={settings['KMS_KEY_ID']}, then copy the secret {ids['KeyChecksumSecret']} "
+        "(docs/operate.md, A deleted stack)."
+    )
 
 
 def ask(env):

@@ -25,6 +25,7 @@ def problems(env):
         alarm_fits_the_schedule,
         domain,
         restored_table,
+        kept_kms_key,
         alarm_topic,
         event_bus,
         build_target,
@@ -178,8 +179,33 @@ def restored_table(env):
     ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if ttl.get("AttributeName") != "ttl" or ttl["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
         yield f"The table {name} has no time to live: aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification Enabled=true,AttributeName=ttl"
-    if not env.parameters["VaultName"] and not env.stack_description():
-        yield "A new stack on a restored table needs the VaultName of the first one (by default its stack's name), or it decrypts no key string."
+    backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
+        yield f"The table {name} has no point-in-time recovery: aws dynamodb update-continuous-backups --table-name {name} --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
+    if env.parameters["DeletionProtection"] == "true" and not table.get("DeletionProtectionEnabled"):
+        yield f"The table {name} has no deletion protection: aws dynamodb update-table --table-name {name} --deletion-protection-enabled"
+    if env.stack_description():
+        return
+    for parameter, whose in (("VaultName", "name"), ("KeptKmsKeyArn", "KMS key")):
+        if not env.parameters[parameter]:
+            yield f"A new stack on a restored table needs {parameter}, the {whose} that the table's data keys are bound to, or it decrypts no key string: `make destroy` printed it, docs/operate.md says where else it is."
+
+
+def kept_kms_key(env):
+    arn = env.parameters["KeptKmsKeyArn"]
+    if not arn:
+        return
+    try:
+        state = env.client("kms").describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
+    except botocore.exceptions.ClientError as error:
+        yield f"The KMS key {arn} cannot be read: {error}"
+        return
+    remedy = {
+        "PendingDeletion": f"Keep it: aws kms cancel-key-deletion --key-id {arn}, then aws kms enable-key --key-id {arn}",
+        "Disabled": f"Enable it: aws kms enable-key --key-id {arn}",
+    }
+    if state != "Enabled":
+        yield f"The KMS key {arn} is {state}. {remedy.get(state, 'Wait until it is Enabled.')}"
 
 
 def alarm_topic(env):

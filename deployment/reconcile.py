@@ -1,6 +1,6 @@
-"""Ends in a restored table what was ended since its backup, by the trail in the table of the stack.
+"""Ends in a restored table what was ended since its backup, by the trail in the old one: the one that the functions use.
 
-    reconcile.py ENVIRONMENT --to TABLE [--from TABLE] [--dry-run] [--config FILE] [--program FILE]
+    reconcile.py ENVIRONMENT --to TABLE [--from TABLE] [--since TIME] [--dry-run] [--config FILE] [--program FILE]
 
 The settings are those of the deployed functions. --program is `reconcile`, if it is built already.
 """
@@ -15,10 +15,11 @@ from environment import ROOT, load, run
 
 
 def main():
-    parser = argparse.ArgumentParser(usage="make reconcile ENV=prod TO=restored-table [FROM=table] [DRY_RUN=1]")
+    parser = argparse.ArgumentParser(usage="make reconcile ENV=prod TO=restored-table [FROM=old-table] [SINCE=2026-11-28T06:00:00Z] [DRY_RUN=1]")
     parser.add_argument("environment")
     parser.add_argument("--to", required=True)
     parser.add_argument("--from", dest="old")
+    parser.add_argument("--since")
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("--config", type=Path, default=ROOT / "samconfig.toml")
     parser.add_argument("--program", type=Path)
@@ -31,11 +32,14 @@ def main():
     ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
     # It has all settings that issue and end strings.
     function = env.client("lambda").get_function_configuration(FunctionName=ids["RotateKeyFunction"])
-    old = arguments.old or ids["Table"]
+    variables = function["Environment"]["Variables"]
+    old = arguments.old or variables["TABLE_NAME"]
+    if old == arguments.to:
+        sys.exit(f"The functions use {old} already. Add the old table, as in FROM={ids['Table']}, the table of the stack.")
     print(f"Account {env.account}, region {env.region}: from {old} to {arguments.to}", flush=True)
 
     credentials = env.session.get_credentials().get_frozen_credentials()
-    settings = function["Environment"]["Variables"] | {
+    settings = variables | {
         "TABLE_NAME": arguments.to,
         "AWS_REGION": env.region,
         "AWS_ACCESS_KEY_ID": credentials.access_key,
@@ -43,7 +47,9 @@ def main():
         "AWS_SESSION_TOKEN": credentials.token or "",
         "AWS_ENDPOINT_URL": os.environ.get("AWS_ENDPOINT_URL", ""),
     }
-    command = [arguments.program or build(), old, *(["--dry-run"] if arguments.dry_run else [])]
+    command = [arguments.program or build(), old]
+    command += ["--since", arguments.since] if arguments.since else []
+    command += ["--dry-run"] if arguments.dry_run else []
     sys.exit(subprocess.run(command, env=settings).returncode)
 
 

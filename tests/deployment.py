@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import unittest
 import urllib.error
@@ -217,16 +218,40 @@ class Preconditions(unittest.TestCase):
                 BillingMode="PAY_PER_REQUEST",
                 **({"GlobalSecondaryIndexes": [index]} if has_index else {}),
             )
-        whole = {"RestoredTable": "with-index", "VaultName": "nuxera-api-keys-staging"}
+        kms_key = boto3.client("kms").create_key()["KeyMetadata"]
+        whole = {"RestoredTable": "with-index", "VaultName": "nuxera-api-keys-staging", "KeptKmsKeyArn": kms_key["Arn"]}
         self.assert_refused("The table without-index has no ExpiryIndex", parameters=whole | {"RestoredTable": "without-index"})
         self.assert_refused("The table with-index has no time to live", parameters=whole)
         dynamodb.update_time_to_live(TableName="with-index", TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
-        self.assert_refused("A new stack on a restored table needs the VaultName", parameters=whole | {"VaultName": None})
-        self.assertEqual(dry_run(parameters=whole).returncode, 0)
+        self.assert_refused("The table with-index has no point-in-time recovery", parameters=whole)
+        dynamodb.update_continuous_backups(
+            TableName="with-index", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        )
+        for parameter in ("VaultName", "KeptKmsKeyArn"):
+            self.assert_refused(f"A new stack on a restored table needs {parameter}", parameters=whole | {parameter: None})
+        passed = dry_run(parameters=whole)
+        self.assertEqual(passed.returncode, 0, passed.stderr)
+        protected = whole | {"DeletionProtection": "true"}
+        self.assert_refused("The table with-index has no deletion protection", parameters=protected)
+        dynamodb.update_table(TableName="with-index", DeletionProtectionEnabled=True)
+        self.assertEqual(dry_run(parameters=protected).returncode, 0)
+        dynamodb.update_table(TableName="with-index", DeletionProtectionEnabled=False)
         dynamodb.restore_table_to_point_in_time(
             SourceTableName="with-index", TargetTableName="restoring", UseLatestRestorableTime=True
         )
         self.assert_refused("The table restoring is CREATING. Wait until it is ACTIVE", parameters=whole | {"RestoredTable": "restoring"})
+
+    def test_kept_kms_key(self):
+        kms = boto3.client("kms")
+        key = kms.create_key()["KeyMetadata"]
+        kept = {"KeptKmsKeyArn": key["Arn"]}
+        self.assertEqual(dry_run(parameters=kept).returncode, 0)
+        kms.disable_key(KeyId=key["KeyId"])
+        self.assert_refused(f"The KMS key {key['Arn']} is Disabled. Enable it: aws kms enable-key", parameters=kept)
+        kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
+        self.assert_refused("is PendingDeletion. Keep it: aws kms cancel-key-deletion", parameters=kept)
+        other = f"arn:aws:kms:{REGION}:000000000000:key/00000000-0000-0000-0000-000000000000"
+        self.assert_refused(f"The KMS key {other} cannot be read", parameters={"KeptKmsKeyArn": other})
 
     def test_a_stack_that_cannot_be_changed(self):
         cloudformation = boto3.client("cloudformation")
@@ -320,7 +345,7 @@ class Deployment(unittest.TestCase):
 
 
 class Restore(unittest.TestCase):
-    """A backup is restored into a new table, brought up to date, and used."""
+    """A backup is restored into a new table, brought up to date, and used, also after its stack was deleted."""
 
     URL = f"{os.environ['AWS_ENDPOINT_URL']}/staging"
     SECRET = "a-secret-of-the-signer-in-staging-0001"
@@ -349,7 +374,8 @@ class Restore(unittest.TestCase):
     def test_a_restored_table_revives_nothing_that_was_ended(self):
         store_secret(SecretString=self.SECRET)
         self.assertEqual(run("deploy.py", "--built", BUILT).returncode, 0)
-        kept, deleted, paused, rotated, shortened, renamed = (self.key(name) for name in "kept deleted paused rotated shortened renamed".split())
+        names = "kept deleted paused rotated shortened renamed late".split()
+        kept, deleted, paused, rotated, shortened, renamed, late = map(self.key, names)
         resources = boto3.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
         table = next(item["PhysicalResourceId"] for item in resources if item["LogicalResourceId"] == "Table")
         restored = back_up_and_restore(table)
@@ -367,21 +393,34 @@ class Restore(unittest.TestCase):
         lines = [
             f"key {deleted['id']} of user 71 was deleted",
             f"key {paused['id']} of user 71 was paused",
-            f"key {rotated['id']} of user 71 was rotated; its owner needs a new string: rotate it again",
+            f"key {rotated['id']} of user 71 was rotated; its owner must rotate it again to get a string",
             f"key {shortened['id']} of user 71 got the expiry {soon}",
+            f"key {renamed['id']} of user 71 lost later changes of name",
             f"key {lost['id']} of user 71 was created since the backup, and is lost",
         ]
-        for options, summary in [(["--dry-run"], "6 keys, 4 revocations to end, 1 keys"), ([], "6 keys, 4 revocations ended, 1 keys")]:
+        summary = "7 keys: 4 revocations, 1 with lost changes, 0 without a trail, 0 failures. 1 keys are not in the backup"
+        for options in (["--dry-run"], []):
             result = run("reconcile.py", *program, *options)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
             self.assertEqual(sorted(result.stdout.splitlines()[1:-1]), sorted(lines))
             self.assertIn(summary, result.stdout)
             self.assertNotIn("nux_live_", result.stdout + result.stderr)
+            if options:
+                later = run("reconcile.py", *program, *options, "--since", "2099-01-01T00:00:00Z")
+                self.assertEqual(later.stdout.splitlines()[1:-1], lines[-1:], later.stderr)
         again = run("reconcile.py", *program)
-        self.assertIn("5 keys, 0 revocations ended", again.stdout, again.stderr)
+        self.assertIn("6 keys: 0 revocations, ", again.stdout, again.stderr)
 
+        self.call("PATCH", f"/{late['id']}/pause")
         deployed = run("deploy.py", "--built", BUILT, parameters={"RestoredTable": restored})
         self.assertEqual(deployed.returncode, 0, deployed.stdout[-2000:] + deployed.stderr)
+        self.assertTrue(self.works(late))
+        undecided = run("reconcile.py", *program)
+        self.assertEqual(undecided.returncode, 1, undecided.stdout)
+        self.assertIn(f"The functions use {restored} already. Add the old table, as in FROM={table}", undecided.stderr)
+        caught_up = run("reconcile.py", *program, "--from", table)
+        self.assertIn(f"key {late['id']} of user 71 was paused\n", caught_up.stdout, caught_up.stderr)
+        self.assertFalse(self.works(late))
         self.assertTrue(self.works(kept) and self.works(renamed))
         # Strings are decrypted under the name of the same vault.
         self.assertEqual(self.call("GET", f"/{kept['id']}")[1]["key"], kept["key"])
@@ -392,17 +431,49 @@ class Restore(unittest.TestCase):
         self.assertEqual((trail[0]["action"], trail[0]["actor"]["role"]), ("pause", "system"))
         self.assertEqual(self.call("GET", f"/{shortened['id']}")[1]["status"], "expired")
         self.assertGreater(self.key("next")["id"], lost["id"], "no id is given again")
+        self.come_back(restored, kept)
+
+    def come_back(self, table, key):
+        """A new stack, as `make destroy` and docs/operate.md say, goes on with the table of the deleted one."""
+        destroyed = run("destroy.py", "--confirm", STACK)
+        self.assertEqual(destroyed.returncode, 0, destroyed.stdout + destroyed.stderr)
+        settings = dict(re.findall(r"(RestoredTable|VaultName|KeptKmsKeyArn)=([^ ,]+)", destroyed.stdout.splitlines()[-1]))
+        self.assertEqual((settings["RestoredTable"], settings["VaultName"]), (table, STACK))
+        old_secret = re.search("copy the secret ([^ ]+)", destroyed.stdout)[1]
+
+        deployed = run("deploy.py", "--built", BUILT, parameters=settings)
+        self.assertEqual(deployed.returncode, 0, deployed.stdout[-2000:] + deployed.stderr)
+        self.assertEqual(self.call("GET", f"/{key['id']}")[1]["key"], key["key"])
+        between = self.key("made before the secret was copied")
+        self.assertFalse(self.works(key))
+        script = block_of_operate("A deleted stack").replace("nuxera-api-keys-prod", STACK)
+        variables = os.environ | {"OLD_SECRET_ID": old_secret, "PATH": f"{ROOT}/.local/checks/bin:{os.environ['PATH']}"}
+        copied = subprocess.run(["sh", "-euc", script], env=variables, capture_output=True, text=True)
+        self.assertEqual(copied.returncode, 0, copied.stderr)
+        deployed = run("deploy.py", "--built", BUILT, parameters=settings | {"ChecksumSecretVersion": "2"})
+        self.assertEqual(deployed.returncode, 0, deployed.stdout[-2000:] + deployed.stderr)
+        self.assertTrue(self.works(key) and self.works(between) and self.works(self.key("made after")))
         self.assertEqual(run("destroy.py", "--confirm", STACK).returncode, 0)
 
 
+def block_of_operate(section):
+    """The first script of a section of docs/operate.md."""
+    page = (ROOT / "docs/operate.md").read_text()
+    text = re.split(r"\n###+ ", page.split(f"# {section}\n")[1])[0]
+    return textwrap.dedent(re.search(r"```sh\n(.*?)```", text, re.DOTALL)[1])
+
+
 def back_up_and_restore(table):
-    """A new table with the items of now, as a restore makes it, given the time to live that a restore leaves out."""
+    """A new table with the items of now, as a restore makes it, given what a restore leaves out."""
     dynamodb = boto3.client("dynamodb")
     restored = f"{table}-restored"
     dynamodb.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=restored, UseLatestRestorableTime=True)
     while dynamodb.describe_table(TableName=restored)["Table"]["TableStatus"] != "ACTIVE":
         time.sleep(0.1)
     dynamodb.update_time_to_live(TableName=restored, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
+    dynamodb.update_continuous_backups(
+        TableName=restored, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
     return restored
 
 

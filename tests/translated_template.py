@@ -149,6 +149,7 @@ class TranslatedTemplate(unittest.TestCase):
         parameters = parameters_of("staging")
         bare = {name: value for name, value in parameters.items() if name in ("JwtIssuer", "JwtAudience")}
         bare |= {"ManageApiGatewayLogging": "false", "RestoredTable": "restored", "CorsOrigins": ""}
+        bare |= {"KeptKmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/1"}
         cases = {
             "everything": parameters | {"CorsOrigins": "https://a.example,https://b.example"},
             "nothing": bare,

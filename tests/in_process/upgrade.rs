@@ -2,7 +2,7 @@
 //!
 //! `tests/corpus/release.json` holds items of every kind as the last release writes them. The present code must read and
 //! change them, and must write all attributes that the last release reads, with their types. `UPDATE_RELEASE=1` rewrites the
-//! file, for a release.
+//! file, for a release. The data key is wrapped by the stand-in for KMS.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,8 @@ use shared::Operation;
 use shared::store::Item;
 use tests::consistency::text;
 use tests::event_bus::{BusAnswer, EventBus};
-use tests::{TestApp, TestCall, repository};
+use tests::fault_proxy::FaultProxy;
+use tests::{TestApp, TestCall, engine, repository};
 
 use crate::expire_keys::sweep;
 
@@ -29,9 +30,15 @@ fn create<'a>(test: &'a TestApp, name: &str) -> TestCall<'a> {
     test.call(Operation::CreateKey).json(&body)
 }
 
+/// A deployment whose data keys are in its table, as on AWS.
+async fn start() -> TestApp {
+    let proxy = FaultProxy::patient(&engine::Engine::Embedded.start().await).await;
+    TestApp::on(&proxy.url, &[("VAULT_NAME", "release")]).await.cold(&proxy.url)
+}
+
 /// Brings about an item of every kind, with every attribute: its strings and its items.
 async fn write_everything() -> (Value, Vec<Item>) {
-    let test = TestApp::start().await;
+    let test = start().await;
     test.key("other").await;
     let old = create(&test, "first").header("Idempotency-Key", "create").send().await.json();
     test.verify(old["key"].as_str().expect("a string")).await;
@@ -127,9 +134,18 @@ async fn the_last_release_can_read_what_is_written_now() {
     }
     let last: Vec<Item> = release()["items"].as_array().expect("a list").iter().map(item_from_json).collect();
     let kinds: BTreeSet<String> = last.iter().map(kind).collect();
-    let expected =
-        ["AUDIT ", "IDEMPOTENCY ", "LIMIT ", "SWEEP ", "SYSTEM NEXT_ID", "USER ISSUED", "USER KEY", "USER META"];
-    assert_eq!(kinds, expected.map(str::to_owned).into(), "data keys are apart: tests have none in the table");
+    let expected = [
+        "AUDIT ",
+        "IDEMPOTENCY ",
+        "LIMIT ",
+        "SWEEP ",
+        "SYSTEM DATA_KEY",
+        "SYSTEM NEXT_ID",
+        "USER ISSUED",
+        "USER KEY",
+        "USER META",
+    ];
+    assert_eq!(kinds, expected.map(str::to_owned).into());
     for (in_all, what) in [(true, "every"), (false, "some")] {
         let (needed, written) = (attributes(&last, in_all), attributes(&items, in_all));
         for (kind, needed) in needed {
@@ -142,7 +158,7 @@ async fn the_last_release_can_read_what_is_written_now() {
 #[tokio::test]
 async fn what_the_last_release_wrote_is_read_and_changed() {
     let release = release();
-    let test = TestApp::start().await;
+    let test = start().await;
     for item in release["items"].as_array().expect("a list") {
         let put = test.app.table.client().put_item().table_name(test.app.table.name());
         put.set_item(Some(item_from_json(item))).send().await.expect("it is stored");
