@@ -19,6 +19,7 @@ import guard
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import acm, apigateway_v1, dynamodb, lambda_svc, route53, sts
+from ministack.services.cloudformation import stacks
 
 
 class Tee:
@@ -226,6 +227,19 @@ def restore_tables_in_steps():
     dynamodb._restore_table_to_point_in_time, dynamodb._describe_table = restore_and_mark, describe_in_steps
 
 
+def read_secrets_again_for_changed_resources():
+    """MiniStack reads a secret again only if the template differs. For CloudFormation, other parameters change a resource, too."""
+    resolve = stacks._resolve_dynamic_references
+
+    def resolve_of_definition(value, previous=None, reuse_ssm=False, reuse_secrets=False):
+        definition = json.dumps(value, sort_keys=True, default=str)
+        is_same = (previous or {}).get("definition") == definition
+        resolved, values = resolve(value, previous, reuse_ssm, reuse_secrets and is_same)
+        return resolved, values | {"definition": definition}
+
+    stacks._resolve_dynamic_references = resolve_of_definition
+
+
 def stop_with_parent():
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
@@ -243,6 +257,7 @@ if __name__ == "__main__":
     draw_credentials_of_functions()
     validate_certificates()
     restore_tables_in_steps()
+    read_secrets_again_for_changed_resources()
     # The runtime APIs of the functions, each of them on a port of its own.
     guard.guard_handler(BaseHTTPRequestHandler)
     app.app = guard.Guard(app.app, os.environ["GATEWAY_PORT"], is_known_key, api_path)

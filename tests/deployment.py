@@ -452,7 +452,8 @@ class Restore(unittest.TestCase):
         self.assertEqual(copied.returncode, 0, copied.stderr)
         deployed = run("deploy.py", "--built", BUILT, parameters=settings | {"ChecksumSecretVersion": "2"})
         self.assertEqual(deployed.returncode, 0, deployed.stdout[-2000:] + deployed.stderr)
-        self.assertTrue(self.works(key) and self.works(between) and self.works(self.key("made after")))
+        for one in (key, between, self.key("made after the secret was copied")):
+            self.assertTrue(self.works(one), one["name"])
         self.assertEqual(run("destroy.py", "--confirm", STACK).returncode, 0)
 
 

@@ -148,7 +148,9 @@ pub async fn reconcile(
         let keys = page.elements.into_iter().map(|(place, key)| bring_up_to_date(old, restored, options, place, key));
         let mut keys = stream::iter(keys).buffer_unordered(KEYS_AT_ONCE);
         while let Some(findings) = keys.next().await {
-            findings.iter().for_each(|finding| found(finding, &mut counts));
+            for finding in &findings {
+                found(finding, &mut counts);
+            }
         }
         from = page.next;
         if from.is_none() {
