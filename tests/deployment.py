@@ -439,7 +439,10 @@ class Restore(unittest.TestCase):
         self.assertEqual(destroyed.returncode, 0, destroyed.stdout + destroyed.stderr)
         settings = dict(re.findall(r"(RestoredTable|VaultName|KeptKmsKeyArn)=([^ ,]+)", destroyed.stdout.splitlines()[-1]))
         self.assertEqual((settings["RestoredTable"], settings["VaultName"]), (table, STACK))
-        old_secret = re.search("copy the secret ([^ ]+)", destroyed.stdout)[1]
+        # The local AWS gives the secret of a new stack the name of the old one, and AWS another.
+        secrets, old_secret = boto3.client("secretsmanager"), re.search("copy the secret ([^ ]+)", destroyed.stdout)[1]
+        kept = secrets.get_secret_value(SecretId=old_secret)["SecretString"]
+        old_secret = secrets.create_secret(Name=f"{old_secret}-kept", SecretString=kept)["ARN"]
 
         deployed = run("deploy.py", "--built", BUILT, parameters=settings)
         self.assertEqual(deployed.returncode, 0, deployed.stdout[-2000:] + deployed.stderr)
