@@ -44,7 +44,9 @@ fn requests(operation: Operation) -> &'static [&'static str] {
         | Operation::RotateKey => &["UpdateItem", "BatchGetItem", "TransactWriteItems"],
         Operation::ListAudit => &["UpdateItem", "Query"],
         Operation::GetUsage => &["UpdateItem", "GetItem"],
-        Operation::VerifyKey | Operation::Transcribe => &["UpdateItem"],
+        Operation::VerifyKey | Operation::Transcribe | Operation::ForwardTranscription | Operation::Dictate => {
+            &["UpdateItem"]
+        }
     }
 }
 
@@ -458,7 +460,12 @@ async fn silence_is_503_within_six_seconds() {
 #[tokio::test]
 async fn a_call_that_never_ends_is_503_before_lambda_gives_up() {
     let template = repository::yaml("template.yaml");
-    for (operation, function) in [(Operation::GetKey, "Globals"), (Operation::Transcribe, "TranscribeFunction")] {
+    for (operation, function) in [
+        (Operation::GetKey, "Globals"),
+        (Operation::Transcribe, "TranscribeFunction"),
+        (Operation::ForwardTranscription, "ForwardTranscriptionFunction"),
+        (Operation::Dictate, "DictateFunction"),
+    ] {
         let settings = if function == "Globals" {
             &template["Globals"]["Function"]
         } else {

@@ -18,14 +18,15 @@ use shared::ids::KeyId;
 use tests::{TestApp, TestCall, form, repository};
 
 use Operation::{
-    CreateKey, DeleteKey, GetKey, GetUsage, ListAudit, ListKeys, ListUserKeys, PauseKey, RemoveDefault, ResumeKey,
-    RotateKey, SetDefault, Transcribe, UpdateKey, VerifyKey,
+    CreateKey, DeleteKey, ForwardTranscription, GetKey, GetUsage, ListAudit, ListKeys, ListUserKeys, PauseKey,
+    RemoveDefault, ResumeKey, RotateKey, SetDefault, Transcribe, UpdateKey, VerifyKey,
 };
 
 const CONTRACT: &str = "openapi.yaml";
 
 /// The JSON examples of responses, and an operation that each is a response of.
 const RESPONSES: &[(&str, Operation)] = &[
+    ("invalidPath", ForwardTranscription),
     ("invalidForm", Transcribe),
     ("keyRequired", Transcribe),
     ("keyInvalid", Transcribe),
@@ -72,6 +73,7 @@ const RESPONSES: &[(&str, Operation)] = &[
 
 /// The reasons of violations, which JSON does not name.
 const REASONS: &[(&str, &[Reason])] = &[
+    ("invalidPath", &[Reason::Value]),
     ("invalidForm", &[Reason::Required, Reason::Required]),
     ("formTooLarge", &[Reason::TooLong]),
     ("invalid", &[Reason::Required, Reason::Value]),

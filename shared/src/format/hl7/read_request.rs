@@ -1,12 +1,12 @@
-//! A `ZAK^Znn^ZAK_Z01` message → the fields of a request.
+//! A `ZAK^Znn^ZAK_Z01` message, or one of Nuxera's web client → the fields of a request.
 
 use serde_json::Value;
 
 use super::charset::decode;
 use super::message::{Field, Given, Message, ONE_MESSAGE, Segment};
-use super::read_header::{check_header, in_body};
-use super::time;
+use super::read_header::{check_header, check_type, in_body};
 use super::zak::{ZAK, is_set_id, place};
+use super::{read_adt, time};
 use crate::error::{Reason, Violation};
 use crate::fields::{self, FieldType};
 use crate::format::exchange::{Incoming, ReadContext, Sender};
@@ -19,9 +19,15 @@ pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
     let (text, undecodable) = decode(body, expected.charset);
     match Message::parse(&text) {
         Ok(message) => {
-            let violations =
-                undecodable.into_iter().chain(check_header(message.header(), expected.operation)).collect();
-            Incoming { sender: Some(message.sender()), fields: read_segments(&message, violations, expected) }
+            let header = message.header();
+            let adt = read_adt::verb(header, expected.operation);
+            let wrong_type = if adt.is_some() { None } else { check_type(header, expected.operation) };
+            let violations = undecodable.into_iter().chain(wrong_type).chain(check_header(header)).collect();
+            let fields = match adt {
+                Some(verb) => read_adt::read(&message, violations, verb, expected),
+                None => read_segments(&message, violations, expected),
+            };
+            Incoming { sender: Some(message.sender()), fields }
         }
         Err(violation) => Incoming { sender: Message::sender_of_unparsed(&text), fields: Err(vec![violation]) },
     }
@@ -81,7 +87,7 @@ fn is_ignored(name: &str) -> bool {
     IGNORED.contains(&name) || name.starts_with('Z') && is_segment_name(name) && !OF_RESPONSES.contains(&name)
 }
 
-fn is_segment_name(name: &str) -> bool {
+pub(super) fn is_segment_name(name: &str) -> bool {
     name.len() == 3 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
@@ -126,7 +132,7 @@ fn check_set_id(field: Field<'_>) -> Result<(), String> {
     }
 }
 
-fn check_path_id(field: Field<'_>, path_id: Option<KeyId>) -> Result<(), String> {
+pub(super) fn check_path_id(field: Field<'_>, path_id: Option<KeyId>) -> Result<(), String> {
     match field.single() {
         Ok(Given::Value(id)) if KeyId::parse(&id) == path_id => Ok(()),
         Ok(Given::Value(_) | Given::Null | Given::Absent) | Err(_) => {
@@ -136,7 +142,7 @@ fn check_path_id(field: Field<'_>, path_id: Option<KeyId>) -> Result<(), String>
 }
 
 /// The value of a field in the notation of JSON, given the UTC offset of the message; the error is the rule that it breaks.
-fn read_value(kind: FieldType, field: Field<'_>, offset: Option<&str>) -> Result<Value, String> {
+pub(super) fn read_value(kind: FieldType, field: Field<'_>, offset: Option<&str>) -> Result<Value, String> {
     let text = match field.single()? {
         Given::Absent | Given::Null => return Ok(Value::Null),
         Given::Value(text) => text,
@@ -184,7 +190,9 @@ mod tests {
             | Operation::SetDefault
             | Operation::RemoveDefault
             | Operation::VerifyKey
-            | Operation::Transcribe => None,
+            | Operation::Transcribe
+            | Operation::ForwardTranscription
+            | Operation::Dictate => None,
         };
         ReadContext { operation, path_id, fhir_base: "https://nuxera.cloud/fhir", charset: None }
     }
