@@ -57,9 +57,12 @@ pub(crate) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
 /// MSH-9.3. Parsers drop segments that the structure of a message does not have, and `ACK` has none of ours.
 fn structure(content: &Content) -> &'static str {
     match content {
-        Content::Key(_) | Content::Keys(_) | Content::Audit(_) | Content::Usage(_) | Content::Verification(_) => {
-            "ACK_Z01"
-        }
+        Content::Key(_)
+        | Content::Created(_)
+        | Content::Keys(_)
+        | Content::Audit(_)
+        | Content::Usage(_)
+        | Content::Verification(_) => "ACK_Z01",
         Content::Deleted | Content::Problem(_) => "ACK",
     }
 }
