@@ -23,7 +23,11 @@ struct Setup {
 
 async fn start(engine: Engine) -> Setup {
     let proxy = FaultProxy::patient(&engine.start().await).await;
-    let test = TestApp::on(&proxy.url, &[("TRANSCRIPTION_URL", "http://127.0.0.1:1")]).await;
+    let test = TestApp::on(
+        &proxy.url,
+        &[("TRANSCRIPTION_URL", "http://127.0.0.1:1"), ("DICTATION_URL", "http://127.0.0.1:1")],
+    )
+    .await;
     test.make_two_keys().await;
     proxy.clear();
     Setup { proxy, test }

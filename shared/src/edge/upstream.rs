@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chrono::TimeDelta;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Response, redirect};
 use url::Url;
 
@@ -110,6 +110,8 @@ fn request(call: &KeyCall, key: &Key, url: Url, body: RawBody) -> Result<Request
         .header("x-request-id", &call.request_id)
         .header("x-request-format", call.request_format.as_str())
         .header("x-response-format", call.response_format.as_str())
+        // Of nothing, too: without it, servers may answer 411 (RFC 9110, section 8.6).
+        .header(CONTENT_LENGTH, body.bytes.len())
         .body(body.bytes);
     Ok(body.content_type.iter().fold(request, |request, content_type| request.header(CONTENT_TYPE, content_type)))
 }

@@ -13,6 +13,7 @@ mod properties;
 mod read_adt;
 mod read_header;
 mod read_request;
+mod read_value;
 mod time;
 mod write_error;
 mod write_response;

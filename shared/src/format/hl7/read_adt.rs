@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::message::{Field, Given, Message, Segment};
 use super::read_header::in_body;
-use super::read_request::{check_path_id, is_segment_name, read_value};
+use super::read_value::{check_path_id, is_segment_name, read_value};
 use crate::error::{Reason, Violation};
 use crate::fields;
 use crate::format::exchange::ReadContext;

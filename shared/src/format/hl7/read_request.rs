@@ -1,17 +1,15 @@
 //! A `ZAK^Znn^ZAK_Z01` message, or one of Nuxera's web client → the fields of a request.
 
-use serde_json::Value;
-
 use super::charset::decode;
 use super::message::{Field, Given, Message, ONE_MESSAGE, Segment};
 use super::read_header::{check_header, check_type, in_body};
+use super::read_value::{check_path_id, is_segment_name, read_value};
 use super::zak::{ZAK, is_set_id, place};
 use super::{read_adt, time};
 use crate::error::{Reason, Violation};
-use crate::fields::{self, FieldType};
+use crate::fields;
 use crate::format::exchange::{Incoming, ReadContext, Sender};
 use crate::format::request_fields::Fields;
-use crate::ids::KeyId;
 
 /// Reads a request.
 pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
@@ -87,10 +85,6 @@ fn is_ignored(name: &str) -> bool {
     IGNORED.contains(&name) || name.starts_with('Z') && is_segment_name(name) && !OF_RESPONSES.contains(&name)
 }
 
-pub(super) fn is_segment_name(name: &str) -> bool {
-    name.len() == 3 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-}
-
 /// Reads the fields of the ZAK segment.
 fn read_zak(zak: Option<Segment<'_>>, offset: Option<&str>, expected: ReadContext<'_>) -> Fields {
     let mut fields = Fields::placed(place);
@@ -132,45 +126,14 @@ fn check_set_id(field: Field<'_>) -> Result<(), String> {
     }
 }
 
-pub(super) fn check_path_id(field: Field<'_>, path_id: Option<KeyId>) -> Result<(), String> {
-    match field.single() {
-        Ok(Given::Value(id)) if KeyId::parse(&id) == path_id => Ok(()),
-        Ok(Given::Value(_) | Given::Null | Given::Absent) | Err(_) => {
-            Err("id must match the id in the path".to_owned())
-        }
-    }
-}
-
-/// The value of a field in the notation of JSON, given the UTC offset of the message; the error is the rule that it breaks.
-pub(super) fn read_value(kind: FieldType, field: Field<'_>, offset: Option<&str>) -> Result<Value, String> {
-    let text = match field.single()? {
-        Given::Absent | Given::Null => return Ok(Value::Null),
-        Given::Value(text) => text,
-    };
-    match kind {
-        FieldType::Id => match KeyId::parse(&text) {
-            Some(id) => Ok(id.get().into()),
-            None => Err("must be an integer from 1 to 9007199254740991".to_owned()),
-        },
-        FieldType::Seconds => match text.parse::<u32>() {
-            Ok(seconds) => Ok(seconds.into()),
-            Err(_) => Err("must be a whole number".to_owned()),
-        },
-        FieldType::Time => match time::parse(&text, offset) {
-            Some(time) => Ok(time.to_string().into()),
-            None => Err(time::EXPECTED.to_owned()),
-        },
-        FieldType::Text | FieldType::Code | FieldType::Flag | FieldType::Count => Ok(text.into_owned().into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::error::Error;
     use crate::format::samples::values;
+    use crate::ids::KeyId;
     use crate::keys::{KeyName, KeyType, Status};
     use crate::operation::Operation;
 
