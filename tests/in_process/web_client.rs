@@ -12,9 +12,10 @@ const NAMES: [&str; 3] = ["name", "type", "status"];
 fn sent<'a>(test: &'a TestApp, operation: Operation, format: &str, record: &Record) -> TestCall<'a> {
     let verb = operation.web_client_verb().expect("the client has it");
     let call = test.call(operation).header("x-request-format", format).body(&record.body(format, verb));
-    match operation {
-        Operation::CreateKey | Operation::SetDefault | Operation::RemoveDefault => call,
-        _ => record.id.map_or(call.clone(), |id| call.id(id)),
+    let in_path = ![Operation::CreateKey, Operation::SetDefault, Operation::RemoveDefault].contains(&operation);
+    match record.id.filter(|_| in_path) {
+        Some(id) => call.id(id),
+        None => call,
     }
 }
 

@@ -105,13 +105,12 @@ fn read_patient(reading: &mut Reading<'_>, patient: Option<&Node<'_>>) {
         if matches!(&*text, "" | "unknown") {
             continue;
         }
-        match UserId::parse(&text) {
-            Some(user) => reading.add_sender(user),
-            None => {
-                let message = "user_id must be an integer from 1 to 9007199254740991";
-                let at = "Bundle.entry.resource.ofType(Patient).identifier.value";
-                reading.refuse("user_id", Reason::Type, message, at);
-            }
+        if let Some(user) = UserId::parse(&text) {
+            reading.add_sender(user);
+        } else {
+            let message = "user_id must be an integer from 1 to 9007199254740991";
+            let at = "Bundle.entry.resource.ofType(Patient).identifier.value";
+            reading.refuse("user_id", Reason::Type, message, at);
         }
     }
 }
