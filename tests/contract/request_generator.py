@@ -31,6 +31,15 @@ EVENTS = {
 # Its first 44 bytes are what the transcription service takes for a recording.
 RECORDING = (Path(__file__).parents[2] / "local/samples/recording.wav").read_bytes()
 
+# The requests that the transcription service takes on the paths that are passed on unread.
+FORWARDED = {
+    "forwardTranscription": {
+        "application/json": ("medical-note", {"transcribedText": "The patient has a fever."}),
+        "multipart/form-data": ("v2", {"file": RECORDING[:44]}),
+    },
+    "dictate": {"multipart/form-data": (None, {"audio": RECORDING[:44]})},
+}
+
 # What run.py made before: a user's keys, and the cursors that Link headers of lists of theirs gave.
 STATE = json.loads(os.environ["CONTRACT_STATE"])
 FUTURE = "2100-01-01T00:00:00Z"
@@ -114,6 +123,11 @@ def before_call(_context, case, _kwargs):
             # A form of the key's owner. Where it is not what a case is about, Schemathesis leaves its texts empty.
             case.body |= {"userId": str(STATE["user_id"]), "audio": RECORDING[:44]}
             case.body["speciality"] = case.body["speciality"] or "General Practice"
+        if operation in FORWARDED and ParameterLocation.PATH in valid:
+            # The bodies are the service's own: one that it takes, where it takes it.
+            path, case.body = FORWARDED[operation][case.media_type]
+            if path:
+                case.path_parameters["path"] = path
     # Schemathesis judges an edited case anew, and takes a form with bytes for invalid. The edits made none less valid.
     # And it takes a case with a broken body for a valid one where its subject is a valid header.
     meta = case.meta
