@@ -33,6 +33,10 @@ pub enum Operation {
     VerifyKey,
     /// `POST /api/transcribe`
     Transcribe,
+    /// `POST /api/transcribe/{path+}`
+    ForwardTranscription,
+    /// `POST /api/dictate`
+    Dictate,
 }
 
 /// The body of an operation's requests.
@@ -46,6 +50,8 @@ pub enum RequestBody {
     Required,
     /// A form (`multipart/form-data`), whatever the request format.
     Form,
+    /// Anything, which is passed on unread.
+    Opaque,
 }
 
 /// What distinguishes an operation.
@@ -65,6 +71,8 @@ struct Row {
     needs_zak: bool,
     /// FHIR: whether a request may be a `Basic` resource.
     takes_basic: bool,
+    /// The verb by which Nuxera's web client names the operation in HL7 v2 and FHIR, if it has the operation.
+    web_client_verb: Option<&'static str>,
     /// The time after which the service answers by itself, in seconds. Each step of a call is bounded more narrowly; this
     /// bounds many slow steps in a row. `template.yaml` lets Lambda give up a little later.
     deadline_seconds: u64,
@@ -84,18 +92,31 @@ const DEFAULTS: Row = Row {
     trigger_event: "",
     needs_zak: true,
     takes_basic: false,
+    web_client_verb: None,
     deadline_seconds: 12,
     handles_key_strings: false,
     waits_for_upstream: false,
 };
 
-const ROWS: [Row; 15] = [
+/// A call that is passed on to a service behind this one, with the use of a key.
+const FORWARDED: Row = Row {
+    body: RequestBody::Opaque,
+    needs_zak: false,
+    // The service is waited for until 27 s are over.
+    deadline_seconds: 28,
+    handles_key_strings: true,
+    waits_for_upstream: true,
+    ..DEFAULTS
+};
+
+const ROWS: [Row; 17] = [
     Row {
         operation: Operation::CreateKey,
         name: "create-key",
         failure: "Failed to create API Key",
         body: RequestBody::Required,
         trigger_event: "Z01",
+        web_client_verb: Some("create"),
         takes_basic: true,
         handles_key_strings: true,
         ..DEFAULTS
@@ -121,6 +142,7 @@ const ROWS: [Row; 15] = [
         failure: "Failed to update API Key",
         body: RequestBody::Required,
         trigger_event: "Z04",
+        web_client_verb: Some("update"),
         takes_basic: true,
         ..DEFAULTS
     },
@@ -129,6 +151,7 @@ const ROWS: [Row; 15] = [
         name: "delete-key",
         failure: "Failed to delete API Key",
         trigger_event: "Z05",
+        web_client_verb: Some("delete"),
         ..DEFAULTS
     },
     Row {
@@ -136,6 +159,7 @@ const ROWS: [Row; 15] = [
         name: "pause-key",
         failure: "Failed to pause API Key",
         trigger_event: "Z06",
+        web_client_verb: Some("pause"),
         ..DEFAULTS
     },
     Row {
@@ -143,6 +167,7 @@ const ROWS: [Row; 15] = [
         name: "resume-key",
         failure: "Failed to resume API Key",
         trigger_event: "Z07",
+        web_client_verb: Some("resume"),
         ..DEFAULTS
     },
     Row {
@@ -151,6 +176,7 @@ const ROWS: [Row; 15] = [
         failure: "Failed to set default API Key",
         body: RequestBody::Required,
         trigger_event: "Z08",
+        web_client_verb: Some("setDefault"),
         ..DEFAULTS
     },
     Row {
@@ -159,6 +185,7 @@ const ROWS: [Row; 15] = [
         failure: "Failed to remove default API Key",
         body: RequestBody::Required,
         trigger_event: "Z09",
+        web_client_verb: Some("removeDefault"),
         ..DEFAULTS
     },
     Row {
@@ -208,12 +235,21 @@ const ROWS: [Row; 15] = [
         body: RequestBody::Form,
         form_parts: &["audio", "userId", "speciality"],
         trigger_event: "Z15",
-        needs_zak: false,
-        // The transcription service is waited for until 27 s are over.
-        deadline_seconds: 28,
-        waits_for_upstream: true,
-        handles_key_strings: true,
-        ..DEFAULTS
+        ..FORWARDED
+    },
+    Row {
+        operation: Operation::ForwardTranscription,
+        name: "forward-transcription",
+        failure: "Failed to forward to the transcription service",
+        trigger_event: "Z21",
+        ..FORWARDED
+    },
+    Row {
+        operation: Operation::Dictate,
+        name: "dictate",
+        failure: "Failed to dictate",
+        trigger_event: "Z22",
+        ..FORWARDED
     },
 ];
 
@@ -282,6 +318,12 @@ impl Operation {
     #[must_use]
     pub const fn takes_basic(self) -> bool {
         self.row().takes_basic
+    }
+
+    /// The verb by which Nuxera's web client names the operation in HL7 v2 and FHIR, if it has the operation.
+    #[must_use]
+    pub const fn web_client_verb(self) -> Option<&'static str> {
+        self.row().web_client_verb
     }
 
     /// The time after which the service answers by itself. Each step of a call is bounded more narrowly; this bounds many

@@ -83,6 +83,9 @@ fn folders_functions_events_operations_and_routes_are_the_same() {
     let mut operations: Vec<&str> = Operation::ALL.into_iter().map(Operation::name).chain([PUBLISHER]).collect();
     operations.sort_unstable();
     assert_eq!(api.keys().collect::<Vec<_>>(), operations, "template.yaml and Operation::ALL");
+    // OpenAPI has no notation for a parameter of several segments.
+    let greedy = |route: String| route.replace("+}", "}");
+    let api: Routes = api.into_iter().map(|(name, routes)| (name, routes.into_iter().map(greedy).collect())).collect();
     assert_eq!(api, openapi_routes(), "template.yaml and openapi.yaml");
 }
 

@@ -11,7 +11,7 @@ use lambda_http::{Body, Request, RequestExt};
 
 use super::app::App;
 use super::browser_headers::{HSTS, open_to};
-use super::key_call::Form;
+use super::key_call::RawBody;
 use super::reply::{Payload, Reply};
 use super::request_body::{bytes_of, charset_of, format_of, read_body};
 use crate::allowance::Allowance;
@@ -36,8 +36,8 @@ pub(super) struct Head {
     pub(super) request_id: String,
     /// The error of a wrong format header.
     pub(super) format_error: Option<Error>,
-    request_format: Format,
-    response_format: Format,
+    pub(super) request_format: Format,
+    pub(super) response_format: Format,
     /// The path as the client sees it, with the stage where that is in it.
     client_path: String,
     /// The query parameters that lead through a list. A call that repeats one of them is refused.
@@ -59,7 +59,7 @@ pub(super) struct Input {
     pub(super) path: HashMap<String, String>,
     pub(super) query: HashMap<String, Vec<String>>,
     pub(super) fields: Result<Fields, Error>,
-    pub(super) form: Form,
+    pub(super) body: RawBody,
 }
 
 /// The outcome of a call.
@@ -102,11 +102,11 @@ impl Head {
             _ => None,
         };
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let (sender, fields, form) = if operation.body() == RequestBody::Form {
-            (None, Ok(Fields::none()), Form { content_type: text("content-type"), bytes: bytes_of(body) })
+        let (sender, fields, body) = if matches!(operation.body(), RequestBody::Form | RequestBody::Opaque) {
+            (None, Ok(Fields::none()), RawBody { content_type: text("content-type"), bytes: bytes_of(body) })
         } else {
             let (sender, fields) = read_body(request_format, &body, expected);
-            (sender, fields, Form::default())
+            (sender, fields, RawBody::default())
         };
         // Not the header `Host`, which a client may choose.
         let domain =
@@ -136,7 +136,7 @@ impl Head {
             path,
             query,
             fields,
-            form,
+            body,
         };
         (head, input)
     }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::from_field::FromField;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Violation};
-use crate::fields::{Field, FieldType};
+use crate::ids::UserId;
+use crate::keys::KeyType;
 use crate::keys::free_text::holds_key_string;
 
 /// The most violations in one response. A body of thousands of unknown fields must not cause a response many times its size.
@@ -20,6 +21,10 @@ pub struct Fields {
     violations: Vec<Violation>,
     /// The place of a field in the terms of the request's format.
     place: Option<fn(&str) -> String>,
+    /// The places of fields that differ from request to request.
+    own_places: Vec<(&'static str, String)>,
+    /// The users that the request names as its sender.
+    senders: Vec<UserId>,
 }
 
 /// A rejected field, whose violation is recorded in [`Fields`]: an endpoint reads all its fields before it returns, so that
@@ -37,6 +42,22 @@ impl Fields {
     /// No fields yet, of a request in a format with its own terms for places.
     pub(super) fn placed(place: fn(&str) -> String) -> Self {
         Self { place: Some(place), ..Self::default() }
+    }
+
+    /// Says where a field stands in this request, or where it should.
+    pub(super) fn set_place(&mut self, name: &'static str, place: String) {
+        self.own_places.push((name, place));
+    }
+
+    /// Records a user that the request names as its sender.
+    pub(super) fn add_sender(&mut self, user: UserId) {
+        self.senders.push(user);
+    }
+
+    /// Whether the request names somebody else than this user as its sender.
+    #[must_use]
+    pub fn is_sent_for_another_than(&self, user: UserId) -> bool {
+        self.senders.iter().any(|sender| *sender != user)
     }
 
     /// Records a violation found by a format's reader.
@@ -106,13 +127,13 @@ impl Fields {
         }
     }
 
-    /// The fields as a JSON object, sorted by name and with times in UTC: the same for the same request in any format.
+    /// The fields as a JSON object, sorted by name, with times in UTC and types by their own names: the same for the same
+    /// request in any format.
     pub(crate) fn canonical(&self) -> String {
-        let value = |name: &str, value: &Value| match Timestamp::from_field(value) {
-            Ok(time) if Field::named(name).is_some_and(|field| field.kind == FieldType::Time) => {
-                time.to_string().into()
-            }
-            Ok(_) | Err(_) => value.clone(),
+        let value = |name: &str, value: &Value| match name {
+            "expiry_at" => Timestamp::from_field(value).map_or_else(|_| value.clone(), |time| time.to_string().into()),
+            "type" => KeyType::from_field(value).map_or_else(|_| value.clone(), |kind| kind.as_str().into()),
+            _ => value.clone(),
         };
         let fields: BTreeMap<&str, Value> =
             self.values.iter().map(|(name, found)| (name.as_str(), value(name, found))).collect();
@@ -136,7 +157,8 @@ impl Fields {
     /// Records a violation of a field's rule.
     pub fn reject(&mut self, name: &'static str, reason: Reason, message: impl Into<String>) -> Rejected {
         let violation = Violation::new(name, reason, format!("{name} {}", message.into()));
-        self.violations.push(Violation { at: self.place.map(|place| place(name)), ..violation });
+        let own = self.own_places.iter().find(|(known, _)| *known == name).map(|(_, place)| place.clone());
+        self.violations.push(Violation { at: own.or_else(|| self.place.map(|place| place(name))), ..violation });
         Rejected
     }
 
