@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::config::{Credentials, Region};
 
 use crate::checksum::Checksums;
+use crate::claim_path::ClaimPath;
 use crate::lanes::Lanes;
 
 /// The default of `FHIR_BASE_URL`, under which the FHIR definitions are published. It also occurs in their text.
@@ -90,6 +91,10 @@ pub struct JwtConfig {
     pub issuer: Option<String>,
     /// `JWT_AUDIENCE`: the required `aud`; absent only with `ACCEPT_ANY_ISSUER=true`.
     pub audience: Option<String>,
+    /// `JWT_USER_ID_CLAIM`: the claim that holds the user's id; default the first there is of `user_id`, `userId`, `id` and `sub`.
+    pub user_id_claim: Option<ClaimPath>,
+    /// `JWT_ROLES_CLAIM`: the claim that holds the roles; default `role` and `roles`.
+    pub roles_claim: Option<ClaimPath>,
     /// `MAX_TOKEN_HOURS`: how far ahead `exp` may be, in hours; default 24.
     pub max_token_hours: NonZeroU32,
 }
@@ -269,6 +274,15 @@ fn jwt(text: impl Fn(&'static str) -> Option<String> + Copy) -> Result<JwtConfig
         None if required => Err(refused(variable, "must be set, unless ACCEPT_ANY_ISSUER is \"true\"")),
         value => Ok(value),
     };
+    let claim = |variable| match text(variable) {
+        None => Ok(None),
+        Some(path) => match ClaimPath::parse(&path) {
+            Some(path) => Ok(Some(path)),
+            None => {
+                Err(refused(variable, r"must be names divided by dots; a dot that belongs to a name is written \."))
+            }
+        },
+    };
     let jwks_url = text("JWT_JWKS_URL");
     if jwks_url.as_deref().is_some_and(|url| !is_protected(url)) {
         return Err(refused("JWT_JWKS_URL", "must be an https URL, or an http URL of this machine"));
@@ -279,6 +293,8 @@ fn jwt(text: impl Fn(&'static str) -> Option<String> + Copy) -> Result<JwtConfig
         jwks_url,
         issuer: unless_any("JWT_ISSUER")?,
         audience: unless_any("JWT_AUDIENCE")?,
+        user_id_claim: claim("JWT_USER_ID_CLAIM")?,
+        roles_claim: claim("JWT_ROLES_CLAIM")?,
         max_token_hours: number(text, "MAX_TOKEN_HOURS", DEFAULT_HOURS)?,
     })
 }
@@ -435,6 +451,13 @@ mod tests {
         for hours in ["0", "-1", "1.5", "4294967296"] {
             let error = config(&[("MAX_TOKEN_HOURS", hours)]).expect_err("unreadable").to_string();
             assert_eq!(error, "MAX_TOKEN_HOURS must be a whole number");
+        }
+        for path in [".", "a..b", r"https://nuxera\cloud"] {
+            let error = config(&[("JWT_ROLES_CLAIM", path)]).expect_err("no path").to_string();
+            assert_eq!(
+                error,
+                r"JWT_ROLES_CLAIM must be names divided by dots; a dot that belongs to a name is written \."
+            );
         }
         let error = config(&[("KEY_REVEAL", "never")]).expect_err("unknown").to_string();
         assert_eq!(error, "KEY_REVEAL must be \"always\" or \"once\"");

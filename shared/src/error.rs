@@ -27,9 +27,14 @@ pub enum Error {
     /// The JWT has expired.
     #[error("JWT refused: expired")]
     TokenExpired,
-    /// The JWT is not accepted; the reason is for the log only.
-    #[error("JWT refused: {0}")]
-    TokenInvalid(Cow<'static, str>),
+    /// The JWT is not accepted; the cause is for the log only.
+    #[error("JWT refused: {cause}")]
+    TokenInvalid {
+        /// What its bearer may know.
+        fault: TokenFault,
+        /// The cause.
+        cause: Cow<'static, str>,
+    },
     /// The caller may not do this.
     #[error("access denied")]
     AccessDenied,
@@ -191,7 +196,7 @@ impl Error {
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::TokenRequired => ErrorKind::TokenRequired,
             Self::TokenExpired => ErrorKind::TokenExpired,
-            Self::TokenInvalid(_) => ErrorKind::TokenInvalid,
+            Self::TokenInvalid { .. } => ErrorKind::TokenInvalid,
             Self::AccessDenied => ErrorKind::AccessDenied,
             Self::NotFound => ErrorKind::NotFound,
             Self::ChangeOfExpired => ErrorKind::ChangeOfExpired,
@@ -242,6 +247,21 @@ impl Error {
         }
     }
 
+    /// How to authenticate, for a 401 (RFC 6750, section 3).
+    #[must_use]
+    pub fn challenge(&self) -> Option<Cow<'static, str>> {
+        let description = if let Self::TokenInvalid { fault, .. } = self {
+            fault.description()
+        } else if matches!(self, Self::TokenExpired) {
+            Some("The token has expired")
+        } else {
+            // Whoever sends no token learns no more than how to send one.
+            return (self.kind().status() == 401).then_some(Cow::Borrowed("Bearer"));
+        };
+        let description = description.map(|text| format!(", error_description=\"{text}\"")).unwrap_or_default();
+        Some(Cow::Owned(format!("Bearer error=\"invalid_token\"{description}")))
+    }
+
     /// Seconds to wait before a retry, if a retry can succeed.
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
@@ -263,6 +283,39 @@ fn recording_of(bytes: usize) -> String {
     const OPUS_BYTES_PER_MINUTE: usize = 24_000 / 8 * 60;
     let (wav, opus) = (bytes / WAV_BYTES_PER_MINUTE, bytes / OPUS_BYTES_PER_MINUTE);
     format!(", which hold {wav} minutes of WAV (16 kHz, 16 bits, mono) or {opus} minutes of Opus (24 kbit/s)")
+}
+
+/// What is wrong with a JWT, as far as its bearer may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFault {
+    /// It begins to hold later.
+    NotYetValid,
+    /// No key that the deployment knows verifies its signature.
+    Signature,
+    /// It is by another issuer.
+    Issuer,
+    /// It is for another audience.
+    Audience,
+    /// It names no user.
+    NoUserId,
+    /// It is an API key.
+    ApiKey,
+    /// Anything else.
+    Other,
+}
+
+impl TokenFault {
+    const fn description(self) -> Option<&'static str> {
+        match self {
+            Self::NotYetValid => Some("The token is not yet valid"),
+            Self::Signature => Some("The signature of the token is not valid"),
+            Self::Issuer => Some("The token is of another issuer"),
+            Self::Audience => Some("The token is for another audience"),
+            Self::NoUserId => Some("The token has no user id"),
+            Self::ApiKey => Some("An API key is no token; send it in the header x-api-key"),
+            Self::Other => None,
+        }
+    }
 }
 
 named! {

@@ -15,6 +15,7 @@
 pub mod admission;
 pub mod allowance;
 pub mod checksum;
+pub mod claim_path;
 pub mod clock;
 pub mod config;
 pub mod damage;

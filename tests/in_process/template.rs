@@ -142,6 +142,8 @@ fn issuer_and_audience_are_required_in_every_real_environment() {
     for (setting, parameter) in [
         ("JWT_ISSUER", "JwtIssuer"),
         ("JWT_AUDIENCE", "JwtAudience"),
+        ("JWT_USER_ID_CLAIM", "JwtUserIdClaim"),
+        ("JWT_ROLES_CLAIM", "JwtRolesClaim"),
         ("ACCEPT_ANY_ISSUER", "AcceptAnyIssuer"),
         ("MAX_TOKEN_HOURS", "MaxTokenHours"),
     ] {

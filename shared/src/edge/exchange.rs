@@ -181,8 +181,8 @@ impl Head {
             }
             Err(error) => {
                 let problem = error.problem(self.operation);
-                if problem.kind.status() == 401 {
-                    set(header::WWW_AUTHENTICATE, "Bearer");
+                if let Some(challenge) = error.challenge() {
+                    set(header::WWW_AUTHENTICATE, &challenge);
                 }
                 if let Some(seconds) = error.retry_after() {
                     set(header::RETRY_AFTER, &seconds.to_string());

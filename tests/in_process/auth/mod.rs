@@ -1,6 +1,8 @@
 //! Authentication: accepted tokens, and attacks on them.
 
+mod challenges;
 mod claims;
+mod issuers;
 mod key_set_url;
 mod mutations;
 mod signatures;
@@ -17,6 +19,18 @@ use tests::{Answer, Signer, TestApp};
 /// The second in which tests begin.
 const NOW: i64 = 1_772_366_400;
 const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
+
+/// All that a refused token is told, apart from `Bearer`.
+const CHALLENGES: [&str; 8] = [
+    r#"Bearer error="invalid_token""#,
+    r#"Bearer error="invalid_token", error_description="The token has expired""#,
+    r#"Bearer error="invalid_token", error_description="The token is not yet valid""#,
+    r#"Bearer error="invalid_token", error_description="The signature of the token is not valid""#,
+    r#"Bearer error="invalid_token", error_description="The token is of another issuer""#,
+    r#"Bearer error="invalid_token", error_description="The token is for another audience""#,
+    r#"Bearer error="invalid_token", error_description="The token has no user id""#,
+    r#"Bearer error="invalid_token", error_description="An API key is no token; send it in the header x-api-key""#,
+];
 
 static RSA: LazyLock<Signer> = LazyLock::new(Signer::rsa);
 static P256: LazyLock<Signer> = LazyLock::new(Signer::p256);
@@ -85,7 +99,9 @@ async fn assert_refused(test: &TestApp, authorization: Option<&str>, error: &str
     let before = test.contents().await;
     let answer = ask(test, authorization).await;
     assert_eq!((answer.status, answer.text.as_str()), (401, json!({"error": error}).to_string().as_str()), "{what}");
-    assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{what}");
+    let challenge = answer.header("www-authenticate").expect("a challenge");
+    let is_known = if error == "JWT token required" { challenge == "Bearer" } else { CHALLENGES.contains(&challenge) };
+    assert!(is_known, "{what}: {challenge}");
     assert_eq!(answer.header("ratelimit"), None, "{what}");
     assert_eq!(test.contents().await, before, "{what}");
 }

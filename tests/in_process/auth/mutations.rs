@@ -44,7 +44,7 @@ fn valid_tokens() -> Vec<String> {
 async fn accepts(authenticator: &Authenticator, token: &str) -> bool {
     match authenticator.authenticate(Some(&format!("Bearer {token}")), now()).await {
         Ok(_) => true,
-        Err(Error::TokenInvalid(_) | Error::TokenRequired) => false,
+        Err(Error::TokenInvalid { .. } | Error::TokenRequired) => false,
         Err(other) => panic!("{token:?}: {other:?}"),
     }
 }

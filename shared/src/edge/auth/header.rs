@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::member::present;
-use crate::error::Error;
+use crate::error::{Error, TokenFault};
 
 /// The parameters that matter here. One that occurs twice is an error; one that is `null` is there, and wrong. They are
 /// read from the token itself, because the library takes `null` for absent, and does not know `b64`.
@@ -28,7 +27,7 @@ pub(super) struct Header {
 impl Header {
     /// Reads the header of a token whose signature is not yet checked.
     pub(super) fn read(token: &str) -> Result<Self, Error> {
-        let invalid = |reason| Error::TokenInvalid(Cow::Borrowed(reason));
+        let invalid = |reason| Error::TokenInvalid { fault: TokenFault::Other, cause: Cow::Borrowed(reason) };
         let [header, _claims, _signature] = token.split('.').collect::<Vec<_>>()[..] else {
             return Err(invalid("not three segments"));
         };
@@ -49,4 +48,9 @@ impl Header {
         }
         Ok(header)
     }
+}
+
+/// A member that is there, `null` or not.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }

@@ -6,7 +6,6 @@
 mod claims;
 mod header;
 mod key_set;
-mod member;
 
 use std::borrow::Cow;
 
@@ -17,9 +16,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use self::claims::Claims;
 use self::header::Header;
 use self::key_set::{KeySet, PinnedKey};
+use crate::claim_path::ClaimPath;
 use crate::config::JwtConfig;
-use crate::error::Error;
+use crate::error::{Error, TokenFault};
 use crate::keys::Caller;
+use crate::keys::free_text::holds_key_string;
 
 /// The longest token that is read, in bytes; API Gateway takes 10,240 bytes for all headers together.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -30,6 +31,8 @@ pub struct Authenticator {
     key_set: KeySet,
     issuer: Option<String>,
     audience: Option<String>,
+    user_id_claim: Option<ClaimPath>,
+    roles_claim: Option<ClaimPath>,
     longest: TimeDelta,
 }
 
@@ -40,7 +43,8 @@ impl Authenticator {
     ///
     /// If there is no key to check with, the secret is too short, or the inline key set has no usable key.
     pub fn new(config: &JwtConfig) -> Result<Self, &'static str> {
-        let JwtConfig { secret, jwks, jwks_url, issuer, audience, max_token_hours } = config;
+        let JwtConfig { secret, jwks, jwks_url, issuer, audience, user_id_claim, roles_claim, max_token_hours } =
+            config;
         let secret = match secret {
             Some(secret) if secret.len() < 32 => return Err("JWT_SECRET must have at least 32 bytes"),
             Some(secret) => {
@@ -59,7 +63,15 @@ impl Authenticator {
             (None, None) => KeySet::None,
         };
         let longest = TimeDelta::hours(max_token_hours.get().into());
-        Ok(Self { secret, key_set, issuer: issuer.clone(), audience: audience.clone(), longest })
+        Ok(Self {
+            secret,
+            key_set,
+            issuer: issuer.clone(),
+            audience: audience.clone(),
+            user_id_claim: user_id_claim.clone(),
+            roles_claim: roles_claim.clone(),
+            longest,
+        })
     }
 
     /// Who is calling, by the `Authorization` header.
@@ -71,16 +83,20 @@ impl Authenticator {
     pub async fn authenticate(&self, header: Option<&str>, now: DateTime<Utc>) -> Result<Caller, Error> {
         let claims = self.verify(header, now).await?;
         claims.ensure_timely(now, self.longest)?;
-        claims.caller()
+        self.caller(&claims)
     }
 
     /// Who signed in once, by a token that may have expired since. It admits to nothing.
     pub async fn recognize(&self, header: Option<&str>, now: DateTime<Utc>) -> Option<Caller> {
         let claims = self.verify(header, now).await.ok()?;
         match claims.ensure_timely(now, self.longest) {
-            Ok(()) | Err(Error::TokenExpired) => claims.caller().ok(),
+            Ok(()) | Err(Error::TokenExpired) => self.caller(&claims).ok(),
             Err(_) => None,
         }
+    }
+
+    fn caller(&self, claims: &Claims) -> Result<Caller, Error> {
+        claims.caller(self.user_id_claim.as_ref(), self.roles_claim.as_ref())
     }
 
     /// The claims of a token of the issuer, whenever it holds.
@@ -91,16 +107,21 @@ impl Authenticator {
             return Err(Error::TokenRequired);
         }
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(Error::TokenInvalid(Cow::Borrowed("too long")));
+            return Err(Error::TokenInvalid { fault: TokenFault::Other, cause: Cow::Borrowed("too long") });
         }
-        let header = Header::read(token)?;
+        let header = match Header::read(token) {
+            Err(_) if holds_key_string(token) => {
+                return Err(Error::TokenInvalid { fault: TokenFault::ApiKey, cause: Cow::Borrowed("an API key") });
+            }
+            header => header?,
+        };
         let key = self.key_for(header.alg, header.kid.as_deref(), now).await?;
         let claims = jsonwebtoken::decode::<Claims>(token, &key.key, &self.validation(key.algorithm))
             .map_err(|error| refused(&error))?
             .claims;
         // The library would accept a list with the issuer in it; `iss` is a single string (RFC 7519, section 4.1.1).
-        if self.issuer.as_ref().is_some_and(|issuer| claims.iss.as_ref().is_none_or(|claimed| claimed != issuer)) {
-            return Err(Error::TokenInvalid(Cow::Borrowed("wrong issuer")));
+        if self.issuer.as_ref().is_some_and(|issuer| claims.get("iss").is_none_or(|claimed| claimed != issuer)) {
+            return Err(Error::TokenInvalid { fault: TokenFault::Issuer, cause: Cow::Borrowed("wrong issuer") });
         }
         Ok(claims)
     }
@@ -126,7 +147,10 @@ impl Authenticator {
         } else {
             self.key_set.find(algorithm, kid, now).await?
         };
-        found.ok_or_else(|| Error::TokenInvalid(Cow::Owned(format!("no key for {algorithm:?} and {}", redacted(kid)))))
+        found.ok_or_else(|| {
+            let cause = Cow::Owned(format!("no key for {algorithm:?} and {}", redacted(kid)));
+            Error::TokenInvalid { fault: TokenFault::Signature, cause }
+        })
     }
 }
 
@@ -143,5 +167,14 @@ fn refused(error: &jsonwebtoken::errors::Error) -> Error {
     // What cannot be parsed is not repeated.
     let is_unreadable = matches!(error.kind(), ErrorKind::Json(_) | ErrorKind::Utf8(_));
     let kind = if is_unreadable { "unreadable".to_owned() } else { format!("{:?}", error.kind()) };
-    Error::TokenInvalid(Cow::Owned(kind))
+    let fault = if matches!(error.kind(), ErrorKind::InvalidSignature) {
+        TokenFault::Signature
+    } else if matches!(error.kind(), ErrorKind::InvalidAudience)
+        || matches!(error.kind(), ErrorKind::MissingRequiredClaim(claim) if claim == "aud")
+    {
+        TokenFault::Audience
+    } else {
+        TokenFault::Other
+    };
+    Error::TokenInvalid { fault, cause: Cow::Owned(kind) }
 }
