@@ -16,6 +16,7 @@ mod fields;
 mod formats;
 mod get_conformance;
 mod get_key;
+mod get_page;
 mod get_usage;
 mod headers;
 mod hl7_headers;
