@@ -63,11 +63,12 @@ export function contract(): Plugin {
 
 /** The operations of a tag, with links that Swagger UI understands. */
 function section(document: Contract, tag: string): string {
-  const operations = Object.entries(document.paths).flatMap(([path, item]) =>
-    METHODS.flatMap((method) => {
-      const operation = item[method];
-      return operation?.tags.includes(tag) ? [{ method, path, ...operation }] : [];
-    }),
+  // A path with a slash at its end stands for the one without.
+  const paths = Object.entries(document.paths).filter(([path]) => !path.endsWith('/'));
+  const operations = paths.flatMap(([, item]) =>
+    Object.entries(item).flatMap(([method, operation]) =>
+      METHODS.includes(method) && operation.tags.includes(tag) ? [{ method, ...operation }] : [],
+    ),
   );
   const items = operations.map(({ method, operationId, summary }) => {
     const link = `#/${encodeURIComponent(tag)}/${operationId}`;

@@ -1,5 +1,12 @@
 declare module 'swagger-ui-dist/swagger-ui-es-bundle.js' {
-  /** What the reference uses of a Swagger UI. */
+  type Component = string | ((properties: never) => unknown);
+
+  /** What plugins get. */
+  export interface System {
+    React: { createElement(type: Component, properties?: object | null, ...children: unknown[]): unknown };
+    getComponent(name: string, connected?: boolean): Component;
+  }
+
   export interface SwaggerUI {
     preauthorizeApiKey(scheme: string, value: string): void;
     layoutActions: { parseDeepLinkHash(hash: string): void };
