@@ -219,7 +219,7 @@ $(LINTERS): tests/contract/package.json tests/contract/package-lock.json
 pages: $(PAGES)
 
 # All of a build is replaced by the next, so one of its files stands for it.
-$(PAGES): openapi.yaml $(WEB)/node_modules/.package-lock.json $(shell find $(WEB) $(BUILT) -type f -print)
+$(PAGES): openapi.yaml $(wildcard clients/*.json) $(WEB)/node_modules/.package-lock.json $(shell find $(WEB) $(BUILT) -type f -print)
 	@echo "Building the pages ..."
 	@npm run --silent --prefix $(WEB) build -- --logLevel warn
 

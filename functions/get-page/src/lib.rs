@@ -1,4 +1,4 @@
-//! The pages: the console, the API reference, and the contract that the reference is made from.
+//! The pages: the console, the API reference, and the contract that the reference is made from, also as tools take it.
 //!
 //! Anybody may read them; what they show comes from the API, with the token of whoever looks. `web/` holds their sources,
 //! `npm run build` makes `web/dist/` of them, and that is a part of this program.
@@ -36,6 +36,7 @@ pub fn find(config: &Config, path: &Path) -> Found {
         "/docs" => serve("docs.html", Found::page),
         "/console/settings.json" => Found::page(JSON, json!({"sign_in_url": config.sign_in_url}).to_string()),
         "/assets/{file}" => serve(&format!("assets/{}", path.get("file").unwrap_or_default()), Found::asset),
+        "/clients/{file}" => serve(&format!("clients/{}", path.get("file").unwrap_or_default()), Found::document),
         route => serve(route.trim_start_matches('/'), Found::document),
     }
 }
@@ -62,7 +63,7 @@ mod tests {
         for (name, text) in FILES {
             assert_eq!(serve(name, Found::document), Found::document(media_type(name).expect(name), *text));
         }
-        for page in ["console.html", "docs.html", "openapi.json", "openapi.yaml"] {
+        for page in ["clients/openapi.json", "console.html", "docs.html", "openapi.json", "openapi.yaml"] {
             assert!(FILES.iter().any(|(name, _)| *name == page), "{page}");
         }
     }

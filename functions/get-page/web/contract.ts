@@ -1,12 +1,13 @@
 // The contract as the stack publishes it, and what the reference says before anything of it is run.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 
 import { marked } from 'marked';
 import type { Plugin } from 'vite';
 import { parse } from 'yaml';
 
 const SOURCE = new URL('../../../openapi.yaml', import.meta.url);
+const CLIENTS = new URL('../../../clients/', import.meta.url);
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 const SERVERS = /^servers:\n(?:[ -].*\n)+/m;
 
@@ -28,7 +29,7 @@ interface Contract {
   paths: Record<string, Record<string, Operation>>;
 }
 
-/** Emits `openapi.yaml` and `openapi.json`, and fills in the parts of docs.html that come from the contract. */
+/** Emits `openapi.yaml`, `openapi.json` and `clients/`, and fills in the parts of docs.html that come from the contract. */
 export function contract(): Plugin {
   const source = readFileSync(SOURCE, 'utf8');
   const yaml = source.replace(SERVERS, OWN_SERVER);
@@ -53,12 +54,22 @@ export function contract(): Plugin {
     generateBundle() {
       this.emitFile({ type: 'asset', fileName: 'openapi.yaml', source: yaml });
       this.emitFile({ type: 'asset', fileName: 'openapi.json', source: json });
+      for (const name of readdirSync(CLIENTS)) {
+        this.emitFile({ type: 'asset', fileName: `clients/${name}`, source: forClients(name) });
+      }
     },
     configureServer(server) {
       server.middlewares.use('/openapi.json', (_, response) => response.end(json));
       server.middlewares.use('/openapi.yaml', (_, response) => response.end(yaml));
     },
   };
+}
+
+/** A file for tools, which are told the server as a base of relative URLs if they take one. */
+function forClients(name: string): string {
+  const document = JSON.parse(readFileSync(new URL(name, CLIENTS), 'utf8'));
+  if (document.openapi) document.servers = [{ url: '..', description: 'The deployment that publishes this document' }];
+  return JSON.stringify(document);
 }
 
 /** The operations of a tag, with links that Swagger UI understands. */
