@@ -10,6 +10,7 @@ use shared::edge::publish::{Found, Path};
 /// What this function is called.
 pub const NAME: &str = "get-page";
 
+const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json; charset=utf-8";
 
 /// Every file by its path in `web/dist/`, in their order.
@@ -18,7 +19,7 @@ const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
 /// The media types, by the ends of names. API Gateway hands out text alone.
 const TYPES: &[(&str, &str)] = &[
     (".css", "text/css; charset=utf-8"),
-    (".html", "text/html; charset=utf-8"),
+    (".html", HTML),
     (".js", "text/javascript; charset=utf-8"),
     (".json", JSON),
     (".svg", "image/svg+xml; charset=utf-8"),
@@ -82,7 +83,7 @@ mod tests {
     /// Pages are served below a stage's path, under a domain and by other stacks.
     #[test]
     fn no_page_names_a_place_of_its_own() {
-        for (name, text) in FILES.iter().filter(|(name, _)| name.ends_with(".html")) {
+        for (name, text) in FILES.iter().filter(|(name, _)| media_type(name) == Some(HTML)) {
             for start in ["src=\"/", "href=\"/", "src=\"http", "href=\"http"] {
                 // Links in prose lead elsewhere, nothing that is loaded does.
                 let loaded = text.match_indices(start).filter(|(at, _)| !text[..*at].ends_with("<a "));
