@@ -1,7 +1,7 @@
 // A real browser in front of the deployed stack: `make test-pages` sets API_URL and JWT_SECRET.
 //
 // A test that runs `inBrowser` fails, whatever else it asserts, if the page throws, writes an error to the console, breaks
-// its Content-Security-Policy, asks a third party for anything, or stores anything that outlives its window.
+// its Content-Security-Policy, asks a third party for anything, sets a cookie, or stores a token or a key string.
 
 import assert from 'node:assert/strict';
 import { createHmac, randomInt } from 'node:crypto';
@@ -14,8 +14,8 @@ import { chromium } from 'playwright-core';
 const API_URL = setting('API_URL');
 const JWT_SECRET = setting('JWT_SECRET');
 
-/** Debian's path of Chromium; Lighthouse reads the same variable. */
-export const CHROME_PATH = process.env.CHROME_PATH ?? '/usr/bin/chromium';
+/** Debian's path of Chromium. */
+const CHROME_PATH = process.env.CHROME_PATH ?? '/usr/bin/chromium';
 
 /** The widths in which every view has to work, and both colour schemes. */
 export const VIEWS = [360, 1280].flatMap((width) => ['light', 'dark'].map((colorScheme) => ({ width, colorScheme })));
@@ -57,27 +57,31 @@ export async function call(token, method, path, body) {
   return text && JSON.parse(text);
 }
 
+/** How Chromium is started. */
+export const LAUNCH = {
+  executablePath: CHROME_PATH,
+  // Chromium's sandbox does not start for root, as whom containers run.
+  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+};
+
 let browser;
 after(() => browser?.close());
 
 async function launch() {
-  browser ??= await chromium.launch({
-    executablePath: CHROME_PATH,
-    // Chromium's sandbox does not start for root, as whom containers run.
-    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
-  });
+  browser ??= await chromium.launch(LAUNCH);
   return browser;
 }
 
 /**
  * A test body that gets a window of a profile of its own.
  *
- * @param {object} options `width`, `height`, `colorScheme` and whatever else Playwright's `newContext` takes; `expected`: patterns
- * of console errors that the test provokes, such as the one that Chromium writes for each response of 401.
+ * @param {object} options `width`, `height`, `colorScheme` and whatever else Playwright's `newContext` takes; `origin`: that of
+ * the pages, if it is not the stack's; `expected`: patterns of console errors that the test provokes, such as the one that
+ * Chromium writes for each response of 401.
  * @param {(visit: Visit) => Promise<void>} body
  */
-export function inBrowser({ width = 1280, height = 800, expected = [], ...options }, body) {
-  return async (test) => {
+export function inBrowser({ width = 1280, height = 800, expected = [], origin = new URL(API_URL).origin, ...options }, body) {
+  return async () => {
     const context = await (await launch()).newContext({
       viewport: { width, height },
       // Contrast is measured when nothing moves.
@@ -85,7 +89,7 @@ export function inBrowser({ width = 1280, height = 800, expected = [], ...option
       ...options,
     });
     context.setDefaultTimeout(10_000);
-    const visit = new Visit(context, test);
+    const visit = new Visit(context, origin);
     try {
       await visit.start();
       await body(visit);
@@ -93,7 +97,7 @@ export function inBrowser({ width = 1280, height = 800, expected = [], ...option
         visit.problems.filter((problem) => !expected.some((pattern) => pattern.test(problem))),
         [],
       );
-      assert.deepEqual(await context.cookies(), []);
+      await visit.assertNothingSecretIsKept();
     } finally {
       await context.close();
     }
@@ -106,9 +110,9 @@ class Visit {
   /** `METHOD path` of every request, below the stage. */
   requests = [];
 
-  constructor(context, test) {
+  constructor(context, origin) {
     this.context = context;
-    this.test = test;
+    this.origin = origin;
   }
 
   async start() {
@@ -128,7 +132,7 @@ class Visit {
     this.context.on('request', (request) => {
       const asked = new URL(request.url());
       if (['data:', 'blob:'].includes(asked.protocol)) return;
-      if (asked.origin !== new URL(API_URL).origin) report(`third party: ${asked}`);
+      if (asked.origin !== this.origin) report(`third party: ${asked}`);
       this.requests.push(`${request.method()} ${asked.href.replace(API_URL, '').split(/[?#]/)[0]}`);
     });
     this.page = await this.context.newPage();
@@ -161,6 +165,14 @@ class Visit {
   async assertFits(page = this.page) {
     const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.ok(content <= window, `${content} px of content in a window of ${window} px`);
+  }
+
+  /** Fails if a cookie, or a token or key string anywhere, would outlive the window. */
+  async assertNothingSecretIsKept() {
+    const { cookies, origins } = await this.context.storageState({ indexedDB: true });
+    assert.deepEqual(cookies, []);
+    const sessions = await Promise.all(this.context.pages().map((page) => page.evaluate(() => ({ ...sessionStorage }))));
+    assert.doesNotMatch(JSON.stringify([origins, sessions]), /eyJ|nux_(live|test)_[0-9A-Za-z]{56}/);
   }
 
   /** Keeps a picture for people in .local/pages, named after the test. */
