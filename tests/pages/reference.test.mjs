@@ -29,7 +29,7 @@ async function execute(operation) {
 async function response(operation) {
   const live = operation.locator('.live-responses-table');
   await live.waitFor();
-  const status = await live.locator('.response-col_status').first().textContent();
+  const status = await live.locator('tbody .response-col_status').first().textContent();
   const body = await live.locator('.highlight-code .microlight').first().textContent();
   return { status: Number.parseInt(status, 10), body: JSON.parse(body) };
 }
@@ -130,9 +130,9 @@ test('every operation can be opened, and every parameter and body is named', inB
 }));
 
 test('a link to an operation opens it, also after a reload', inBrowser({}, async (visit) => {
-  const page = await visit.open('docs#/Keys/pauseKey');
+  const page = await visit.open('docs#/Default%20key/setDefault');
   for (const _ of ['opened', 'reloaded']) {
-    await page.locator('.opblock.is-open[id$="-pauseKey"]').waitFor();
+    await page.locator('.opblock.is-open[id$="-setDefault"]').waitFor();
     await page.reload();
   }
 }));

@@ -5,7 +5,7 @@ import './operations.css';
 
 import SwaggerUIBundle, { type System } from 'swagger-ui-dist/swagger-ui-es-bundle.js';
 
-import { nameControls } from './accessibility.ts';
+import { makeAccessible } from './accessibility.ts';
 import { load } from './specification.ts';
 
 /** The scheme of the contract that takes the user's token. */
@@ -14,7 +14,7 @@ const TOKEN_SCHEME = 'jwt';
 /** Shows the operations, and opens the one that the address names. */
 export async function show(place: HTMLElement, onToken: (callback: (token: string) => void) => void): Promise<void> {
   const spec = await load();
-  nameControls(place);
+  makeAccessible(place);
   const ui = SwaggerUIBundle({
     domNode: place,
     spec,
@@ -30,7 +30,7 @@ export async function show(place: HTMLElement, onToken: (callback: (token: strin
     validatorUrl: null,
     onComplete: () => onToken((token) => ui.preauthorizeApiKey(TOKEN_SCHEME, token)),
   });
-  addEventListener('hashchange', () => ui.layoutActions.parseDeepLinkHash(location.hash));
+  addEventListener('hashchange', () => ui.layoutActions.parseDeepLinkHash(decodeURIComponent(location.hash)));
 }
 
 /** A layout without title, introduction, servers and landmarks, all of which the page has; and no links within buttons. */
