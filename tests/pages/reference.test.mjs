@@ -15,12 +15,16 @@ async function open(page, summary) {
   const menu = page.getByRole('navigation', { name: 'Operations' });
   if (!(await menu.locator('details').evaluate((details) => details.open))) await menu.locator('summary').click();
   await menu.getByRole('link', { name: summary }).first().click();
-  const operation = page.locator('.opblock.is-open');
+  const id = new URL(page.url()).hash.split('/').at(-1);
+  const operation = page.locator(`.opblock.is-open[id$="-${id}"]`);
   await operation.locator('.btn.execute').waitFor();
   return operation;
 }
 
+/** Makes the call, and forgets the one before. */
 async function execute(operation) {
+  const clear = operation.getByRole('button', { name: 'Clear' });
+  if (await clear.count()) await clear.click();
   await operation.getByRole('button', { name: 'Execute' }).click();
   return response(operation);
 }
