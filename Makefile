@@ -152,6 +152,7 @@ test-contract: $(BUILD) $(CHECKERS)
 		cargo test --locked --workspace --test logs the_log_holds_no_secret'
 
 # The API reference in a real browser, against a local AWS of their own.
+test-pages: export CHROME_PATH ?= $(shell command -v chromium)
 test-pages: export LOCAL_DIR := .local/pages
 test-pages: export PORT := 0
 test-pages: $(BUILD) tests/pages/node_modules/.package-lock.json

@@ -146,7 +146,7 @@ fi
 
 # The browser in which the pages are tested.
 if [ -n "$chromium" ]; then
-    has "${CHROME_PATH:-/usr/bin/chromium}" || missing "Chromium, which CHROME_PATH may name" chromium ""
+    has "${CHROME_PATH:-chromium}" || missing "Chromium, which CHROME_PATH may name" chromium ""
 fi
 
 if [ -n "$git" ]; then

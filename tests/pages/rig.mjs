@@ -1,4 +1,4 @@
-// A real browser in front of the deployed stack: `make test-pages` sets API_URL and JWT_SECRET.
+// A real browser in front of the deployed stack: `make test-pages` sets API_URL, JWT_SECRET and CHROME_PATH.
 //
 // A test that runs `inBrowser` fails, whatever else it asserts, if the page throws, writes an error to the console, breaks
 // its Content-Security-Policy, asks a third party for anything, sets a cookie, or stores a token or a key string.
@@ -13,9 +13,6 @@ import { chromium } from 'playwright-core';
 
 const API_URL = setting('API_URL');
 const JWT_SECRET = setting('JWT_SECRET');
-
-/** Debian's path of Chromium. */
-const CHROME_PATH = process.env.CHROME_PATH ?? '/usr/bin/chromium';
 
 /** The widths in which every view has to work, and both colour schemes. */
 export const VIEWS = [360, 1280].flatMap((width) => ['light', 'dark'].map((colorScheme) => ({ width, colorScheme })));
@@ -59,7 +56,7 @@ export async function call(token, method, path, body) {
 
 /** How Chromium is started. */
 export const LAUNCH = {
-  executablePath: CHROME_PATH,
+  executablePath: setting('CHROME_PATH'),
   // Chromium's sandbox does not start for root, as whom containers run.
   args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
 };
