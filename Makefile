@@ -1,5 +1,6 @@
 # make local     builds everything and runs it on this machine, until Ctrl-C
 # make test      runs all checks and tests
+# make pages     builds the API reference, which functions/get-page serves
 # make torture   lets everything go wrong at once, and holds what is left against a model
 # make bench     measures what our code costs, by what it cannot do without
 # make endpoint  writes an endpoint to begin with: make endpoint NAME=archive-key
@@ -27,10 +28,14 @@ SEED ?= 20261125
 # The machine's own, which a deployment may replace.
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 BUILD := .local/build/$(ARCHITECTURE)/template.yaml
-SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(shell find functions shared -type f)
+WEB := functions/get-page/web
+# The pages as Vite builds them, which are a part of the function that serves them: whatever compiles it needs them first.
+PAGES := $(WEB)/dist/docs.html
+BUILT := -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o
+SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(PAGES) $(shell find functions shared $(BUILT) -type f -print)
 
-.PHONY: build local local-reset token test torture bench bench-build validators deploy destroy reconcile check-format check-lints check-dependencies \
-	check-advisories check-template check-contract clients endpoint generated test-in-process test-guides test-torture test-deployed test-deployment test-contract
+.PHONY: build local local-reset token pages test torture bench bench-build validators deploy destroy reconcile check-format check-lints check-dependencies \
+	check-advisories check-template check-contract clients endpoint generated test-in-process test-guides test-torture test-deployed test-deployment test-contract test-pages
 
 # Compiles and packages the functions; ARCHITECTURE=arm64 for another processor than the machine's.
 build: $(BUILD)
@@ -46,7 +51,7 @@ token: $(VENV)
 
 # Every check is a target of its own, so a failing one can be repeated alone.
 CHECKS := check-format check-lints check-dependencies check-template check-contract test-in-process test-guides test-torture test-deployed \
-	test-deployment test-contract
+	test-deployment test-contract test-pages
 
 test: $(VENV)
 	@times=; \
@@ -59,7 +64,7 @@ test: $(VENV)
 	echo; echo "All checks passed:"; printf '%-20s %5d s\n' $$times
 
 # SEED=… repeats a run; OPERATIONS=… and USERS=… make another of it.
-torture:
+torture: $(PAGES)
 	cargo test --locked --workspace --test torture
 
 # Deployed binaries beside a floor, which is built alone: it must not lend its features to the functions.
@@ -74,7 +79,7 @@ bench-build: $(VENV)
 check-format:
 	cargo fmt --all --check
 
-check-lints:
+check-lints: $(PAGES)
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 # Licenses, duplicates, sources, advisories, and dependencies that nothing uses.
@@ -103,15 +108,15 @@ check-contract: $(VENV) $(LINTERS)
 	.local/linters/node_modules/.bin/spectral lint --fail-severity hint --ruleset tests/contract/spectral.yaml $(CONTRACTS)
 
 # --workspace everywhere, so that cargo compiles the dependencies with one set of features, once.
-test-in-process: $(VENV) validators
+test-in-process: $(VENV) $(PAGES) validators
 	python local/dynamodb_local.py cargo test --locked --workspace --lib --test in_process --test fuzz_formats
 
 # In a copy of the repository, which is compiled beside it.
-test-guides:
+test-guides: $(PAGES)
 	@python3 tests/guides.py
 
 # A short one, with another seed each time.
-test-torture:
+test-torture: $(PAGES)
 	OPERATIONS=3000 cargo test --locked --workspace --test torture
 
 # Against a local AWS of its own: a free port, and a state that starts empty.
@@ -146,8 +151,17 @@ test-contract: $(BUILD) $(CHECKERS)
 		.local/checks/bin/python tests/contract/run.py --seed $(SEED) && \
 		cargo test --locked --workspace --test logs the_log_holds_no_secret'
 
+# The API reference in a real browser, against a local AWS of their own.
+test-pages: export CHROME_PATH ?= $(shell command -v chromium)
+test-pages: export LOCAL_DIR := .local/pages
+test-pages: export PORT := 0
+test-pages: $(BUILD) tests/pages/node_modules/.package-lock.json
+	npm run --silent --prefix $(WEB) check
+	@python local/local_aws.py reset
+	python local/local_aws.py run npm test --silent --prefix tests/pages
+
 # The judges of what is sent in HL7 v2 and FHIR. It is done at once when they are there.
-validators:
+validators: $(VENV)
 	@tests/validators/install.sh
 
 # ROUTE="GET /api/apiKeys/{id}/history" takes the place of PATCH and the verb.
@@ -157,7 +171,7 @@ endpoint:
 	@cargo fmt --all
 
 # The tests in process fail until it is repeated after a change of a differential, of a JSON example or of a writer.
-generated: $(VENV) validators
+generated: $(VENV) $(PAGES) validators
 	node tests/validators/snapshot.mjs
 	UPDATE_GENERATED=1 cargo test --locked --workspace --test in_process examples::generating_them_again_changes_nothing
 	@$(MAKE) --no-print-directory clients
@@ -175,12 +189,12 @@ destroy: $(VENV)
 
 # TO is the restored table, FROM the one whose trail says what was ended since, by default that of the functions.
 # Changes before SINCE, as those that the restore is to undo, do not count.
-reconcile: $(VENV)
+reconcile: $(VENV) $(PAGES)
 	@test -n "$(ENV)" -a -n "$(TO)" || { echo "Which tables? make reconcile ENV=prod TO=restored-table" >&2; exit 2; }
 	@python deployment/reconcile.py $(ENV) --to $(TO) $(if $(FROM),--from $(FROM)) $(if $(SINCE),--since $(SINCE)) $(if $(DRY_RUN),--dry-run)
 
 $(VENV): local/requirements.txt
-	@echo "Installing the tools (SAM CLI, cargo-lambda, MiniStack) into .local/venv ..."
+	@echo "Installing the tools (SAM CLI, cargo-lambda, MiniStack, Node.js) into .local/venv ..."
 	@rm -rf .local/venv
 	@python3 -m venv .local/venv
 	@pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r local/requirements.txt
@@ -202,6 +216,19 @@ $(LINTERS): tests/contract/package.json tests/contract/package-lock.json
 	@mkdir -p .local/linters
 	@cp $^ .local/linters
 	@cd .local/linters && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+pages: $(PAGES)
+
+# All of a build is replaced by the next, so one of its files stands for it.
+$(PAGES): openapi.yaml $(wildcard clients/*.json) $(WEB)/node_modules/.package-lock.json $(shell find $(WEB) $(BUILT) -type f -print)
+	@echo "Building the pages ..."
+	@npm run --silent --prefix $(WEB) build -- --logLevel warn
+
+# npm writes the file when it is done. Scripts of packages do not run: one of them reports each installation.
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json $(VENV)
+	@echo "Installing the packages of $* ..."
+	@npm ci --silent --ignore-scripts --no-audit --no-fund --prefix $*
 	@touch $@
 
 # cargo-lambda compiles everything at once, as Cargo.lock says, and shows its progress; sam, which cannot be told to keep to

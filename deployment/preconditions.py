@@ -20,8 +20,7 @@ def problems(env):
         tokens_can_be_verified,
         token_secret,
         tokens_are_meant_for_this_service,
-        usage_plans_count,
-        lanes_fit_the_stage,
+            lanes_fit_the_stage,
         alarm_fits_the_schedule,
         domain,
         restored_table,
@@ -104,11 +103,6 @@ def is_json_object(text):
         return isinstance(json.loads(text), dict)
     except ValueError:
         return False
-
-
-def usage_plans_count(env):
-    if env.parameters["UsagePlanKeyRequired"] != "true":
-        yield f"UsagePlanKeyRequired is not true, so no lane is limited. Add UsagePlanKeyRequired=true to {env.config.name}."
 
 
 def lanes_fit_the_stage(env):

@@ -5,6 +5,7 @@ cannot outlive whoever started it.
 """
 
 import fnmatch
+import gzip
 import hmac
 import json
 import os
@@ -70,6 +71,30 @@ def import_whole_apis():
         return api_id
 
     apigateway_v1._import_rest_api = import_rest_api
+
+
+def ask_for_no_usage_plan_keys():
+    """MiniStack looks for them in x-api-key. API Gateway takes those of the authorizer."""
+    apigateway_v1._check_api_key = lambda method, api_id, stage, headers: (None, None)
+
+
+def compress_answers():
+    """MiniStack keeps the minimumCompressionSize of an API, and does nothing with it."""
+    execute = apigateway_v1.handle_execute
+
+    async def execute_and_compress(api_id, stage, method, path, headers, body, query):
+        status, answer_headers, answer = await execute(api_id, stage, method, path, headers, body, query)
+        minimum = apigateway_v1._rest_apis.get(api_id, {}).get("minimumCompressionSize")
+        if minimum is not None and len(answer) >= minimum and accepts_gzip(headers.get("accept-encoding", "")):
+            answer, answer_headers = gzip.compress(answer, 6, mtime=0), answer_headers | {"Content-Encoding": "gzip"}
+        return status, answer_headers, answer
+
+    apigateway_v1.handle_execute = execute_and_compress
+
+
+def accepts_gzip(accept_encoding):
+    codings = [coding.replace(" ", "").lower() for coding in accept_encoding.split(",")]
+    return "gzip" in [coding.split(";")[0] for coding in codings if not re.search(r";q=0(\.0*)?$", coding)]
 
 
 def supply_condition_keys():
@@ -249,6 +274,8 @@ if __name__ == "__main__":
     log_functions_to(os.environ["FUNCTION_LOG"])
     answer_fast()
     import_whole_apis()
+    ask_for_no_usage_plan_keys()
+    compress_answers()
     supply_condition_keys()
     match_line_breaks()
     ask_for_account_settings()

@@ -281,14 +281,19 @@ def progress(step):
 
 
 def banner(stack):
+    token = tokens.sign(stack["JWT_SECRET"], 123)
     return f"""
+Read and try the API as user 123, whose token the link holds for 12 hours:
+
+  {stack["API_URL"]}/docs#token={token}
+
 The API is at {stack["API_URL"]}. Ctrl-C stops it; the data stay until `make local-reset`.
 What the functions log goes to {os.path.relpath(stack["LOG_FILE"])}, and {os.path.relpath(DIR / "stack.env")} has this for scripts.
 
-Try it as user 123, from another terminal (with the id that the first call returns in place of 1):
+The same from another terminal (with the id that the first call returns in place of 1):
 
   export API_URL={stack["API_URL"]}
-  export TOKEN={tokens.sign(stack["JWT_SECRET"], 123)}
+  export TOKEN={token}
 
   curl -X POST "$API_URL/api/apiKeys" -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
        -d '{{"name": "My first key", "type": "live", "status": "active"}}'

@@ -7,27 +7,22 @@
 set -u
 cd "${0%/*}/.." || exit 2
 
-rust= components= compiler= python= java= node= git= linux=
+rust= components= compiler= python= java= chromium= git= linux=
 for goal in "$@"; do
     case $goal in
     # The functions run as they are deployed, as programs for Linux, without Docker.
     local | bench | bench-build) rust=1 compiler=1 python=1 linux=1 ;;
-    test) rust=1 components=1 compiler=1 python=1 java=1 node=1 git=1 linux=1 ;;
-    test-deployed | test-contract) rust=1 compiler=1 python=1 node=1 linux=1 ;;
-    test-in-process) rust=1 compiler=1 python=1 java=1 node=1 ;;
-    generated) rust=1 compiler=1 python=1 node=1 ;;
-    torture | test-torture) rust=1 compiler=1 ;;
-    deploy) rust=1 compiler=1 python=1 ;;
-    build) rust=1 compiler=1 python=1 ;;
-    destroy) python=1 ;;
-    reconcile) rust=1 compiler=1 python=1 ;;
-    test-deployment) rust=1 compiler=1 python=1 linux=1 ;;
+    test) rust=1 components=1 compiler=1 python=1 java=1 chromium=1 git=1 linux=1 ;;
+    test-deployed | test-contract | test-deployment) rust=1 compiler=1 python=1 linux=1 ;;
+    test-pages) rust=1 compiler=1 python=1 chromium=1 linux=1 ;;
+    test-in-process) rust=1 compiler=1 python=1 java=1 ;;
+    generated | torture | test-torture | build | deploy | reconcile) rust=1 compiler=1 python=1 ;;
     test-guides) rust=1 compiler=1 python=1 git=1 ;;
-    check-format | check-lints) rust=1 components=1 compiler=1 ;;
+    check-format) rust=1 components=1 compiler=1 ;;
+    check-lints) rust=1 components=1 compiler=1 python=1 ;;
     endpoint) rust=1 components=1 python=1 ;;
     check-dependencies | check-advisories) rust=1 compiler=1 python=1 git=1 ;;
-    check-template | clients | token | local-reset) python=1 ;;
-    check-contract | validators) python=1 node=1 ;;
+    check-template | check-contract | clients | validators | pages | token | local-reset | destroy) python=1 ;;
     esac
 done
 
@@ -149,14 +144,9 @@ if [ -n "$java" ]; then
     fi
 fi
 
-if [ -n "$node" ]; then
-    if ! has node; then
-        missing "Node.js 20 or later" nodejs node
-    else
-        version=$(node --version 2>&1)
-        at_least 20.0 "${version#v}" || missing "Node.js 20 or later; this is $version" nodejs node
-    fi
-    has npm || missing npm npm node
+# The browser in which the pages are tested.
+if [ -n "$chromium" ]; then
+    has "${CHROME_PATH:-chromium}" || missing "Chromium, which CHROME_PATH may name" chromium ""
 fi
 
 if [ -n "$git" ]; then

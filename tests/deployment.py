@@ -32,7 +32,6 @@ GOOD = {
     "JwtIssuer": "https://login.example",
     "JwtAudience": "api-keys",
     "DeletionProtection": "false",
-    "UsagePlanKeyRequired": "true",
     "TranscriptionUrl": "https://transcription.example/v1",
     "PublicOrigin": os.environ["AWS_ENDPOINT_URL"],
 }
@@ -143,7 +142,6 @@ class Preconditions(unittest.TestCase):
             ("JwtJwks and JwtJwksUrl exclude each other", {"JwtJwks": "{}", "JwtJwksUrl": "https://login.example/keys"}),
             ("JwtIssuer is not set", {"JwtIssuer": None}),
             ("JwtAudience is not set", {"JwtAudience": None}),
-            ("UsagePlanKeyRequired is not true", {"UsagePlanKeyRequired": None}),
             ("All lanes together take 1310 requests per second, but StageRateLimit is 100", {"StageRateLimit": "100"}),
             ("but StageBurstLimit is 100", {"StageBurstLimit": "100"}),
             ("SweepAlarmSeconds is less than three times", {"ExpiryRate": "rate(5 minutes)", "SweepAlarmSeconds": "300"}),

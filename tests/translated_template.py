@@ -113,6 +113,11 @@ def resolve(template, parameters):
     return {kind: {name: choose(item) for name, item in template[kind].items() if exists(item)} for kind in ("Resources", "Outputs")}
 
 
+def is_page(operation):
+    """Whether a method of the API hands out a page, or a file of pages."""
+    return "GetPageFunction" in references(operation.get("x-amazon-apigateway-integration", {}))
+
+
 class TranslatedTemplate(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -247,7 +252,7 @@ class TranslatedTemplate(unittest.TestCase):
             self.assertNotIn("AWSLambdaBasicExecutionRole", text)
             self.assertNotIn("logs:CreateLogGroup", text)
 
-    def test_every_method_is_counted_and_preflights_need_nothing(self):
+    def test_every_method_is_counted_and_preflights_and_pages_need_nothing(self):
         for template, _, api in self.each("AWS::ApiGateway::RestApi"):
             methods = 0
             for path, item in api["Properties"]["Body"]["paths"].items():
@@ -258,11 +263,27 @@ class TranslatedTemplate(unittest.TestCase):
                         security = [name for rule in operation.get("security", []) for name in rule]
                         if method == "options":
                             self.assertEqual([name for name in security if name != "NONE"], [], path)
+                        elif is_page(operation):
+                            self.assertEqual((method in ("get", "head"), security), (True, []), f"{method} {path}")
                         else:
                             self.assertEqual(set(security), {"AssignLane", "api_key"}, f"{method} {path}")
             self.assertGreater(methods, 20)
             deployments = [item for item in template["Resources"].values() if item["Type"] == "AWS::ApiGateway::Deployment"]
             self.assertEqual(len(deployments), 1)
+
+    def test_pages_which_no_lane_counts_have_limits_of_their_own(self):
+        for template, _, api in self.each("AWS::ApiGateway::RestApi"):
+            paths = api["Properties"]["Body"]["paths"].items()
+            pages = {(path, method) for path, item in paths for method, operation in item.items() if is_page(operation)}
+            self.assertGreater(len(pages), 6)
+            (stage,) = [item for item in template["Resources"].values() if item["Type"] == "AWS::ApiGateway::Stage"]
+            limited = set()
+            for setting in stage["Properties"]["MethodSettings"]:
+                if setting["ResourcePath"] != "/*":
+                    self.assertLessEqual(setting["ThrottlingRateLimit"], 200)
+                    self.assertLessEqual(setting["ThrottlingBurstLimit"], 400)
+                    limited.add((setting["ResourcePath"][1:].replace("~1", "/"), setting["HttpMethod"].lower()))
+            self.assertEqual(limited, pages)
 
     def test_a_new_version_of_a_secret_changes_every_function_that_holds_one(self):
         for _, name, function in self.each("AWS::Lambda::Function"):

@@ -18,6 +18,7 @@ mod formats;
 mod forward_transcription;
 mod get_conformance;
 mod get_key;
+mod get_page;
 mod get_usage;
 mod headers;
 mod hl7_headers;

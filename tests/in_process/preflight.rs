@@ -7,19 +7,18 @@ use std::process::Command;
 use tests::repository;
 
 /// The tools of a complete machine, with their output.
-const TOOLS: [(&str, &str); 15] = [
+const TOOLS: [(&str, &str); 14] = [
     ("apt-get", ""),
     ("cargo", "echo 'cargo 1.95.0 (f2d3ce0bd 2026-03-21)'"),
     ("cargo-clippy", "echo 'clippy 0.1.95'"),
     ("cargo-fmt", "echo 'rustfmt 1.9.0-stable'"),
     ("cc", ""),
+    ("chromium", ""),
     ("curl", ""),
     ("git", ""),
     ("id", "echo 1000"),
     ("java", r#"echo 'openjdk version "17.0.15" 2025-04-15' >&2"#),
     ("jq", ""),
-    ("node", "echo v20.19.0"),
-    ("npm", ""),
     ("python3", "echo 3.11"),
     ("rustc", ""),
     ("uname", "echo Linux"),
@@ -67,7 +66,7 @@ fn a_complete_machine_passes_silently() {
 
 #[test]
 fn each_missing_tool_is_named_with_the_way_to_get_it() {
-    let cases: [(&str, Option<&str>, &str, &str); 17] = [
+    let cases: [(&str, Option<&str>, &str, &str); 15] = [
         ("cargo", None, "Rust 1.95 or later", RUSTUP),
         ("rustc", None, "Rust 1.95 or later", RUSTUP),
         ("cargo", Some("echo 'cargo 1.94.1 (x)'"), "Rust 1.95 or later; this is 1.94.1", RUSTUP),
@@ -81,9 +80,7 @@ fn each_missing_tool_is_named_with_the_way_to_get_it() {
         ("python3", Some("echo 3.12; exit 1"), "modules venv and ensurepip", "sudo apt-get install python3-venv"),
         ("java", None, "a Java runtime, 17 or later", "sudo apt-get install default-jre-headless"),
         ("java", Some(r#"echo 'java version "1.8.0_392"' >&2"#), "this is 1.8.0_392", "default-jre-headless"),
-        ("node", None, "Node.js 20 or later", "sudo apt-get install nodejs"),
-        ("node", Some("echo v18.19.1"), "Node.js 20 or later; this is v18.19.1", "sudo apt-get install nodejs"),
-        ("npm", None, "npm", "sudo apt-get install npm"),
+        ("chromium", None, "Chromium, which CHROME_PATH may name", "sudo apt-get install chromium"),
         ("git", None, "git", "sudo apt-get install git"),
     ];
     for (case, (tool, prints, lacks, advice)) in cases.into_iter().enumerate() {
@@ -102,24 +99,23 @@ fn newer_versions_are_taken() {
         ("cargo", Some("echo 'cargo 1.100.0-nightly (x)'")),
         ("python3", Some("echo 3.14")),
         ("java", Some(r#"echo 'openjdk version "25-ea" 2025-09-16' >&2"#)),
-        ("node", Some("echo v24.0.1")),
     ];
     assert_eq!(Machine::with("newer", &newer).preflight("test"), (0, String::new()));
 }
 
 #[test]
 fn all_that_is_missing_is_named_at_once_with_one_command() {
-    let bare = ["cargo", "cc", "git", "java", "node", "npm", "python3"].map(|tool| (tool, None));
+    let bare = ["cargo", "cc", "chromium", "git", "java", "python3"].map(|tool| (tool, None));
     let (status, report) = Machine::with("bare", &bare).preflight("test");
     assert_eq!(status, 2);
     assert_eq!(report.lines().filter(|line| line.starts_with("      ")).count(), bare.len(), "{report}");
-    let command = "sudo apt-get install build-essential python3 python3-venv default-jre-headless nodejs npm git";
+    let command = "sudo apt-get install build-essential python3 python3-venv default-jre-headless chromium git";
     assert!(report.ends_with(&format!("\n  All packages at once: {command}\n")), "{report}");
 }
 
 #[test]
 fn a_goal_asks_only_for_what_it_needs() {
-    let without = ["java", "node", "npm", "git", "cargo-clippy"].map(|tool| (tool, None));
+    let without = ["java", "chromium", "git", "cargo-clippy"].map(|tool| (tool, None));
     let machine = Machine::with("narrow", &without);
     for goal in ["local", "bench", "torture", "deploy", "token"] {
         assert_eq!(machine.preflight(goal), (0, String::new()), "{goal}");

@@ -22,9 +22,7 @@ pub fn find(config: &Config, path: &Path) -> Found {
     };
     match RESOURCES.iter().find(|(known_kind, known_id, _)| (*known_kind, *known_id) == (kind, id)) {
         // To look for the URL in the largest definition takes as long as all the rest.
-        Some((_, _, text)) if config.fhir_base_url == DEFAULT_FHIR_BASE_URL => {
-            Found::document(content_type, (*text).to_owned())
-        }
+        Some((_, _, text)) if config.fhir_base_url == DEFAULT_FHIR_BASE_URL => Found::document(content_type, *text),
         Some((_, _, text)) => Found::document(content_type, text.replace(DEFAULT_FHIR_BASE_URL, &config.fhir_base_url)),
         None => Found::nothing(content_type, NOT_FOUND),
     }
