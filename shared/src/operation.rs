@@ -65,6 +65,10 @@ struct Row {
     needs_zak: bool,
     /// FHIR: whether a request may be a `Basic` resource.
     takes_basic: bool,
+    /// FHIR: the routes below its base.
+    fhir_routes: &'static [&'static str],
+    /// Whether a request may repeat what responses have and clients do not set, as long as it is unchanged.
+    takes_unchanged: bool,
     /// The time after which the service answers by itself, in seconds. Each step of a call is bounded more narrowly; this
     /// bounds many slow steps in a row. `template.yaml` lets Lambda give up a little later.
     deadline_seconds: u64,
@@ -84,6 +88,8 @@ const DEFAULTS: Row = Row {
     trigger_event: "",
     needs_zak: true,
     takes_basic: false,
+    fhir_routes: &[],
+    takes_unchanged: false,
     deadline_seconds: 12,
     handles_key_strings: false,
     waits_for_upstream: false,
@@ -96,6 +102,7 @@ const ROWS: [Row; 15] = [
         failure: "Failed to create API Key",
         body: RequestBody::Required,
         trigger_event: "Z01",
+        fhir_routes: &["POST /fhir/Basic"],
         takes_basic: true,
         handles_key_strings: true,
         ..DEFAULTS
@@ -105,6 +112,7 @@ const ROWS: [Row; 15] = [
         name: "list-keys",
         failure: "Failed to fetch API Keys",
         trigger_event: "Z02",
+        fhir_routes: &["GET /fhir/Basic"],
         needs_zak: false,
         ..DEFAULTS
     },
@@ -113,6 +121,7 @@ const ROWS: [Row; 15] = [
         name: "get-key",
         failure: "Failed to fetch API Key",
         trigger_event: "Z03",
+        fhir_routes: &["GET /fhir/Basic/{id}"],
         ..DEFAULTS
     },
     Row {
@@ -121,6 +130,8 @@ const ROWS: [Row; 15] = [
         failure: "Failed to update API Key",
         body: RequestBody::Required,
         trigger_event: "Z04",
+        takes_unchanged: true,
+        fhir_routes: &["PUT /fhir/Basic/{id}"],
         takes_basic: true,
         ..DEFAULTS
     },
@@ -129,6 +140,7 @@ const ROWS: [Row; 15] = [
         name: "delete-key",
         failure: "Failed to delete API Key",
         trigger_event: "Z05",
+        fhir_routes: &["DELETE /fhir/Basic/{id}"],
         ..DEFAULTS
     },
     Row {
@@ -136,6 +148,7 @@ const ROWS: [Row; 15] = [
         name: "pause-key",
         failure: "Failed to pause API Key",
         trigger_event: "Z06",
+        fhir_routes: &["POST /fhir/Basic/{id}/$pause"],
         ..DEFAULTS
     },
     Row {
@@ -143,6 +156,7 @@ const ROWS: [Row; 15] = [
         name: "resume-key",
         failure: "Failed to resume API Key",
         trigger_event: "Z07",
+        fhir_routes: &["POST /fhir/Basic/{id}/$resume"],
         ..DEFAULTS
     },
     Row {
@@ -151,6 +165,7 @@ const ROWS: [Row; 15] = [
         failure: "Failed to set default API Key",
         body: RequestBody::Required,
         trigger_event: "Z08",
+        fhir_routes: &["POST /fhir/Basic/$set-default"],
         ..DEFAULTS
     },
     Row {
@@ -159,6 +174,7 @@ const ROWS: [Row; 15] = [
         failure: "Failed to remove default API Key",
         body: RequestBody::Required,
         trigger_event: "Z09",
+        fhir_routes: &["POST /fhir/Basic/$remove-default"],
         ..DEFAULTS
     },
     Row {
@@ -174,6 +190,7 @@ const ROWS: [Row; 15] = [
         name: "list-audit",
         failure: "Failed to fetch API Key audit trail",
         trigger_event: "Z13",
+        fhir_routes: &["GET /fhir/Basic/{id}/$audit", "POST /fhir/Basic/{id}/$audit"],
         ..DEFAULTS
     },
     Row {
@@ -182,6 +199,7 @@ const ROWS: [Row; 15] = [
         failure: "Failed to rotate API Key",
         body: RequestBody::Optional,
         trigger_event: "Z11",
+        fhir_routes: &["POST /fhir/Basic/{id}/$rotate"],
         handles_key_strings: true,
         ..DEFAULTS
     },
@@ -190,6 +208,7 @@ const ROWS: [Row; 15] = [
         name: "get-usage",
         failure: "Failed to fetch API Key usage",
         trigger_event: "Z12",
+        fhir_routes: &["GET /fhir/Basic/{id}/$usage", "POST /fhir/Basic/{id}/$usage"],
         ..DEFAULTS
     },
     Row {
@@ -198,6 +217,7 @@ const ROWS: [Row; 15] = [
         failure: "Failed to verify API Key",
         body: RequestBody::Required,
         trigger_event: "Z14",
+        fhir_routes: &["POST /fhir/Basic/$verify"],
         handles_key_strings: true,
         ..DEFAULTS
     },
@@ -282,6 +302,18 @@ impl Operation {
     #[must_use]
     pub const fn takes_basic(self) -> bool {
         self.row().takes_basic
+    }
+
+    /// FHIR: the routes below its base, beside the one under `/api`.
+    #[must_use]
+    pub const fn fhir_routes(self) -> &'static [&'static str] {
+        self.row().fhir_routes
+    }
+
+    /// Whether a request may repeat what responses have and clients do not set, as long as it is unchanged.
+    #[must_use]
+    pub const fn takes_unchanged(self) -> bool {
+        self.row().takes_unchanged
     }
 
     /// The time after which the service answers by itself. Each step of a call is bounded more narrowly; this bounds many

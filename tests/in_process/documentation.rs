@@ -152,7 +152,8 @@ fn segments(path: &str) -> Vec<String> {
 #[test]
 fn the_tour_makes_every_call() {
     let called = called(&repository::read("docs/api-tour.md"));
-    for route in template_routes().into_values().flatten() {
+    // What is below FHIR's base is called by its clients, in formats.md.
+    for route in template_routes().into_values().flatten().filter(|route| !route.contains(" /fhir")) {
         let (method, path) = route.split_once(' ').expect("a method and a path");
         let path = segments(path);
         let matches = |call: &[String]| {

@@ -12,6 +12,7 @@ mod examples;
 mod expire_keys;
 mod expired_keys;
 mod faults;
+mod fhir_base;
 mod fields;
 mod formats;
 mod get_conformance;

@@ -8,7 +8,7 @@ use crate::config::Cors;
 pub(super) const HSTS: &str = "max-age=31536000";
 
 /// The headers that a page may read besides those that are always readable.
-const EXPOSED_HEADERS: &str = "Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, x-amzn-Remapped-WWW-Authenticate, x-request-id";
+const EXPOSED_HEADERS: &str = "ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, x-amzn-Remapped-WWW-Authenticate, x-request-id";
 
 /// Lets pages of an allowed origin read the response.
 pub(crate) fn open_to(web_origin: Option<&str>, cors: &Cors, headers: &mut HeaderMap) {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::future::ready;
 
 use lambda_http::http::header::{self, HeaderName};
-use lambda_http::http::{HeaderValue, Response, StatusCode};
+use lambda_http::http::{HeaderValue, Method, Response, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, service_fn};
 
@@ -21,14 +21,23 @@ use crate::telemetry::metrics::LATENCY;
 /// Documents change only with a deployment.
 const CACHE_CONTROL: &str = "public, max-age=3600";
 
-/// The parameters in a request's path.
-pub struct Path(HashMap<String, String>);
+/// The parameters in a request's path, and whether the request reads it.
+pub struct Path {
+    parameters: HashMap<String, String>,
+    is_read: bool,
+}
 
 impl Path {
     /// A parameter's value.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.parameters.get(name).map(String::as_str)
+    }
+
+    /// Whether the method is one that reads.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.is_read
     }
 }
 
@@ -90,9 +99,11 @@ impl DocumentServer {
             _ => None,
         };
         let request_id = request_id.unwrap_or_else(|| self.random.uuid_v7(now).to_string());
-        let path = request.path_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let parameters = request.path_parameters();
+        let parameters = parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let path = Path { parameters, is_read: [Method::GET, Method::HEAD].contains(request.method()) };
 
-        let mut response = respond(find(&self.config, &Path(path)), request);
+        let mut response = respond(find(&self.config, &path), request);
         let headers = response.headers_mut();
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));

@@ -42,6 +42,23 @@ pub(crate) enum Payload {
     },
 }
 
+impl Payload {
+    /// The version of the one key in it.
+    pub(super) fn version(&self) -> Option<u64> {
+        if let Self::Content(Content::Key(key)) = self { Some(key.version) } else { None }
+    }
+
+    /// The same with the number of a list's elements alone.
+    pub(super) fn without_elements(self) -> Self {
+        match self {
+            Self::Content(Content::Keys(page)) => {
+                Self::Content(Content::Keys(KeyPage { keys: Vec::new(), next: None, ..page }))
+            }
+            other => other,
+        }
+    }
+}
+
 impl Reply {
     fn new(status: u16, content: Content) -> Self {
         Self { status, payload: Payload::Content(content), created: None, next: None, replayed: false }

@@ -7,8 +7,10 @@ use serde_json::Value;
 use super::from_field::FromField;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Violation};
-use crate::fields::{Field, FieldType};
+use crate::fields::{Field, FieldType, SHOWN};
+use crate::keys::Unchanged;
 use crate::keys::free_text::holds_key_string;
+use crate::operation::Operation;
 
 /// The most violations in one response. A body of thousands of unknown fields must not cause a response many times its size.
 pub(super) const MAX_VIOLATIONS: usize = 20;
@@ -133,6 +135,42 @@ impl Fields {
         }
     }
 
+    /// `expiry_at` as [`Fields::expiry`] reads it. A past one is not to be changed: the key may be one that was read when it
+    /// had expired.
+    ///
+    /// # Errors
+    ///
+    /// If it is invalid; the violation is recorded.
+    pub fn expiry_or_unchanged(
+        &mut self,
+        now: Timestamp,
+        unchanged: &mut Vec<Unchanged>,
+    ) -> Result<Option<Option<Timestamp>>, Rejected> {
+        match self.nullable("expiry_at")? {
+            Some(Some(expiry)) if expiry <= now => {
+                unchanged.push(self.unchanged("expiry_at", Timestamp::to_string(&expiry).into()));
+                Ok(None)
+            }
+            expiry => Ok(expiry),
+        }
+    }
+
+    /// Takes the fields that responses have and requests of an operation do not set.
+    #[must_use]
+    pub fn take_unchanged(&mut self, operation: Operation) -> Vec<Unchanged> {
+        let names = SHOWN.iter().filter(|field| !field.is_input_of(operation)).map(|field| field.name);
+        let taken = names.filter_map(|name| {
+            let index = self.values.iter().position(|(known, _)| known == name)?;
+            let (_, value) = self.values.remove(index);
+            Some(self.unchanged(name, value))
+        });
+        taken.collect()
+    }
+
+    fn unchanged(&self, name: &'static str, value: Value) -> Unchanged {
+        Unchanged { name, value, at: self.place.map(|place| place(name)) }
+    }
+
     /// Records a violation of a field's rule.
     pub fn reject(&mut self, name: &'static str, reason: Reason, message: impl Into<String>) -> Rejected {
         let violation = Violation::new(name, reason, format!("{name} {}", message.into()));
@@ -147,8 +185,11 @@ impl Fields {
     /// All recorded violations, and one for each field that the endpoint does not read.
     pub fn read<T>(mut self, input: impl FnOnce(&mut Self) -> Result<T, Rejected>) -> Result<T, Error> {
         let read = input(&mut self);
-        let unknown = self.values.drain(..);
-        let unknown = unknown.map(|(name, _)| field_violation(name, Reason::Unknown, "is not a field of this request"));
+        let place = self.place;
+        let unknown = self.values.drain(..).map(|(name, _)| {
+            let at = place.map(|place| place(&name));
+            Violation { at, ..field_violation(name, Reason::Unknown, "is not a field of this request") }
+        });
         self.violations.extend(unknown);
         self.violations.truncate(MAX_VIOLATIONS);
         match read {

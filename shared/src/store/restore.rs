@@ -14,7 +14,9 @@ use super::table::failure;
 use crate::damage::Damaged;
 use crate::error::Error;
 use crate::ids::Locator;
-use crate::keys::{Action, Author, Cursor, Entry, GracePeriod, Key, MAX_PAGE, PageRequest, Revocation, Update};
+use crate::keys::{
+    Action, Author, Cursor, Entry, GracePeriod, Key, MAX_PAGE, PageRequest, Precondition, Revocation, Update,
+};
 
 impl Keys {
     /// Reads a page of the keys of all users, in no order.
@@ -107,14 +109,15 @@ impl Keys {
     ///
     /// When the table or KMS fails.
     pub async fn revoke(&self, author: &Author, key: Locator, revocation: Revocation) -> Result<(), Error> {
+        let anyway = Precondition::default();
         let result = match revocation {
-            Revocation::Deleted => self.delete(author, key).await,
+            Revocation::Deleted => self.delete(author, key, &anyway).await,
             // A new string that nobody has seen, so that the restored one works no more.
-            Revocation::Rotated => self.rotate(author, key, None, GracePeriod::default()).await.map(drop),
-            Revocation::Paused => self.change(author, key, Action::Pause, Key::pause).await.map(drop),
+            Revocation::Rotated => self.rotate(author, key, None, &anyway, GracePeriod::default()).await.map(drop),
+            Revocation::Paused => self.change(author, key, Action::Pause, &anyway, Key::pause).await.map(drop),
             Revocation::Expiry(expiry) => {
                 let update = Update { expires_at: Some(Some(expiry)), ..Update::default() };
-                self.change(author, key, Action::Update, |key, now| key.update(&update, now)).await.map(drop)
+                self.change(author, key, Action::Update, &anyway, |key, now| key.update(&update, now)).await.map(drop)
             }
         };
         match result {

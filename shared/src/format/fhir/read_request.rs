@@ -199,12 +199,18 @@ mod tests {
         update(r#""id":"43","#, "Basic.id", Reason::Value);
         update(r#""id":42,"#, "Basic.id", Reason::Value);
         update(r#""id":"42","id":"42","#, "Basic", Reason::Structure);
-        update(r#""identifier":[],"#, "Basic.identifier", Reason::Unknown);
-        update(r#""subject":{},"#, "Basic.subject", Reason::Unknown);
-        update(r#""created":"2026-03-01","#, "Basic.created", Reason::Unknown);
+        update(r#""identifier":[],"#, "Basic.identifier", Reason::Value);
+        update(r#""identifier":[{"system":"B/sid/api-key-id","value":"43"}],"#, "Basic.identifier", Reason::Value);
+        update(r#""identifier":[{"system":"B/sid/user-id","value":"42"}],"#, "Basic.identifier", Reason::Value);
+        update(r#""subject":{},"#, "Basic.subject", Reason::Value);
+        update(r#""created":2026,"#, "Basic.created", Reason::Value);
+        let create = |members, at| refused(Operation::CreateKey, &basic(members, ""), at, Reason::Unknown);
+        create(r#""identifier":[],"#, "Basic.identifier");
+        create(r#""subject":{},"#, "Basic.subject");
+        create(r#""created":"2026-03-01","#, "Basic.created");
         update(r#""implicitRules":"http://example.org","#, "Basic", Reason::Unknown);
         update(r#""meta":{"profile":["B/StructureDefinition/other"]},"#, "Basic.meta", Reason::Value);
-        update(r#""meta":{"versionId":"1"},"#, "Basic.meta", Reason::Value);
+        update(r#""meta":{"versionId":"1","security":[]},"#, "Basic.meta", Reason::Value);
         refused(Operation::CreateKey, &basic(r#""id":"42","#, ""), "Basic.id", Reason::Unknown);
         let foreign = basic("", "").replace("\"api-key\"", "\"patient\"");
         refused(Operation::UpdateKey, &foreign, "Basic.code", Reason::Value);
@@ -218,9 +224,11 @@ mod tests {
         let update =
             |extensions: &str, at: &str, reason| refused(Operation::UpdateKey, &basic("", extensions), at, reason);
         for server_owned in ["value", "is-default", "created-at", "last-used-at", "usage-count"] {
-            update(&extension(server_owned, r#""valueString":"x""#), "Basic.extension[0]", Reason::Unknown);
+            let extension = extension(server_owned, r#""valueInteger":1"#);
+            refused(Operation::CreateKey, &basic("", &extension), "Basic.extension[0]", Reason::Unknown);
+            let place = format!("Basic.extension.where(url.endsWith('/api-key-{server_owned}'))");
+            update(&extension, &place, Reason::Type);
         }
-        update(&extension("status", r#""valueCode":"active""#), "Basic.extension[0]", Reason::Unknown);
         update(&extension("colour", r#""valueCode":"red""#), "Basic.extension[0]", Reason::Unknown);
         let name = extension("name", r#""valueString":"x""#);
         update(&name.replace("\"B/", "\"https://example.org/"), "Basic.extension[0]", Reason::Unknown);
@@ -237,8 +245,8 @@ mod tests {
         };
         update(&format!("{NAME},{NAME}"), Reason::Structure);
         update(&format!(r#"{NAME},{{"name":"colour","valueString":"x"}}"#), Reason::Unknown);
-        update(&format!(r#"{NAME},{{"name":"user_id","valueString":"7"}}"#), Reason::Unknown);
-        update(&format!(r#"{NAME},{{"name":"status","valueCode":"active"}}"#), Reason::Unknown);
+        update(&format!(r#"{NAME},{{"name":"old_id","valueString":"7"}}"#), Reason::Unknown);
+        update(&format!(r#"{NAME},{{"name":"grace_period_seconds","valueInteger":7}}"#), Reason::Unknown);
         for bad in [
             "7",
             "{}",

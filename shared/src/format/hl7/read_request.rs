@@ -96,7 +96,7 @@ fn read_zak(zak: Option<Segment<'_>>, offset: Option<&str>, expected: ReadContex
             Some(fields::Field { name: "id", .. }) if expected.path_id.is_some() => {
                 check_path_id(field, expected.path_id).err().map(|message| ("id", Reason::Value, message))
             }
-            Some(known) if known.is_input_of(expected.operation) => match read_value(known.kind, field, offset) {
+            Some(known) if known.may_be_in(expected.operation) => match read_value(known.kind, field, offset) {
                 Ok(value) => {
                     fields.insert(known.name, value);
                     None
@@ -154,7 +154,13 @@ fn read_value(kind: FieldType, field: Field<'_>, offset: Option<&str>) -> Result
             Some(time) => Ok(time.to_string().into()),
             None => Err(time::EXPECTED.to_owned()),
         },
-        FieldType::Text | FieldType::Code | FieldType::Flag | FieldType::Count => Ok(text.into_owned().into()),
+        FieldType::Flag => match &*text {
+            "Y" => Ok(true.into()),
+            "N" => Ok(false.into()),
+            _ => Err("must be Y or N".to_owned()),
+        },
+        FieldType::Count => text.parse::<u64>().map(Value::from).map_err(|_| "must be a whole number".to_owned()),
+        FieldType::Text | FieldType::Code => Ok(text.into_owned().into()),
     }
 }
 

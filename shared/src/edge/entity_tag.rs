@@ -1,0 +1,42 @@
+//! The entity tags of keys (RFC 9110, section 8.8.3): the version of the record. They are weak, because a key is written in
+//! three formats, and because its uses and its expiry leave the version as it is.
+
+/// The entity tag of a version.
+pub(super) fn of_version(version: u64) -> String {
+    format!("W/\"{version}\"")
+}
+
+/// The versions of a list of entity tags; `Some(None)` for `*`, any version. Nothing if one is no entity tag.
+pub(super) fn versions(tags: &str) -> Option<Option<Vec<u64>>> {
+    if tags.trim() == "*" {
+        return Some(None);
+    }
+    let mut versions = Vec::new();
+    let mut rest = tags.trim();
+    loop {
+        let quoted = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"')?;
+        let (tag, after) = quoted.split_once('"')?;
+        // A tag that is not of ours matches no version.
+        versions.extend(tag.parse::<u64>());
+        rest = after.trim_start();
+        if rest.is_empty() {
+            return Some(Some(versions));
+        }
+        rest = rest.strip_prefix(',')?.trim_start();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_read_as_they_are_written() {
+        assert_eq!(versions(&of_version(3)), Some(Some(vec![3])));
+        assert_eq!(versions("\"3\", W/\"4\",\"of another server, W/\" , \"5\""), Some(Some(vec![3, 4, 5])));
+        assert_eq!(versions(" * "), Some(None));
+        for bad in ["", "3", "W/3", "\"3", "\"3\" 4", "\"3\",", "*, \"3\""] {
+            assert_eq!(versions(bad), None, "{bad:?}");
+        }
+    }
+}
