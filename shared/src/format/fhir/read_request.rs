@@ -5,6 +5,7 @@ use super::{read_basic, read_parameters};
 use crate::error::{Reason, Violation};
 use crate::format::exchange::{Incoming, ReadContext};
 use crate::format::request_fields::Fields;
+use crate::operation::RequestBody;
 
 /// Reads a request.
 pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
@@ -20,6 +21,10 @@ fn read_resource(body: &[u8], expected: ReadContext<'_>) -> Result<Fields, Vec<V
     })?;
     let takes_basic = expected.operation.takes_basic();
     let members = node.object().unwrap_or_default();
+    // Some clients send an empty object where they mean nothing.
+    if node.object().is_some_and(<[_]>::is_empty) && expected.operation.body() != RequestBody::Required {
+        return Ok(Fields::none());
+    }
     match resource_type(members) {
         Some("Parameters") => Ok(read_parameters::read(members, expected)),
         Some("Basic") if takes_basic => Ok(read_basic::read(members, expected)),
@@ -289,6 +294,9 @@ mod tests {
     #[test]
     fn operations_without_inputs_accept_no_parameters() {
         assert_eq!(fields(Operation::PauseKey, r#"{"resourceType":"Parameters"}"#, &[]), Ok(vec![]));
+        for operation in [Operation::PauseKey, Operation::RotateKey] {
+            assert_eq!(fields(operation, "{}", &[]), Ok(vec![]));
+        }
         refused(Operation::PauseKey, &parameters(NAME), "Parameters.parameter[0]", Reason::Unknown);
     }
 
