@@ -123,9 +123,7 @@ async fn the_fhir_base_needs_no_header_but_the_token() {
         (status, headers, resource)
     };
     let code = json!({"coding": [{"system": "https://nuxera.cloud/fhir/CodeSystem/resource-type", "code": "api-key"}]});
-    let extension = |name: &str, kind: &str, value: &str| {
-        json!({"url": format!("https://nuxera.cloud/fhir/StructureDefinition/api-key-{name}"), kind: value})
-    };
+    let extension = |name: &str, kind: &str, value: &str| json!({"url": format!("https://nuxera.cloud/fhir/StructureDefinition/api-key-{name}"), kind: value});
     let extensions = json!([
         extension("name", "valueString", "Ward"),
         extension("type", "valueCode", "live"),
