@@ -44,7 +44,7 @@ fn inputs(fields: &[Field], operation: Operation) -> impl Iterator<Item = &Field
 }
 
 /// The operations that FHIR calls by a name. The others are interactions with resources.
-fn is_named_in_fhir(operation: &Operation) -> bool {
+fn is_named_in_fhir(operation: Operation) -> bool {
     operation.fhir_routes().iter().any(|route| route.contains('$'))
 }
 
@@ -193,7 +193,7 @@ fn check_fhir_extensions(fields: &[Field], differences: &mut Differences) {
 fn check_fhir_parameters(fields: &[Field], differences: &mut Differences) {
     let contract = contract();
     let described: Vec<String> = strings(&contract["components"]["schemas"]);
-    for operation in with_inputs(fields).filter(is_named_in_fhir) {
+    for operation in with_inputs(fields).filter(|operation| is_named_in_fhir(*operation)) {
         let id = operation.name();
         let place = format!("functions/get-conformance/resources/OperationDefinition-{id}.json");
         let parameters = definition("OperationDefinition", id)["parameter"].clone();

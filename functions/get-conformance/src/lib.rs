@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(texts(&basic["searchParam"], "name"), SEARCH_PARAMETERS.into());
     }
 
-    /// The interaction of a route (R4, RESTful API).
+    /// The interaction of a route (R4, `RESTful` API).
     fn interaction(route: &str) -> &'static str {
         match route {
             "POST /fhir/Basic" => "create",

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::entity_tag;
+use super::entity_tag::{self, NotTags};
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason};
 use crate::format::{Fields, Rejected};
@@ -125,7 +125,7 @@ impl Call {
     /// If one of them is no entity tag.
     pub fn precondition(&self) -> Result<Precondition, Error> {
         let versions = self.if_match.as_deref().map(|tags| {
-            entity_tag::versions(tags).ok_or_else(|| {
+            entity_tag::versions(tags).map_err(|NotTags| {
                 let message = "If-Match must be an ETag of the key, such as W/\"3\"";
                 Error::invalid("If-Match", Reason::Value, message)
             })

@@ -85,7 +85,9 @@ pub(super) fn name_of(name: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn read_all(parameters: &[(&str, &str)]) -> Result<(Vec<(String, Vec<String>)>, bool), String> {
+    type Pairs = Vec<(String, Vec<String>)>;
+
+    fn read_all(parameters: &[(&str, &str)]) -> Result<(Pairs, bool), String> {
         let mut query = Query::new();
         for (name, value) in parameters {
             query.entry((*name).to_owned()).or_default().push((*value).to_owned());
@@ -96,7 +98,7 @@ mod tests {
         Ok((query, read.counts_only))
     }
 
-    fn query(parameters: &[(&str, &[&str])]) -> Vec<(String, Vec<String>)> {
+    fn query(parameters: &[(&str, &[&str])]) -> Pairs {
         let owned = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
         parameters.iter().map(|(name, values)| ((*name).to_owned(), owned(values))).collect()
     }

@@ -54,7 +54,7 @@ impl Payload {
             Self::Content(Content::Keys(page)) => {
                 Self::Content(Content::Keys(KeyPage { keys: Vec::new(), next: None, ..page }))
             }
-            other => other,
+            other @ (Self::Content(_) | Self::Upstream { .. }) => other,
         }
     }
 }
