@@ -205,7 +205,9 @@ def deploy(transcription_url):
     secret = jwt_secret(boto3.client("secretsmanager"))
     cloudformation = boto3.client("cloudformation")
     overrides = [*CONFIG["parameter_overrides"], f"JwtSecretId={JWT_SECRET_ID}", f"Architecture={ARCHITECTURE}"]
-    overrides += [f"TranscriptionUrl={transcription_url}", f"PublicOrigin={os.environ['AWS_ENDPOINT_URL']}"]
+    dictation_url = transcription_url.replace("/transcribe", "/dictate")
+    overrides += [f"TranscriptionUrl={transcription_url}", f"DictationUrl={dictation_url}"]
+    overrides += [f"PublicOrigin={os.environ['AWS_ENDPOINT_URL']}"]
     overrides += os.environ.get("PARAMETERS", "").split()
     build = fingerprint(overrides)
     stack = describe(cloudformation)

@@ -63,8 +63,8 @@ def item(view, path, method, operation):
 
 
 def body(view, content):
-    if form := content.get("multipart/form-data"):
-        fields = resolved(view, form["schema"])["properties"]
+    form = resolved(view, content.get("multipart/form-data", {}).get("schema", {}))
+    if fields := form.get("properties"):
         parts = [part(name, schema) for name, schema in fields.items()]
         return {"mode": "formdata", "formdata": parts}
     example = resolved(view, next(iter(content["application/json"]["examples"].values())))["value"]

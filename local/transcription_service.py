@@ -1,9 +1,13 @@
-"""A transcription service for development: speech recognition on this machine, for English in WAV files.
+"""A transcription and dictation service for development: speech recognition on this machine, for English in WAV files.
 
     transcription_service.py PORT
 
-It takes what POST /api/transcribe passes on, listens on the loopback interface only, refuses what web pages send, and
-ends when its standard input closes, so that it cannot outlive whoever started it. Recognition takes about a quarter of the recording's length.
+It takes what POST /api/transcribe, the paths below it and POST /api/dictate pass on, listens on the loopback interface only,
+refuses what web pages send, and ends when its standard input closes, so that it cannot outlive whoever started it. Recognition
+takes about a quarter of the recording's length.
+
+A session is a recording in chunks: requests of one user with the same `sessionId`. Each is answered with its own text, and the
+one with `isFinalChunk` also with that of the whole session, in the order of `sequence`.
 """
 
 import io
@@ -13,9 +17,11 @@ import sys
 import threading
 import wave
 from array import array
+from collections import OrderedDict
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import guard
 from pocketsphinx import Decoder
@@ -23,44 +29,88 @@ from pocketsphinx import Decoder
 # What the model was trained on: samples a second, 16 bits each, one channel.
 RATE = 16_000
 MAX_BODY_BYTES = 6_000_000
+# Sessions that never end are forgotten when there are more.
+MAX_SESSIONS = 100
 
 
 class Refusal(Exception):
     """The request cannot be transcribed; the message says why."""
 
 
+class Sessions:
+    """The texts of the chunks of each session so far."""
+
+    def __init__(self):
+        self.texts, self.lock = OrderedDict(), threading.Lock()
+
+    def add(self, session, sequence, text, is_final):
+        """The text of the whole session, if the chunk is its last."""
+        with self.lock:
+            chunks = self.texts.setdefault(session, {})
+            chunks[sequence] = text
+            self.texts.move_to_end(session)
+            if is_final:
+                del self.texts[session]
+            while len(self.texts) > MAX_SESSIONS:
+                self.texts.popitem(last=False)
+        return " ".join(text for _, text in sorted(chunks.items()) if text) if is_final else None
+
+
 class Handler(BaseHTTPRequestHandler):
     decoder = None
     one_at_a_time = threading.Lock()
+    sessions = Sessions()
 
     def do_POST(self):
+        body = self.body()
         try:
-            parts = self.parts()
-            for name in ("audio", "userId", "speciality"):
-                if name not in parts:
-                    raise Refusal(f"{name} is missing")
-            samples = read_wav(parts["audio"])
-            with self.one_at_a_time:
-                text = recognise(self.decoder, samples)
-            self.answer(200, {"text": text})
+            match urlsplit(self.path).path:
+                case "/transcribe":
+                    self.answer(200, self.transcribe(form(self.headers, body)))
+                case "/transcribe/v2":
+                    self.answer(200, {"text": self.text(form(self.headers, body), "file")})
+                case "/transcribe/medical-note":
+                    self.answer(200, medical_note(body))
+                case "/dictate":
+                    self.answer(200, self.chunk(form(self.headers, body)))
+                case _:
+                    self.answer(404, {"error": "There is no such path"})
         except Refusal as refusal:
             self.answer(400, {"error": str(refusal)})
 
-    def parts(self):
-        """The parts of the form by their names."""
+    def transcribe(self, parts):
+        request = {"hl7": "hl7_request", "fhir": "fhir_request"}.get(self.headers["x-request-format"], "speciality")
+        if request not in parts:
+            raise Refusal(f"{request} is missing")
+        return self.chunk(parts)
+
+    def chunk(self, parts):
+        text = self.text(parts, "audio")
+        if "sessionId" not in parts:
+            return {"text": text}
+        session, sequence = parts["sessionId"].decode(errors="replace"), parts.get("sequence", b"0")
+        if not sequence.isdigit():
+            raise Refusal("sequence must be a number")
+        sequence = int(sequence)
+        is_final = parts.get("isFinalChunk") == b"true"
+        user = self.headers["x-nuxera-user-id"]
+        whole = self.sessions.add((user, session), sequence, text, is_final)
+        return {"sessionId": session, "sequence": sequence, "text": text} | ({"transcript": whole} if is_final else {})
+
+    def text(self, parts, name):
+        """The words of the recording in a part."""
+        if name not in parts:
+            raise Refusal(f"{name} is missing")
+        samples = read_wav(parts[name])
+        with self.one_at_a_time:
+            return recognise(self.decoder, samples)
+
+    def body(self):
         length = int(self.headers.get("Content-Length", 0))
-        if not 0 < length <= MAX_BODY_BYTES:
+        if length > MAX_BODY_BYTES:
             self.close_connection = True
-            raise Refusal(f"the body must have 1 to {MAX_BODY_BYTES} bytes")
-        if self.headers.get_content_type() != "multipart/form-data":
-            self.rfile.read(length)
-            raise Refusal("the body must be multipart/form-data")
-        head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-        form = BytesParser(policy=HTTP).parsebytes(head + self.rfile.read(length))
-        return {
-            part.get_param("name", header="content-disposition"): part.get_payload(decode=True)
-            for part in form.iter_parts()
-        }
+            return b""
+        return self.rfile.read(length)
 
     def answer(self, status, content):
         body = json.dumps(content).encode()
@@ -69,6 +119,26 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def form(headers, body):
+    """The parts of a form by their names."""
+    if not body:
+        raise Refusal(f"the body must have 1 to {MAX_BODY_BYTES} bytes")
+    if headers.get_content_type() != "multipart/form-data":
+        raise Refusal("the body must be multipart/form-data")
+    head = f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode()
+    parts = BytesParser(policy=HTTP).parsebytes(head + body).iter_parts()
+    return {part.get_param("name", header="content-disposition"): part.get_payload(decode=True) for part in parts}
+
+
+def medical_note(body):
+    """A note from a transcript: its sentences, under the one heading that needs no medicine."""
+    try:
+        text = json.loads(body)["transcribedText"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal("the body must be JSON with transcribedText") from error
+    return {"note": {"subjective": str(text)}}
 
 
 def read_wav(data):

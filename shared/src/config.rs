@@ -40,8 +40,10 @@ pub struct Config {
     pub max_keys_per_user: u32,
     /// `TEST_KEY_DAILY_LIMIT`: uses of a key of type `test` per UTC day; default 100.
     pub test_key_daily_limit: u32,
-    /// The transcription service, if there is one.
-    pub transcription: Option<TranscriptionConfig>,
+    /// `TRANSCRIPTION_URL`: the service to which recordings are posted, and what is below its URL, if there is one.
+    pub transcription: Option<UpstreamConfig>,
+    /// `DICTATION_URL`: the service to which dictations are posted, if there is one.
+    pub dictation: Option<UpstreamConfig>,
     /// Management calls a user may make.
     pub rate_limits: RateLimits,
     /// The web origins that may read responses.
@@ -98,11 +100,11 @@ impl fmt::Debug for JwtConfig {
     }
 }
 
-/// The transcription service.
+/// A service behind this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TranscriptionConfig {
-    /// `TRANSCRIPTION_URL`: the URL to which recordings are posted; http or https.
-    pub url: String,
+pub struct UpstreamConfig {
+    /// Its URL: http or https.
+    pub url: url::Url,
     /// `TRANSCRIPTION_TIMEOUT_SECONDS`: the longest wait for an answer; default 26.
     pub timeout: Duration,
 }
@@ -188,7 +190,8 @@ impl Config {
             default_key_lifetime_days: number(text, "DEFAULT_KEY_LIFETIME_DAYS", 365)?,
             max_keys_per_user: number(text, "MAX_KEYS_PER_USER", 1_000)?,
             test_key_daily_limit: number(text, "TEST_KEY_DAILY_LIMIT", 100)?,
-            transcription: transcription(text)?,
+            transcription: upstream(text, "TRANSCRIPTION_URL")?,
+            dictation: upstream(text, "DICTATION_URL")?,
             rate_limits: RateLimits {
                 per_minute: number(text, "RATE_LIMIT_PER_MINUTE", 100)?,
                 per_hour: number(text, "RATE_LIMIT_PER_HOUR", 1_000)?,
@@ -300,17 +303,15 @@ fn is_protected(url: &str) -> bool {
     url.scheme() == "https" || url.scheme() == "http" && url.host_str().is_some_and(is_loopback)
 }
 
-fn transcription(
+fn upstream(
     text: impl Fn(&'static str) -> Option<String> + Copy,
-) -> Result<Option<TranscriptionConfig>, ConfigError> {
+    variable: &'static str,
+) -> Result<Option<UpstreamConfig>, ConfigError> {
     let timeout = Duration::from_secs(number(text, "TRANSCRIPTION_TIMEOUT_SECONDS", 26)?);
-    let Some(url) = text("TRANSCRIPTION_URL") else { return Ok(None) };
+    let Some(url) = text(variable) else { return Ok(None) };
     match url::Url::parse(&url) {
-        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => Ok(Some(TranscriptionConfig { url, timeout })),
-        Ok(_) | Err(_) => {
-            let problem = "must be an http or https URL".to_owned();
-            Err(ConfigError { variable: "TRANSCRIPTION_URL", problem })
-        }
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Some(UpstreamConfig { url, timeout })),
+        Ok(_) | Err(_) => Err(ConfigError { variable, problem: "must be an http or https URL".to_owned() }),
     }
 }
 
@@ -347,7 +348,7 @@ mod tests {
         assert_eq!((config.default_key_lifetime_days, config.max_keys_per_user), (365, 1_000));
         assert_eq!(config.rate_limits, RateLimits { per_minute: 100, per_hour: 1_000 });
         assert_eq!(config.cors, Cors::None);
-        assert_eq!(config.transcription, None);
+        assert_eq!((config.transcription, config.dictation), (None, None));
         assert_eq!(config.fhir_base_url, "https://nuxera.cloud/fhir");
         assert_eq!(config.jwt.max_token_hours.get(), 24);
     }
@@ -425,9 +426,11 @@ mod tests {
         assert_eq!(error, "TABLE_NAME must be set");
         let error = config(&[("MAX_KEYS_PER_USER", "many")]).expect_err("unreadable").to_string();
         assert_eq!(error, "MAX_KEYS_PER_USER must be a whole number");
-        for url in ["transcribe", "ftp://host/", "https://"] {
-            let error = config(&[("TRANSCRIPTION_URL", url)]).expect_err("no URL of HTTP").to_string();
-            assert_eq!(error, "TRANSCRIPTION_URL must be an http or https URL");
+        for variable in ["TRANSCRIPTION_URL", "DICTATION_URL"] {
+            for url in ["transcribe", "ftp://host/", "https://"] {
+                let error = config(&[(variable, url)]).expect_err("no URL of HTTP").to_string();
+                assert_eq!(error, format!("{variable} must be an http or https URL"));
+            }
         }
         for hours in ["0", "-1", "1.5", "4294967296"] {
             let error = config(&[("MAX_TOKEN_HOURS", hours)]).expect_err("unreadable").to_string();

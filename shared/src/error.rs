@@ -229,7 +229,9 @@ impl Error {
         let violations = if let Self::Invalid(violations) = self {
             violations.clone()
         } else if let Self::TooLarge { limit } = self {
-            vec![Violation::new("body", Reason::TooLong, format!("body must not be larger than {limit} bytes"))]
+            let recording = if operation.waits_for_upstream() { recording_of(*limit) } else { String::new() };
+            let message = format!("body must not be larger than {limit} bytes{recording}");
+            vec![Violation::new("body", Reason::TooLong, message)]
         } else {
             Vec::new()
         };
@@ -261,6 +263,14 @@ impl Error {
             matches!(self, Self::Unavailable(_)).then_some(1)
         }
     }
+}
+
+/// How long a recording of so many bytes lasts, in the formats that clients send most.
+fn recording_of(bytes: usize) -> String {
+    const WAV_BYTES_PER_MINUTE: usize = 16_000 * 2 * 60;
+    const OPUS_BYTES_PER_MINUTE: usize = 24_000 / 8 * 60;
+    let (wav, opus) = (bytes / WAV_BYTES_PER_MINUTE, bytes / OPUS_BYTES_PER_MINUTE);
+    format!(", which hold {wav} minutes of WAV (16 kHz, 16 bits, mono) or {opus} minutes of Opus (24 kbit/s)")
 }
 
 named! {

@@ -33,6 +33,10 @@ pub enum Operation {
     VerifyKey,
     /// `POST /api/transcribe`
     Transcribe,
+    /// `POST /api/transcribe/{path+}`
+    ForwardTranscription,
+    /// `POST /api/dictate`
+    Dictate,
 }
 
 /// The body of an operation's requests.
@@ -46,6 +50,8 @@ pub enum RequestBody {
     Required,
     /// A form (`multipart/form-data`), whatever the request format.
     Form,
+    /// Anything, which is passed on unread.
+    Opaque,
 }
 
 /// What distinguishes an operation.
@@ -69,6 +75,8 @@ struct Row {
     fhir_routes: &'static [&'static str],
     /// Whether a request may repeat what responses have and clients do not set, as long as it is unchanged.
     takes_unchanged: bool,
+    /// The verb by which Nuxera's web client names the operation in HL7 v2 and FHIR, if it has the operation.
+    web_client_verb: Option<&'static str>,
     /// The time after which the service answers by itself, in seconds. Each step of a call is bounded more narrowly; this
     /// bounds many slow steps in a row. `template.yaml` lets Lambda give up a little later.
     deadline_seconds: u64,
@@ -90,12 +98,24 @@ const DEFAULTS: Row = Row {
     takes_basic: false,
     fhir_routes: &[],
     takes_unchanged: false,
+    web_client_verb: None,
     deadline_seconds: 12,
     handles_key_strings: false,
     waits_for_upstream: false,
 };
 
-const ROWS: [Row; 15] = [
+/// A call that is passed on to a service behind this one, with the use of a key.
+const FORWARDED: Row = Row {
+    body: RequestBody::Opaque,
+    needs_zak: false,
+    // The service is waited for until 27 s are over.
+    deadline_seconds: 28,
+    handles_key_strings: true,
+    waits_for_upstream: true,
+    ..DEFAULTS
+};
+
+const ROWS: [Row; 17] = [
     Row {
         operation: Operation::CreateKey,
         name: "create-key",
@@ -103,6 +123,7 @@ const ROWS: [Row; 15] = [
         body: RequestBody::Required,
         trigger_event: "Z01",
         fhir_routes: &["POST /fhir/Basic"],
+        web_client_verb: Some("create"),
         takes_basic: true,
         handles_key_strings: true,
         ..DEFAULTS
@@ -132,6 +153,7 @@ const ROWS: [Row; 15] = [
         trigger_event: "Z04",
         takes_unchanged: true,
         fhir_routes: &["PUT /fhir/Basic/{id}"],
+        web_client_verb: Some("update"),
         takes_basic: true,
         ..DEFAULTS
     },
@@ -141,6 +163,7 @@ const ROWS: [Row; 15] = [
         failure: "Failed to delete API Key",
         trigger_event: "Z05",
         fhir_routes: &["DELETE /fhir/Basic/{id}"],
+        web_client_verb: Some("delete"),
         ..DEFAULTS
     },
     Row {
@@ -149,6 +172,7 @@ const ROWS: [Row; 15] = [
         failure: "Failed to pause API Key",
         trigger_event: "Z06",
         fhir_routes: &["POST /fhir/Basic/{id}/$pause"],
+        web_client_verb: Some("pause"),
         ..DEFAULTS
     },
     Row {
@@ -157,6 +181,7 @@ const ROWS: [Row; 15] = [
         failure: "Failed to resume API Key",
         trigger_event: "Z07",
         fhir_routes: &["POST /fhir/Basic/{id}/$resume"],
+        web_client_verb: Some("resume"),
         ..DEFAULTS
     },
     Row {
@@ -166,6 +191,7 @@ const ROWS: [Row; 15] = [
         body: RequestBody::Required,
         trigger_event: "Z08",
         fhir_routes: &["POST /fhir/Basic/$set-default"],
+        web_client_verb: Some("setDefault"),
         ..DEFAULTS
     },
     Row {
@@ -175,6 +201,7 @@ const ROWS: [Row; 15] = [
         body: RequestBody::Required,
         trigger_event: "Z09",
         fhir_routes: &["POST /fhir/Basic/$remove-default"],
+        web_client_verb: Some("removeDefault"),
         ..DEFAULTS
     },
     Row {
@@ -228,12 +255,21 @@ const ROWS: [Row; 15] = [
         body: RequestBody::Form,
         form_parts: &["audio", "userId", "speciality"],
         trigger_event: "Z15",
-        needs_zak: false,
-        // The transcription service is waited for until 27 s are over.
-        deadline_seconds: 28,
-        waits_for_upstream: true,
-        handles_key_strings: true,
-        ..DEFAULTS
+        ..FORWARDED
+    },
+    Row {
+        operation: Operation::ForwardTranscription,
+        name: "forward-transcription",
+        failure: "Failed to forward to the transcription service",
+        trigger_event: "Z21",
+        ..FORWARDED
+    },
+    Row {
+        operation: Operation::Dictate,
+        name: "dictate",
+        failure: "Failed to dictate",
+        trigger_event: "Z22",
+        ..FORWARDED
     },
 ];
 
@@ -314,6 +350,12 @@ impl Operation {
     #[must_use]
     pub const fn takes_unchanged(self) -> bool {
         self.row().takes_unchanged
+    }
+
+    /// The verb by which Nuxera's web client names the operation in HL7 v2 and FHIR, if it has the operation.
+    #[must_use]
+    pub const fn web_client_verb(self) -> Option<&'static str> {
+        self.row().web_client_verb
     }
 
     /// The time after which the service answers by itself. Each step of a call is bounded more narrowly; this bounds many

@@ -16,7 +16,7 @@ const USER_ID: u64 = 4_501;
 async fn a_data_key_of_a_year_is_replaced() {
     let deployed = Deployed::from_env();
     let new = json!({"name": "Old", "type": "live", "status": "active"});
-    let key = deployed.manage(USER_ID, Method::POST, "/api/apiKeys", Some(new)).await;
+    let key = deployed.new_key(USER_ID, new).await;
 
     let table = Table::new(engine::client(&deployed.sdk_config(), &CallLog::default()), &deployed.table_name);
     let age = table.client().update_item().table_name(&deployed.table_name);

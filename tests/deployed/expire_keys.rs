@@ -43,7 +43,7 @@ async fn the_schedule_sweeps_an_expired_key_and_subscribers_hear_of_it() {
 async fn a_later_run_closes_the_journal_of_an_interrupted_one() {
     let deployed = Deployed::from_env();
     let new = json!({"name": "Spoken of", "type": "live", "status": "active"});
-    let key = deployed.manage(5_408, Method::POST, "/api/apiKeys", Some(new)).await;
+    let key = deployed.new_key(5_408, new).await;
     let client = engine::client(&deployed.sdk_config(), &CallLog::default());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let number = |number: &Value| AttributeValue::N(number.to_string());

@@ -11,7 +11,7 @@ const STRANGER: u64 = 4_202;
 async fn foreign_keys_look_missing_on_every_route() {
     let deployed = Deployed::from_env();
     let new = json!({"name": "Mine", "type": "live", "status": "active"});
-    let key = deployed.manage(OWNER, Method::POST, "/api/apiKeys", Some(new)).await;
+    let key = deployed.new_key(OWNER, new).await;
     let id = key["id"].as_u64().expect("an id");
     let routes = |id: u64| {
         [
@@ -48,7 +48,7 @@ async fn answer(deployed: &Deployed, method: &Method, path: &str, body: Option<&
 async fn lists_of_others_are_for_admins_and_masked() {
     let deployed = Deployed::from_env();
     let body = json!({"name": "Theirs", "type": "live", "status": "active"});
-    let key = deployed.manage(4_213, Method::POST, "/api/apiKeys", Some(body)).await;
+    let key = deployed.new_key(4_213, body).await;
     // Refused alike, whether or not the user exists.
     for path in ["/api/apiKeys/userKeys/4213", "/api/apiKeys/userKeys/4214"] {
         let refused = answer(&deployed, &Method::GET, path, None).await;

@@ -17,9 +17,8 @@ async fn a_key_lives_through_every_endpoint() {
         let deployed = deployed.clone();
         async move { deployed.manage(USER_ID, method, &path, body).await }
     };
-    let new = |name: &str| Some(json!({"name": name, "type": "live", "status": "active"}));
-    let first = user(Method::POST, "/api/apiKeys".into(), new("First")).await;
-    let second = user(Method::POST, "/api/apiKeys".into(), new("Second")).await;
+    let new = |name: &str| deployed.new_key(USER_ID, json!({"name": name, "type": "live", "status": "active"}));
+    let (first, second) = (new("First").await, new("Second").await);
     let path = format!("/api/apiKeys/{}", first["id"]);
 
     assert_eq!(user(Method::GET, path.clone(), None).await, first);
@@ -61,7 +60,8 @@ async fn the_headers_lead_back_to_the_api() {
         let location = response.headers()["location"].to_str().expect("ASCII").to_owned();
         let key: Value = response.json().await.expect("JSON");
         let read = deployed.call_absolute(Method::GET, &location).bearer_auth(deployed.token(4_002));
-        assert_eq!(read.send().await.expect("an answer").json::<Value>().await.expect("JSON"), key);
+        let read: Value = read.send().await.expect("an answer").json().await.expect("JSON");
+        assert_eq!((&read["id"], &read["key"]), (&key["id"], &key["key"]));
     }
     let page = deployed.call(Method::GET, "/api/apiKeys?limit=1").bearer_auth(deployed.token(4_002));
     let page = page.send().await.expect("an answer");

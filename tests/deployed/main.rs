@@ -10,4 +10,5 @@ mod isolation;
 mod lifecycle;
 mod storage;
 mod transcribe;
+mod web_client;
 mod web_pages;

@@ -35,7 +35,7 @@ async fn use_of(deployed: &Deployed, key: &Value) -> (u16, Value) {
 async fn create(deployed: &Deployed, more: Value) -> Value {
     let mut body = json!({"name": "Ward", "type": "live", "status": "active"});
     body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    deployed.manage(USER_ID, Method::POST, "/api/apiKeys", Some(body)).await
+    deployed.new_key(USER_ID, body).await
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn with_a_token_in_place_of_a_key_the_default_key_is_used() {
     };
     assert_eq!(by_token().await, 409, "there is no default key");
     let new = json!({"name": "Default", "type": "live", "status": "active"});
-    let key = deployed.manage(USER_ID, Method::POST, "/api/apiKeys", Some(new)).await;
+    let key = deployed.new_key(USER_ID, new).await;
     deployed.manage(USER_ID, Method::PATCH, "/api/apiKeys/setDefault", Some(json!({"id": key["id"]}))).await;
     assert_eq!(by_token().await, 200);
     let usage = deployed.manage(USER_ID, Method::GET, &format!("/api/apiKeys/{}/usage", key["id"]), None).await;

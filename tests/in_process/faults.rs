@@ -23,7 +23,11 @@ struct Setup {
 
 async fn start(engine: Engine) -> Setup {
     let proxy = FaultProxy::patient(&engine.start().await).await;
-    let test = TestApp::on(&proxy.url, &[("TRANSCRIPTION_URL", "http://127.0.0.1:1")]).await;
+    let test = TestApp::on(
+        &proxy.url,
+        &[("TRANSCRIPTION_URL", "http://127.0.0.1:1"), ("DICTATION_URL", "http://127.0.0.1:1")],
+    )
+    .await;
     test.make_two_keys().await;
     proxy.clear();
     Setup { proxy, test }
@@ -44,7 +48,9 @@ fn requests(operation: Operation) -> &'static [&'static str] {
         | Operation::RotateKey => &["UpdateItem", "BatchGetItem", "TransactWriteItems"],
         Operation::ListAudit => &["UpdateItem", "Query"],
         Operation::GetUsage => &["UpdateItem", "GetItem"],
-        Operation::VerifyKey | Operation::Transcribe => &["UpdateItem"],
+        Operation::VerifyKey | Operation::Transcribe | Operation::ForwardTranscription | Operation::Dictate => {
+            &["UpdateItem"]
+        }
     }
 }
 
@@ -458,7 +464,12 @@ async fn silence_is_503_within_six_seconds() {
 #[tokio::test]
 async fn a_call_that_never_ends_is_503_before_lambda_gives_up() {
     let template = repository::yaml("template.yaml");
-    for (operation, function) in [(Operation::GetKey, "Globals"), (Operation::Transcribe, "TranscribeFunction")] {
+    for (operation, function) in [
+        (Operation::GetKey, "Globals"),
+        (Operation::Transcribe, "TranscribeFunction"),
+        (Operation::ForwardTranscription, "ForwardTranscriptionFunction"),
+        (Operation::Dictate, "DictateFunction"),
+    ] {
         let settings = if function == "Globals" {
             &template["Globals"]["Function"]
         } else {

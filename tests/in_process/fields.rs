@@ -106,6 +106,14 @@ fn check_responses(fields: &[Field], differences: &mut Differences) {
     differences.compare(
         "openapi.yaml, ApiKey.properties",
         &sorted(keys(&schemas["ApiKey"]["properties"])),
+        &sorted(shown.clone()),
+    );
+    let created = &schemas["ApiKeyCreated"];
+    let shown: Vec<String> = shown.into_iter().chain(["message".to_owned()]).collect();
+    differences.compare("openapi.yaml, ApiKeyCreated.required", &texts(&created["required"]), &shown);
+    differences.compare(
+        "openapi.yaml, ApiKeyCreated.properties",
+        &sorted(keys(&created["properties"])),
         &sorted(shown),
     );
     let audited = fields.iter().filter(|field| field.is_audited);

@@ -32,9 +32,9 @@ async fn expect(call: TestCall<'_>, status: u16, what: &str) {
     }
 }
 
-/// The operations whose success has one of our formats; a transcript is the transcription service's.
+/// The operations whose success has one of our formats, and not that of a service behind.
 fn operations() -> impl Iterator<Item = Operation> {
-    Operation::ALL.into_iter().filter(|operation| *operation != Operation::Transcribe)
+    Operation::ALL.into_iter().filter(|operation| !operation.waits_for_upstream())
 }
 
 #[tokio::test]
@@ -85,11 +85,13 @@ async fn every_refusal_is_valid() {
                 expect(call(99), 404, what).await;
                 expect(call(expired), 409, what).await;
             }
-            Operation::Transcribe => {}
+            Operation::Transcribe | Operation::ForwardTranscription | Operation::Dictate => {}
         }
     }
-    expect(test.call(Operation::Transcribe).without_header("Authorization").without_header("x-api-key"), 401, "key")
-        .await;
+    for operation in Operation::ALL.into_iter().filter(|operation| operation.waits_for_upstream()) {
+        let call = test.call(operation).without_header("Authorization").without_header("x-api-key");
+        expect(call, 401, operation.name()).await;
+    }
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ use tests::{Answer, TestApp, TestCall, repository};
 const ALWAYS: [&str; 5] =
     ["cache-control", "content-type", "strict-transport-security", "x-content-type-options", "x-request-id"];
 
-/// A valid call of each operation, the deletion last, without transcribe, whose answer is the transcription service's.
+/// A valid call of each operation, the deletion last, without those whose answer is that of a service behind.
 fn successes(test: &TestApp) -> Vec<(Operation, TestCall<'_>)> {
-    let operations = Operation::ALL.into_iter().filter(|operation| *operation != Operation::Transcribe);
+    let operations = Operation::ALL.into_iter().filter(|operation| !operation.waits_for_upstream());
     let mut calls: Vec<_> = operations.map(|operation| (operation, test.valid_call(operation))).collect();
     calls.sort_by_key(|(operation, _)| *operation == Operation::DeleteKey);
     calls
@@ -47,7 +47,7 @@ async fn a_success_has_exactly_these_headers() {
             | Operation::ListAudit
             | Operation::GetUsage
             | Operation::DeleteKey => &["ratelimit", "ratelimit-policy"],
-            Operation::VerifyKey | Operation::Transcribe => &[],
+            Operation::VerifyKey | Operation::Transcribe | Operation::ForwardTranscription | Operation::Dictate => &[],
         };
         assert_headers(&answer, operation, further);
     }

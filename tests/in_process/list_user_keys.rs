@@ -27,7 +27,7 @@ async fn an_admin_sees_every_users_keys_masked() {
     let test = TestApp::start().await;
     let mut key = test.key("a").await;
     let body = json!({"name": "t", "type": "test", "status": "paused"});
-    let mut test_key = test.call(Operation::CreateKey).json(&body).send().await.json();
+    let mut test_key = test.call(Operation::CreateKey).json(&body).send().await.created_key();
     for (key, prefix) in [(&mut key, "nux_live_"), (&mut test_key, "nux_test_")] {
         let string = key["key"].as_str().expect("a key");
         key["key"] = format!("{prefix}…{}", &string[string.len() - 4..]).into();

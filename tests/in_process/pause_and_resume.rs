@@ -20,7 +20,7 @@ const CASES: [Case; 2] = [
 async fn start(case: &Case) -> (TestApp, Value) {
     let test = TestApp::start().await;
     let body = json!({"name": "a", "type": "live", "status": case.from});
-    let key = test.call(Operation::CreateKey).json(&body).send().await.json();
+    let key = test.call(Operation::CreateKey).json(&body).send().await.created_key();
     (test, key)
 }
 

@@ -128,9 +128,10 @@ async fn fifty_creations_have_ids_of_their_own() {
 
     let contents = contents(&test).await;
     assert_eq!((contents.key_count(7), count(&contents, "create")), (50, 50));
-    let list = test.call(Operation::ListKeys).send().await.text;
+    let list = test.call(Operation::ListKeys).send().await.json();
+    let list = list.as_array().expect("a list");
     for answer in answers {
-        assert!(list.contains(&answer.text), "{list} lacks {}", answer.text);
+        assert!(list.contains(&answer.created_key()), "{list:?} lacks {}", answer.text);
     }
 }
 

@@ -100,6 +100,9 @@ fn folders_functions_events_operations_and_routes_are_the_same() {
     let definitions = documented.insert(PUBLISHER.to_owned(), BTreeSet::new());
     let published = ["GET /fhir/metadata", "GET /fhir/{resource_type}/{id}"].map(str::to_owned);
     assert_eq!(definitions, Some(published.into()));
+    // OpenAPI has no notation for a parameter of several segments.
+    let greedy = |route: String| route.replace("+}", "}");
+    let api: Routes = api.into_iter().map(|(name, routes)| (name, routes.into_iter().map(greedy).collect())).collect();
     assert_eq!(api, documented, "template.yaml and openapi.yaml");
 }
 

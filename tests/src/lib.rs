@@ -26,6 +26,7 @@ pub mod stub;
 pub mod test_app;
 pub mod tokens;
 pub mod validators;
+pub mod web_client;
 
 pub use self::consistency::Contents;
 pub use self::log_lines::LogLines;

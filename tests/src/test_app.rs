@@ -186,8 +186,7 @@ impl TestApp {
     pub async fn key_of(&self, user_id: u64, name: &str) -> Value {
         let body = json!({"name": name, "type": "live", "status": "active"});
         let answer = self.call(Operation::CreateKey).user(user_id).json(&body).send().await;
-        assert_eq!(answer.status, 201, "{}", answer.text);
-        let key = answer.json();
+        let key = answer.created_key();
         self.first_string.get_or_init(|| key["key"].as_str().expect("a string").to_owned());
         key
     }
@@ -220,7 +219,11 @@ impl TestApp {
             Operation::VerifyKey => {
                 return call.bearer(&tokens::with_role(900, "service")).json(&json!({"key": string()}));
             }
-            Operation::Transcribe => {
+            Operation::Transcribe | Operation::Dictate => {
+                return call.header("x-api-key", string()).form(&form::transcription(b"RIFF", 7));
+            }
+            Operation::ForwardTranscription => {
+                let call = call.path_parameter("path", "v2");
                 return call.header("x-api-key", string()).form(&form::transcription(b"RIFF", 7));
             }
         };
@@ -279,6 +282,12 @@ impl TestApp {
                 Box::pin(serve(&self.app, operation, $endpoint::ACCESS, $endpoint::handle, request)).await
             }};
         }
+        macro_rules! endpoint_with_key {
+            ($endpoint:ident) => {{
+                assert_eq!($endpoint::OPERATION, operation);
+                Box::pin(serve_with_key(&self.app, operation, $endpoint::handle, request)).await
+            }};
+        }
         match operation {
             Operation::CreateKey => endpoint!(create_key),
             Operation::ListKeys => endpoint!(list_keys),
@@ -294,10 +303,9 @@ impl TestApp {
             Operation::RotateKey => endpoint!(rotate_key),
             Operation::GetUsage => endpoint!(get_usage),
             Operation::VerifyKey => endpoint!(verify_key),
-            Operation::Transcribe => {
-                assert_eq!(transcribe::OPERATION, operation);
-                Box::pin(serve_with_key(&self.app, operation, transcribe::handle, request)).await
-            }
+            Operation::Transcribe => endpoint_with_key!(transcribe),
+            Operation::ForwardTranscription => endpoint_with_key!(forward_transcription),
+            Operation::Dictate => endpoint_with_key!(dictate),
         }
     }
 }
@@ -332,7 +340,9 @@ pub fn valid_body(operation: Operation) -> Option<Value> {
         | Operation::ListUserKeys
         | Operation::ListAudit
         | Operation::GetUsage
-        | Operation::Transcribe => None,
+        | Operation::Transcribe
+        | Operation::ForwardTranscription
+        | Operation::Dictate => None,
     }
 }
 
@@ -418,9 +428,9 @@ impl TestCall<'_> {
     #[must_use]
     pub fn path_parameter(mut self, name: &str, value: &str) -> Self {
         let resource = self.event["resource"].as_str().expect("a resource").to_owned();
-        let pattern = format!("{{{name}}}");
-        assert!(resource.contains(&pattern), "{resource} has no {name}");
-        let path = resource.replace(&pattern, value);
+        let patterns = [format!("{{{name}}}"), format!("{{{name}+}}")];
+        let pattern = patterns.iter().find(|pattern| resource.contains(*pattern));
+        let path = resource.replace(pattern.unwrap_or_else(|| panic!("{resource} has no {name}")), value);
         let stage = self.event["requestContext"]["stage"].as_str().expect("a stage");
         self.event["requestContext"]["path"] = format!("/{stage}{path}").into();
         self.event["path"] = path.into();
@@ -529,8 +539,8 @@ impl TestCall<'_> {
         let operation = self.operation;
         let answer = self.send_unjudged().await;
         let content_type = answer.header("content-type").expect("every response has a body");
-        // The body of a transcription is not in one of our formats.
-        if operation != Operation::Transcribe || content_type.contains("hl7") || content_type.contains("fhir") {
+        // What a service behind ours answers is not in one of our formats.
+        if !operation.waits_for_upstream() || content_type.contains("hl7") || content_type.contains("fhir") {
             validators::response(content_type, &answer.text).unwrap_or_else(|complaints| panic!("{complaints}"));
         }
         answer
@@ -598,6 +608,16 @@ impl Answer {
     pub fn ok(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text);
         self.json()
+    }
+
+    /// The key that a call created, as every other call shows it: without the message.
+    #[track_caller]
+    #[must_use]
+    pub fn created_key(&self) -> Value {
+        assert_eq!(self.status, 201, "{}", self.text);
+        let mut key = self.json();
+        assert_eq!(key.as_object_mut().expect("an object").remove("message"), Some("API Key created".into()));
+        key
     }
 
     /// Checks a refusal with an error text and no details.

@@ -3,9 +3,10 @@
 mod multipart;
 mod parameters;
 mod recording;
-mod service;
 
 use shared::edge::reply::MAX_BINARY_BYTES;
+use shared::edge::upstream::{Target, Upstream, forward};
+use shared::format::Format;
 use shared::{App, Error, KeyCall, Operation, Reply};
 
 use crate::recording::Recording;
@@ -22,14 +23,11 @@ pub const OPERATION: Operation = Operation::Transcribe;
 /// If the form is incomplete or too large, `userId` is not the key's owner, no service is configured, the key does not
 /// work, or the service fails or takes too long.
 pub async fn handle(app: App, call: KeyCall) -> Result<Reply, Error> {
-    let recording = Recording::read(call.form(MAX_BINARY_BYTES)?)?;
-    if recording.user_id != call.claimed_user() {
+    let has_fields = call.request_format == Format::Json;
+    let recording = Recording::read(call.body(MAX_BINARY_BYTES)?, has_fields)?;
+    if recording.user_id.is_some_and(|user_id| user_id != call.claimed_user()) {
         return Err(Error::AccessDenied);
     }
-    let Some(service) = &app.config.transcription else {
-        call.judge_key(&app.keys).await?;
-        return Err(Error::Unavailable("TRANSCRIPTION_URL is not set".into()));
-    };
-    let key = call.use_key(&app.keys).await?;
-    service::transcribe(service, &app.clock, &call, key.id, recording).await
+    let target = Target { upstream: Upstream::Transcription, subpath: None, query: &[] };
+    forward(&app, &call, target, recording.form).await
 }

@@ -1,27 +1,31 @@
-//! Multipart forms (RFC 7578): read strictly, and written in the one spelling that every parser reads alike.
+//! Multipart forms (RFC 7578), read strictly.
 //!
 //! The transcription service reads the form again, with a parser of its own. If the two disagreed over where a part begins
 //! or what it is called, a form could pass the checks here and say something else there. So a boundary that only some
-//! parsers would see is an error here, and each part's Content-Disposition is written anew: name first, and a file name
-//! without paths and quotes. Everything else goes on byte for byte, and so does the whole form of any common client.
+//! parsers would see is an error here, and so is a part's name that they may read in different ways. The form goes on byte
+//! for byte, but for the Content-Disposition of a file whose name is more than a plain name in UTF-8.
 //!
 //! The parser is our own because it has to be this strict, and needs the bytes of each header. `multer`, for one, takes
 //! parameters inside quoted values for parameters, has no file names in other encodings than UTF-8, and drops the rest of
 //! the header's text. The whole body is in memory, so there is little to it.
 
+use std::ops::Range;
+
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
+use shared::edge::key_call::RawBody;
 use shared::error::{Error, Reason};
 
-use crate::parameters::{is_token, parameters, unescaped, value_of};
+use crate::parameters::{Parameter, is_token, parameters, unescaped, value_of};
 
-/// More than any accepted form has. A client that sends more is told so without a list of them.
-const MAX_PARTS: usize = 10;
+/// Several times as many as clients send.
+const MAX_PARTS: usize = 100;
 /// Clients write three.
 const MAX_HEADERS: usize = 32;
 /// As long as file systems allow. Longer file names lose their beginning, and keep what tells their kind.
 const MAX_FILE_NAME_BYTES: usize = 255;
 
+const DISPOSITION: &str = "content-disposition";
 const CRLF: &[u8] = b"\r\n";
 /// Blanks may follow a boundary ("transport padding", RFC 2046, section 5.1.1).
 const BLANKS: [u8; 2] = *b" \t";
@@ -30,6 +34,7 @@ const BLANKS: [u8; 2] = *b" \t";
 #[derive(Debug)]
 pub(crate) struct Form<'a> {
     boundary: String,
+    body: &'a Bytes,
     pub(crate) parts: Vec<Part<'a>>,
 }
 
@@ -37,23 +42,28 @@ pub(crate) struct Form<'a> {
 #[derive(Debug)]
 pub(crate) struct Part<'a> {
     pub(crate) name: String,
-    /// The file's name as it is passed on; `None` if the part is no file.
-    pub(crate) file_name: Option<String>,
+    pub(crate) file: File,
     headers: Vec<Header<'a>>,
     pub(crate) body: &'a [u8],
 }
 
-#[derive(Debug)]
-struct Header<'a> {
-    line: &'a [u8],
-    name: &'a [u8],
-    value: &'a [u8],
+/// How a part names its file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum File {
+    /// The part is no file.
+    None,
+    /// By a plain name, which goes on as it is.
+    Plain,
+    /// In another way: the plain name that goes on instead.
+    Renamed(String),
 }
 
-/// A form to be sent.
-pub(crate) struct Written {
-    pub(crate) content_type: String,
-    pub(crate) bytes: Bytes,
+#[derive(Debug)]
+struct Header<'a> {
+    /// Where its line is in the form.
+    range: Range<usize>,
+    name: &'a [u8],
+    value: &'a [u8],
 }
 
 impl<'a> Form<'a> {
@@ -62,7 +72,7 @@ impl<'a> Form<'a> {
     /// # Errors
     ///
     /// If it is none, incomplete or ambiguous, a part has no name, or there are too many.
-    pub(crate) fn read(content_type: &str, body: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn read(content_type: &str, body: &'a Bytes) -> Result<Self, Error> {
         let boundary = boundary(content_type).ok_or_else(|| {
             let message = "content-type must be multipart/form-data with a boundary";
             Error::invalid("content-type", Reason::Value, message)
@@ -71,34 +81,32 @@ impl<'a> Form<'a> {
             return Err(Error::invalid("body", Reason::Required, "body is required"));
         }
         let parts = split(body, &boundary)?;
-        Ok(Self { boundary, parts })
+        Ok(Self { boundary, body, parts })
     }
 
-    /// The form as it goes on. Text before the first boundary and after the last, which receivers skip, is left out.
-    pub(crate) fn write(&self) -> Written {
-        let is_token = is_token(self.boundary.as_bytes());
-        let quote = if is_token { "" } else { "\"" };
+    /// The form as it goes on. Its Content-Type is spelt as clients mostly do.
+    pub(crate) fn write(&self) -> RawBody {
+        let quote = if is_token(self.boundary.as_bytes()) { "" } else { "\"" };
         let content_type = format!("multipart/form-data; boundary={quote}{}{quote}", self.boundary);
-        let delimiter = format!("--{}", self.boundary);
-        let mut bytes = BytesMut::new();
-        for part in &self.parts {
-            bytes.extend([delimiter.as_bytes(), CRLF].concat());
-            for header in &part.headers {
-                let is_disposition = header.is("content-disposition");
-                let line = if is_disposition { part.disposition().into() } else { header.line.to_vec() };
-                bytes.extend_from_slice(&[&line, CRLF].concat());
-            }
-            for piece in [CRLF, part.body, CRLF] {
-                bytes.extend_from_slice(piece);
-            }
+        let renamed: Vec<_> = self.parts.iter().filter_map(Part::renamed).collect();
+        if renamed.is_empty() {
+            return RawBody { content_type: Some(content_type), bytes: self.body.clone() };
         }
-        bytes.extend([delimiter.as_bytes(), b"--", CRLF].concat());
-        Written { content_type, bytes: bytes.freeze() }
+        let mut bytes = BytesMut::with_capacity(self.body.len());
+        let mut copied = 0;
+        for (range, line) in renamed {
+            bytes.extend_from_slice(self.body.get(copied..range.start).unwrap_or_default());
+            bytes.extend_from_slice(line.as_bytes());
+            copied = range.end;
+        }
+        bytes.extend_from_slice(self.body.get(copied..).unwrap_or_default());
+        RawBody { content_type: Some(content_type), bytes: bytes.freeze() }
     }
 }
 
 impl<'a> Part<'a> {
-    fn read(part: &'a [u8]) -> Result<Self, Error> {
+    /// Reads a part that begins at a place of the form.
+    fn read(part: &'a [u8], start: usize) -> Result<Self, Error> {
         let (head, body) = match (part.strip_prefix(CRLF), memmem::find(part, b"\r\n\r\n")) {
             (Some(body), _) => (&[][..], body),
             (None, Some(end)) => {
@@ -107,20 +115,20 @@ impl<'a> Part<'a> {
             }
             (None, None) => return Err(unreadable()),
         };
-        let headers = Header::read_all(head)?;
-        let disposition = headers.iter().find(|header| header.is("content-disposition"));
+        let headers = Header::read_all(head, start)?;
+        let disposition = headers.iter().find(|header| header.is(DISPOSITION));
         let parameters = disposition.and_then(|header| parameters(header.value)).unwrap_or_default();
-        let name = value_of(&parameters, "name").map(|raw| String::from_utf8_lossy(&unescaped(raw)).into_owned());
-        let Some(name) = name.filter(|name| !name.is_empty()) else {
-            return Err(Error::invalid("body", Reason::Structure, "every part of body must have a name"));
-        };
-        // `filename*` makes a file too: it is not allowed here (RFC 7578, section 4.2), but some clients write it.
-        let file_name = match (value_of(&parameters, "filename"), value_of(&parameters, "filename*")) {
-            (Some(raw), _) => Some(plain_file_name(raw).unwrap_or_else(|| name.clone())),
-            (None, Some(_)) => Some(name.clone()),
-            (None, None) => None,
-        };
-        Ok(Self { name, file_name, headers, body })
+        let name = parameters.iter().find(|parameter| parameter.is("name")).and_then(plain_name).ok_or_else(|| {
+            let message = "every part of body must have a name, without quotes, backslashes, semicolons and control \
+                           characters";
+            Error::invalid("body", Reason::Structure, message)
+        })?;
+        let file = file(&parameters, &name);
+        // Some parsers would see other parameters in it. Those of a file are written anew.
+        if file == File::None && !parameters.iter().all(Parameter::is_plain) {
+            return Err(unreadable());
+        }
+        Ok(Self { name, file, headers, body })
     }
 
     /// A header's value, by its name in lower case.
@@ -128,21 +136,25 @@ impl<'a> Part<'a> {
         self.headers.iter().find(|header| header.is(name)).map(|header| header.value)
     }
 
-    /// As browsers and curl write it. A part that goes on has one of the names that are known here.
-    fn disposition(&self) -> String {
-        let file_name = self.file_name.as_ref().map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
-        format!("Content-Disposition: form-data; name=\"{}\"{file_name}", self.name)
+    /// The place of a Content-Disposition that goes on in another spelling, and that spelling, which is the one of browsers
+    /// and curl.
+    fn renamed(&self) -> Option<(Range<usize>, String)> {
+        let File::Renamed(file_name) = &self.file else { return None };
+        let header = self.headers.iter().find(|header| header.is(DISPOSITION))?;
+        let line = format!("Content-Disposition: form-data; name=\"{}\"; filename=\"{file_name}\"", self.name);
+        Some((header.range.clone(), line))
     }
 }
 
 impl<'a> Header<'a> {
-    fn read_all(head: &'a [u8]) -> Result<Vec<Self>, Error> {
+    fn read_all(head: &'a [u8], start: usize) -> Result<Vec<Self>, Error> {
         let mut headers: Vec<Self> = Vec::new();
         let mut rest = head;
         while !rest.is_empty() {
             let (line, after) = rest.split_at(memmem::find(rest, CRLF).unwrap_or(rest.len()));
+            let start = start + head.len() - rest.len();
             rest = after.strip_prefix(CRLF).unwrap_or_default();
-            let header = Self::read(line).ok_or_else(unreadable)?;
+            let header = Self::read(line, start).ok_or_else(unreadable)?;
             let is_repeated = headers.iter().any(|known| known.name.eq_ignore_ascii_case(header.name));
             if is_repeated || headers.len() == MAX_HEADERS {
                 return Err(unreadable());
@@ -152,11 +164,11 @@ impl<'a> Header<'a> {
         Ok(headers)
     }
 
-    fn read(line: &'a [u8]) -> Option<Self> {
+    fn read(line: &'a [u8], start: usize) -> Option<Self> {
         let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':')?);
         let value = value.strip_prefix(b":")?.trim_ascii();
         let is_text = !value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t');
-        (is_token(name) && is_text).then_some(Self { line, name, value })
+        (is_token(name) && is_text).then_some(Self { range: start..start + line.len(), name, value })
     }
 
     fn is(&self, name: &str) -> bool {
@@ -186,6 +198,7 @@ fn split<'a>(body: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, Error> {
     let delimiter = format!("--{boundary}");
     let mut parts = Vec::new();
     let mut start = None;
+    let mut is_closed = false;
     for at in memmem::find_iter(body, &delimiter) {
         let (before, after) = (body.split_at(at).0, body.split_at(at + delimiter.len()).1);
         let padding = after.iter().take_while(|byte| BLANKS.contains(byte)).count();
@@ -197,7 +210,9 @@ fn split<'a>(body: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, Error> {
             continue;
         }
         let closes = after.starts_with(b"--");
-        let is_whole = (before.is_empty() || before.ends_with(CRLF)) && (closes || rest.starts_with(CRLF));
+        // Some receivers read on after the last boundary.
+        let is_whole =
+            !is_closed && (before.is_empty() || before.ends_with(CRLF)) && (closes || rest.starts_with(CRLF));
         if !is_whole {
             return Err(unreadable());
         }
@@ -205,17 +220,34 @@ fn split<'a>(body: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, Error> {
             // The line break before a boundary belongs to it.
             let part = body.get(start..at - CRLF.len()).ok_or_else(unreadable)?;
             if parts.len() == MAX_PARTS {
-                let message = "body must consist of the parts audio, userId and speciality";
+                let message = format!("body must have at most {MAX_PARTS} parts");
                 return Err(Error::invalid("body", Reason::Structure, message));
             }
-            parts.push(Part::read(part)?);
+            parts.push(Part::read(part, start)?);
         }
-        if closes {
-            return Ok(parts);
-        }
+        is_closed = closes;
         start = Some(at + delimiter.len() + padding + CRLF.len());
     }
-    Err(unreadable())
+    if is_closed { Ok(parts) } else { Err(unreadable()) }
+}
+
+/// The name of a part, if all parsers read it alike.
+fn plain_name(parameter: &Parameter<'_>) -> Option<String> {
+    let name = str::from_utf8(parameter.raw).ok().filter(|_| parameter.is_plain())?;
+    (!name.is_empty() && !name.contains(char::is_control)).then(|| name.to_owned())
+}
+
+/// The file of a part. `filename*` makes a file too: it is not allowed here (RFC 7578, section 4.2), but some clients write it.
+fn file(parameters: &[Parameter<'_>], part_name: &str) -> File {
+    let (file_name, extended) = (value_of(parameters, "filename"), value_of(parameters, "filename*"));
+    if file_name.is_none() && extended.is_none() {
+        return File::None;
+    }
+    let plain = file_name.and_then(plain_file_name);
+    let goes_on = extended.is_none()
+        && parameters.iter().all(Parameter::is_plain)
+        && plain.as_ref().is_some_and(|plain| Some(plain.as_bytes()) == file_name);
+    if goes_on { File::Plain } else { File::Renamed(plain.unwrap_or_else(|| part_name.to_owned())) }
 }
 
 /// The last component of a file name, with `_` for what would need an escape, and in other encodings than UTF-8 for what

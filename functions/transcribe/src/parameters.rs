@@ -8,6 +8,18 @@ pub(crate) struct Parameter<'a> {
     pub(crate) raw: &'a [u8],
 }
 
+impl Parameter<'_> {
+    /// Whether it has a name, in any case.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// Whether parsers that do not know of quotes or escapes see the same value.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.raw.iter().any(|byte| b"\"\\;".contains(byte))
+    }
+}
+
 /// What ends a quoted value.
 #[derive(Clone, Copy)]
 enum Backslash {
@@ -28,7 +40,7 @@ pub(crate) fn parameters(value: &[u8]) -> Option<Vec<Parameter<'_>>> {
 
 /// The value of a parameter, by its name in any case.
 pub(crate) fn value_of<'a>(parameters: &[Parameter<'a>], name: &str) -> Option<&'a [u8]> {
-    let named = parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case(name.as_bytes()));
+    let named = parameters.iter().find(|parameter| parameter.is(name));
     named.map(|parameter| parameter.raw)
 }
 

@@ -1,44 +1,46 @@
-//! The form with a recording (`multipart/form-data`, RFC 7578): `audio`, `userId`, `speciality`, and nothing else.
+//! The form with a recording (`multipart/form-data`, RFC 7578): `audio` and `speciality`, perhaps `userId`, and whatever else the
+//! transcription service takes.
 
 use serde_json::Value;
-use shared::edge::key_call::Form as Sent;
+use shared::edge::key_call::RawBody;
 use shared::error::{Error, Reason};
 use shared::format::{Fields, FromField, Rejected};
 use shared::ids::UserId;
 
-use crate::multipart::{Form, Part, Written};
+use crate::multipart::{File, Form, Part};
 use crate::parameters::is_token;
-
-/// Longer names are cut, for no part has one.
-const MAX_NAME_CHARS: usize = 100;
 
 /// What is to be transcribed.
 pub(crate) struct Recording {
-    pub(crate) user_id: UserId,
+    /// The user, if the form names one.
+    pub(crate) user_id: Option<UserId>,
     /// All of it, as it goes on to the transcription service.
-    pub(crate) form: Written,
+    pub(crate) form: RawBody,
 }
 
 impl Recording {
-    /// Reads the form.
+    /// Reads the form. In requests of other formats than JSON, a file takes the place of the fields.
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or a part is missing, wrong, repeated or unknown; all such parts are named.
-    pub(crate) fn read(sent: &Sent) -> Result<Self, Error> {
+    /// If it cannot be read, or a part that is known here is missing, wrong or repeated; all such parts are named.
+    pub(crate) fn read(sent: &RawBody, has_fields: bool) -> Result<Self, Error> {
         let form = Form::read(sent.content_type.as_deref().unwrap_or_default(), &sent.bytes)?;
         let mut fields = Fields::none();
         for part in &form.parts {
-            let name: String = part.name.chars().take(MAX_NAME_CHARS).collect();
-            let value = if name == "audio" { audio(part) } else { text(part) };
-            fields.insert(name, value);
+            match part.name.as_str() {
+                "audio" => fields.insert("audio", audio(part)),
+                "userId" => fields.insert("userId", text(part)),
+                "speciality" if has_fields => fields.insert("speciality", text(part)),
+                _ => {}
+            }
         }
         let user_id = fields.read(|fields| {
             let is_audio = fields.required("audio");
-            let user_id = fields.required("userId");
-            let speciality = fields.required("speciality");
-            let (IsAudio, FormUserId(user_id), IsSpeciality) = (is_audio?, user_id?, speciality?);
-            Ok::<_, Rejected>(user_id)
+            let user_id = fields.optional("userId");
+            let is_complete = if has_fields { fields.required("speciality").map(|IsSpeciality| ()) } else { Ok(()) };
+            let (IsAudio, user_id, ()) = (is_audio?, user_id?, is_complete?);
+            Ok::<_, Rejected>(user_id.map(|FormUserId(user_id)| user_id))
         })?;
         Ok(Self { user_id, form: form.write() })
     }
@@ -48,7 +50,7 @@ impl Recording {
 fn audio(part: &Part<'_>) -> Value {
     let problem = match media_type(part) {
         // As when curl's `@` was forgotten and the form holds the file's name.
-        _ if part.file_name.is_none() => "must be a file: its part has no filename",
+        _ if part.file == File::None => "must be a file: its part has no filename",
         Err(Unreadable) => "must have a content type that can be read, or none",
         Ok(Some(media_type)) if !is_recording(&media_type) => {
             "must have the content type audio/*, video/webm, video/mp4 or application/octet-stream, or none"

@@ -13,7 +13,7 @@ use super::app::App;
 use super::browser_headers::{HSTS, open_to};
 use super::entity_tag;
 use super::fhir_query::{self, FhirQuery, Query};
-use super::key_call::Form;
+use super::key_call::RawBody;
 use super::reply::{Payload, Reply};
 use super::request_body::{bytes_of, charset_of, format_of, read_body};
 use crate::allowance::Allowance;
@@ -38,8 +38,8 @@ pub(super) struct Head {
     pub(super) request_id: String,
     /// The error of a wrong format header.
     pub(super) format_error: Option<Error>,
-    request_format: Format,
-    response_format: Format,
+    pub(super) request_format: Format,
+    pub(super) response_format: Format,
     /// The path as the client sees it, with the stage where that is in it.
     client_path: String,
     /// The query parameters that lead through a list, as the client names them.
@@ -66,7 +66,7 @@ pub(super) struct Input {
     pub(super) path: HashMap<String, String>,
     pub(super) query: HashMap<String, Vec<String>>,
     pub(super) fields: Result<Fields, Error>,
-    pub(super) form: Form,
+    pub(super) body: RawBody,
 }
 
 /// The outcome of a call.
@@ -112,11 +112,11 @@ impl Head {
             _ => None,
         };
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let (sender, fields, form) = if operation.body() == RequestBody::Form {
-            (None, Ok(Fields::none()), Form { content_type: text("content-type"), bytes: bytes_of(body) })
+        let (sender, fields, body) = if matches!(operation.body(), RequestBody::Form | RequestBody::Opaque) {
+            (None, Ok(Fields::none()), RawBody { content_type: text("content-type"), bytes: bytes_of(body) })
         } else {
             let (sender, fields) = read_body(request_format, &body, expected);
-            (sender, fields, Form::default())
+            (sender, fields, RawBody::default())
         };
         let (query, counts_only, fields) = match fhir_query::read_if(is_fhir, query) {
             Ok(FhirQuery { query, counts_only }) => (query, counts_only, fields),
@@ -153,7 +153,7 @@ impl Head {
             path,
             query,
             fields,
-            form,
+            body,
         };
         (head, input)
     }

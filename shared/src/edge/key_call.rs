@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use super::subpath::Subpath;
 use crate::clock::Timestamp;
 use crate::error::{Error, KeyRefused, Refusal};
+use crate::format::Format;
 use crate::ids::{Locator, UserId};
 use crate::keys::{Caller, Checked, Key, PlainKey};
 use crate::store::Keys;
@@ -18,14 +20,22 @@ pub struct KeyCall {
     pub now: DateTime<Utc>,
     /// The id that the response carries as `x-request-id`.
     pub request_id: String,
-    pub(super) form: Form,
+    /// The format that the body is announced to be in.
+    pub request_format: Format,
+    /// The format that the answer is to be in.
+    pub response_format: Format,
+    /// What the path has in the place of `{path+}`.
+    pub(super) path: Option<String>,
+    /// The query parameters, sorted by name.
+    pub(super) query: Vec<(String, String)>,
+    pub(super) body: RawBody,
     pub(super) presented: Presented,
     pub(super) verified: Verified,
 }
 
-/// The body of an operation that takes a form, as it was sent.
+/// The body of an operation that takes a form or anything, as it was sent.
 #[derive(Clone, Debug, Default)]
-pub struct Form {
+pub struct RawBody {
     /// The header `Content-Type`, which says how the body is to be read.
     pub content_type: Option<String>,
     /// The body.
@@ -60,13 +70,28 @@ impl KeyCall {
         }
     }
 
-    /// The form in the body.
+    /// The body.
     ///
     /// # Errors
     ///
     /// If it is larger than `limit` bytes.
-    pub fn form(&self, limit: usize) -> Result<&Form, Error> {
-        if self.form.bytes.len() > limit { Err(Error::TooLarge { limit }) } else { Ok(&self.form) }
+    pub fn body(&self, limit: usize) -> Result<&RawBody, Error> {
+        if self.body.bytes.len() > limit { Err(Error::TooLarge { limit }) } else { Ok(&self.body) }
+    }
+
+    /// The end of the path, on a route with `{path+}`.
+    ///
+    /// # Errors
+    ///
+    /// If it may not be passed on.
+    pub fn subpath(&self) -> Result<Subpath, Error> {
+        Subpath::read(self.path.as_deref().unwrap_or_default())
+    }
+
+    /// The query parameters, sorted by name.
+    #[must_use]
+    pub fn query(&self) -> &[(String, String)] {
+        &self.query
     }
 
     /// Checks the presented key, or else the caller's default key, and counts the use.

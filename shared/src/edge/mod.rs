@@ -17,3 +17,5 @@ pub mod reply;
 mod request_body;
 pub mod schedule;
 pub mod serve;
+pub mod subpath;
+pub mod upstream;

@@ -45,7 +45,10 @@ pub(crate) enum Payload {
 impl Payload {
     /// The version of the one key in it.
     pub(super) fn version(&self) -> Option<u64> {
-        if let Self::Content(Content::Key(key)) = self { Some(key.version) } else { None }
+        match self {
+            Self::Content(Content::Key(key) | Content::Created(key)) => Some(key.version),
+            Self::Content(_) | Self::Upstream { .. } => None,
+        }
     }
 
     /// The same with the number of a list's elements alone.
@@ -80,7 +83,7 @@ impl Reply {
     /// The one key in the reply, if there is one.
     pub(crate) fn key_id(&self) -> Option<KeyId> {
         match &self.payload {
-            Payload::Content(Content::Key(key)) => Some(key.id),
+            Payload::Content(Content::Key(key) | Content::Created(key)) => Some(key.id),
             Payload::Content(Content::Usage(usage)) => Some(usage.id),
             Payload::Content(Content::Verification(Verification::Valid { id, .. })) => Some(*id),
             Payload::Upstream { key_id, .. } => Some(*key_id),
@@ -112,7 +115,7 @@ impl Reply {
     /// 201 with a new key and its `Location`.
     #[must_use]
     pub fn created(Issued { key, replayed }: Issued) -> Self {
-        Self { created: Some(key.id), replayed, ..Self::new(201, Content::Key(Box::new(key))) }
+        Self { created: Some(key.id), replayed, ..Self::new(201, Content::Created(Box::new(key))) }
     }
 
     /// 200 with a key that has a new string.

@@ -169,8 +169,11 @@ where
         Access::Service => return Outcome { caller: Some(caller), ..Outcome::refused(Error::AccessDenied) },
     };
     let handled = async {
-        let Input { source_ip, idempotency_key, if_match, path, query, fields, form: _ } = input;
+        let Input { source_ip, idempotency_key, if_match, path, query, fields, body: _ } = input;
         let mut fields = fields?;
+        if fields.is_sent_for_another_than(caller.user_id) {
+            return Err(Error::AccessDenied);
+        }
         if head.operation.body() == RequestBody::None {
             fields = fields.read(|_| Ok(Fields::none()))?;
         }
@@ -217,11 +220,22 @@ where
         Presented::Default(caller) => (Some(*caller), None),
     };
     let verified = Verified::default();
+    let Input { mut path, query, body, .. } = input;
+    let mut query: Vec<(String, String)> = query
+        .into_iter()
+        .flat_map(|(name, values)| values.into_iter().map(move |value| (name.clone(), value)))
+        .collect();
+    // Parameters of one name stay in their order.
+    query.sort_by(|(one, _), (next, _)| one.cmp(next));
     let handled = async {
         let call = KeyCall {
             now: head.now,
             request_id: head.request_id.clone(),
-            form: input.form,
+            request_format: head.request_format,
+            response_format: head.response_format,
+            path: path.remove("path"),
+            query,
+            body,
             presented,
             verified: verified.clone(),
         };

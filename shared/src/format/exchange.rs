@@ -15,6 +15,8 @@ use crate::operation::Operation;
 pub enum Content {
     /// One key.
     Key(Box<KeyView>),
+    /// A new key.
+    Created(Box<KeyView>),
     /// A page of keys.
     Keys(KeyPage),
     /// The confirmation of a deletion.

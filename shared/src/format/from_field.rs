@@ -38,7 +38,7 @@ impl FromField for KeyName {
 
 impl FromField for KeyType {
     fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
-        Self::parse(string(value)?)
+        Self::of_request(string(value)?)
             .ok_or_else(|| (Reason::Value, format!("must be one of {}", names(Self::ALL.map(Self::as_str)))))
     }
 }

@@ -3,12 +3,15 @@
 use std::fmt;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::exchange::{Content, Incoming};
 use super::request_fields::Fields;
 use crate::error::{Problem, Reason, Violation};
+use crate::fields::SHOWN;
+use crate::keys::KeyView;
 
 /// Reads an object of fields.
 pub(super) fn read(body: &[u8]) -> Incoming {
@@ -55,6 +58,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 pub(super) fn write(content: &Content) -> Vec<u8> {
     let json = match content {
         Content::Key(key) => serde_json::to_vec(key),
+        Content::Created(key) => serde_json::to_vec(&Created(key)),
         Content::Keys(page) => serde_json::to_vec(&page.keys),
         Content::Deleted => serde_json::to_vec(&Message { message: "API Key deleted successfully" }),
         Content::Audit(page) => serde_json::to_vec(&page.entries),
@@ -63,6 +67,20 @@ pub(super) fn write(content: &Content) -> Vec<u8> {
         Content::Problem(problem) => serde_json::to_vec(&ErrorBody::from(problem)),
     };
     json.expect("views have string keys and no failing serializers")
+}
+
+/// A new key: its object, with a message at the end.
+struct Created<'a>(&'a KeyView);
+
+impl Serialize for Created<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(Some(SHOWN.len() + 1))?;
+        for (field, value) in SHOWN.iter().zip(&self.0.values()) {
+            object.serialize_entry(field.name, value)?;
+        }
+        object.serialize_entry("message", "API Key created")?;
+        object.end()
+    }
 }
 
 #[derive(Serialize)]
@@ -98,7 +116,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fields::SHOWN;
     use crate::format::samples::{cases, key_view, read_back};
 
     proptest! {
@@ -109,6 +126,14 @@ mod tests {
             let json: Value = serde_json::from_slice(&write(&Content::Key(Box::new(view.clone())))).expect("JSON");
             prop_assert_eq!(json.as_object().map(serde_json::Map::len), Some(SHOWN.len()));
             prop_assert_eq!(read_back(|field| json.get(field.name).cloned()), Some(view));
+        }
+
+        #[test]
+        fn a_new_key_is_a_key_with_a_message_at_the_end(view in key_view()) {
+            let text = |content: &Content| String::from_utf8(write(content)).expect("UTF-8");
+            let key = text(&Content::Key(Box::new(view.clone())));
+            let expected = key.strip_suffix('}').map(|key| format!("{key},\"message\":\"API Key created\"}}"));
+            prop_assert_eq!(Some(text(&Content::Created(Box::new(view)))), expected);
         }
 
         #[test]

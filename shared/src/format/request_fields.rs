@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::from_field::FromField;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Violation};
-use crate::fields::{Field, FieldType, SHOWN};
-use crate::keys::Unchanged;
+use crate::fields::SHOWN;
+use crate::ids::UserId;
 use crate::keys::free_text::holds_key_string;
+use crate::keys::{KeyType, Unchanged};
 use crate::operation::Operation;
 
 /// The most violations in one response. A body of thousands of unknown fields must not cause a response many times its size.
@@ -22,6 +23,10 @@ pub struct Fields {
     violations: Vec<Violation>,
     /// The place of a field in the terms of the request's format.
     place: Option<fn(&str) -> String>,
+    /// The places of fields that differ from request to request.
+    own_places: Vec<(&'static str, String)>,
+    /// The users that the request names as its sender.
+    senders: Vec<UserId>,
 }
 
 /// A rejected field, whose violation is recorded in [`Fields`]: an endpoint reads all its fields before it returns, so that
@@ -39,6 +44,22 @@ impl Fields {
     /// No fields yet, of a request in a format with its own terms for places.
     pub(super) fn placed(place: fn(&str) -> String) -> Self {
         Self { place: Some(place), ..Self::default() }
+    }
+
+    /// Says where a field stands in this request, or where it should.
+    pub(super) fn set_place(&mut self, name: &'static str, place: String) {
+        self.own_places.push((name, place));
+    }
+
+    /// Records a user that the request names as its sender.
+    pub(super) fn add_sender(&mut self, user: UserId) {
+        self.senders.push(user);
+    }
+
+    /// Whether the request names somebody else than this user as its sender.
+    #[must_use]
+    pub fn is_sent_for_another_than(&self, user: UserId) -> bool {
+        self.senders.iter().any(|sender| *sender != user)
     }
 
     /// Records a violation found by a format's reader.
@@ -108,13 +129,13 @@ impl Fields {
         }
     }
 
-    /// The fields as a JSON object, sorted by name and with times in UTC: the same for the same request in any format.
+    /// The fields as a JSON object, sorted by name, with times in UTC and types by their own names: the same for the same
+    /// request in any format.
     pub(crate) fn canonical(&self) -> String {
-        let value = |name: &str, value: &Value| match Timestamp::from_field(value) {
-            Ok(time) if Field::named(name).is_some_and(|field| field.kind == FieldType::Time) => {
-                time.to_string().into()
-            }
-            Ok(_) | Err(_) => value.clone(),
+        let value = |name: &str, value: &Value| match name {
+            "expiry_at" => Timestamp::from_field(value).map_or_else(|_| value.clone(), |time| time.to_string().into()),
+            "type" => KeyType::from_field(value).map_or_else(|_| value.clone(), |kind| kind.as_str().into()),
+            _ => value.clone(),
         };
         let fields: BTreeMap<&str, Value> =
             self.values.iter().map(|(name, found)| (name.as_str(), value(name, found))).collect();
@@ -168,13 +189,19 @@ impl Fields {
     }
 
     fn unchanged(&self, name: &'static str, value: Value) -> Unchanged {
-        Unchanged { name, value, at: self.place.map(|place| place(name)) }
+        Unchanged { name, value, at: self.place_of(name) }
+    }
+
+    /// Where a field stands, in the terms of the request's format.
+    fn place_of(&self, name: &str) -> Option<String> {
+        let own = self.own_places.iter().find(|(known, _)| *known == name).map(|(_, place)| place.clone());
+        own.or_else(|| self.place.map(|place| place(name)))
     }
 
     /// Records a violation of a field's rule.
     pub fn reject(&mut self, name: &'static str, reason: Reason, message: impl Into<String>) -> Rejected {
         let violation = Violation::new(name, reason, format!("{name} {}", message.into()));
-        self.violations.push(Violation { at: self.place.map(|place| place(name)), ..violation });
+        self.violations.push(Violation { at: self.place_of(name), ..violation });
         Rejected
     }
 
@@ -185,11 +212,11 @@ impl Fields {
     /// All recorded violations, and one for each field that the endpoint does not read.
     pub fn read<T>(mut self, input: impl FnOnce(&mut Self) -> Result<T, Rejected>) -> Result<T, Error> {
         let read = input(&mut self);
-        let place = self.place;
-        let unknown = self.values.drain(..).map(|(name, _)| {
-            let at = place.map(|place| place(&name));
+        let unknown = std::mem::take(&mut self.values).into_iter().map(|(name, _)| {
+            let at = self.place_of(&name);
             Violation { at, ..field_violation(name, Reason::Unknown, "is not a field of this request") }
         });
+        let unknown: Vec<_> = unknown.collect();
         self.violations.extend(unknown);
         self.violations.truncate(MAX_VIOLATIONS);
         match read {

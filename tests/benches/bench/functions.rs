@@ -113,7 +113,7 @@ impl Recording {
                 None => event(&test, name).await,
             };
             let mut sent = test.calls.sent();
-            if operation == Some(Operation::Transcribe) {
+            if operation.is_some_and(Operation::waits_for_upstream) {
                 let post = json!({"url": stage.transcription.url, "base64": STANDARD.encode(audio())});
                 sent.push(SentCall { operation: "POST".to_owned(), request: post.to_string(), after: sent.len() });
             }
@@ -161,9 +161,13 @@ fn call<'a>(test: &'a TestApp, operation: Operation, user: &User) -> TestCall<'a
         Operation::ListUserKeys => call.path_parameter("user_id", &user.id.to_string()),
         Operation::RotateKey => call.id(user.active).json(&json!({})),
         Operation::VerifyKey => call.bearer(&tokens::with_role(900, "service")).json(&json!({"key": user.string})),
-        Operation::Transcribe => {
+        Operation::Transcribe | Operation::Dictate => {
             let form = form::transcription(&audio(), user.id);
             call.without_header("Authorization").header("x-api-key", &user.string).form(&form)
+        }
+        Operation::ForwardTranscription => {
+            let call = call.path_parameter("path", "v2").without_header("Authorization");
+            call.header("x-api-key", &user.string).form(&form::transcription(&audio(), user.id))
         }
     }
 }

@@ -109,9 +109,10 @@ pub fn list_owner(index: usize) -> u64 {
     1_000_000 + index as u64
 }
 
-fn settings(transcription_url: &str) -> [(&str, &str); 4] {
+fn settings(transcription_url: &str) -> [(&str, &str); 5] {
     [
         ("TRANSCRIPTION_URL", transcription_url),
+        ("DICTATION_URL", transcription_url),
         ("MAX_KEYS_PER_USER", "100000"),
         ("RATE_LIMIT_PER_MINUTE", "1000000"),
         ("RATE_LIMIT_PER_HOUR", "1000000"),

@@ -125,11 +125,17 @@ impl<'a> Case<'a> {
             let call = test.call(operation).user(user);
             let call = match operation {
                 // Above and below.
-                Operation::CreateKey | Operation::ListKeys | Operation::ListUserKeys | Operation::DeleteKey => continue,
+                Operation::CreateKey
+                | Operation::ListKeys
+                | Operation::ListUserKeys
+                | Operation::DeleteKey
+                | Operation::ForwardTranscription
+                | Operation::Dictate => continue,
                 Operation::UpdateKey => call.id(victim).json(&json!({"name": "renamed"})),
                 Operation::SetDefault | Operation::RemoveDefault => call.json(&json!({"id": victim})),
                 Operation::VerifyKey => verify(test, new),
                 Operation::Transcribe => transcribe(test, user).user(user),
+                // As transcription, but for the form.
                 Operation::GetKey
                 | Operation::PauseKey
                 | Operation::ResumeKey
@@ -155,7 +161,12 @@ impl<'a> Case<'a> {
                 | Operation::ResumeKey
                 | Operation::SetDefault
                 | Operation::RemoveDefault => effect == Effect::Harmless,
-                Operation::CreateKey | Operation::ListKeys | Operation::ListUserKeys | Operation::DeleteKey => continue,
+                Operation::CreateKey
+                | Operation::ListKeys
+                | Operation::ListUserKeys
+                | Operation::DeleteKey
+                | Operation::ForwardTranscription
+                | Operation::Dictate => continue,
             };
             if stays_usable {
                 assert_eq!(answer.status, 200, "{operation:?} {case}: {}", answer.text);

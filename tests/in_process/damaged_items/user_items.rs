@@ -157,7 +157,7 @@ async fn a_damaged_remembered_outcome_fails_its_repetitions_only() {
     for (index, (attribute, damaged)) in cases.into_iter().enumerate() {
         let case = format!("{attribute} {}", damaged.kind);
         let key = format!("request-{index}");
-        let (made, count) = (create(&key).send().await.json(), keys_of_user(&test, 7).await.1);
+        let (made, count) = (create(&key).send().await.created_key(), keys_of_user(&test, 7).await.1);
         assert!(damage(&test, &outcome(&key), &attribute, &damaged).await, "{case}");
         test.log.forget();
         let repeated = create(&key).send().await;
@@ -193,13 +193,13 @@ async fn a_damaged_issued_string_fails_repetitions_only() {
     for (index, (attribute, damaged)) in cases.into_iter().enumerate() {
         let case = format!("{attribute} {}", damaged.kind);
         let key = format!("request-{index}");
-        let made = create(&key).send().await.json();
+        let made = create(&key).send().await.created_key();
         assert!(damage(&test, &issued(&made), &attribute, &damaged).await, "{case}");
         test.log.forget();
         let repeated = create(&key).send().await;
         match (attribute.as_str(), damaged.kind) {
             // Only DynamoDB reads it.
-            ("ttl", _) => assert_eq!(repeated.json(), made, "{case}"),
+            ("ttl", _) => assert_eq!(repeated.created_key(), made, "{case}"),
             // That of another string.
             ("hash", "empty" | "long") => {
                 assert_eq!((repeated.status, repeated.text.contains('…')), (201, true), "{case}");

@@ -21,7 +21,7 @@ use super::REASONS;
 pub fn written(format: Format, name: &str, json: &Value, operation: Operation) -> String {
     let content = content(format, name, json, operation);
     // A form has no format and names no sender.
-    let is_form = operation.body() == RequestBody::Form;
+    let is_form = matches!(operation.body(), RequestBody::Form | RequestBody::Opaque);
     let sender = Sender {
         application: "LABGW".to_owned(),
         facility: "HOSP".to_owned(),
@@ -58,8 +58,10 @@ fn content(format: Format, name: &str, json: &Value, operation: Operation) -> Co
     }
     if json["error"].is_string() {
         Content::Problem(problem(format, name, json, operation))
-    } else if json["message"].is_string() {
+    } else if json["message"].is_string() && json["id"].is_null() {
         Content::Deleted
+    } else if json["message"].is_string() {
+        Content::Created(Box::new(key(json)))
     } else if json["valid"].is_boolean() {
         Content::Verification(verification(json))
     } else if json["daily"].is_array() {

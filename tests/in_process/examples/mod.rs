@@ -18,14 +18,15 @@ use shared::ids::KeyId;
 use tests::{TestApp, TestCall, form, repository};
 
 use Operation::{
-    CreateKey, DeleteKey, GetKey, GetUsage, ListAudit, ListKeys, ListUserKeys, PauseKey, RemoveDefault, ResumeKey,
-    RotateKey, SetDefault, Transcribe, UpdateKey, VerifyKey,
+    CreateKey, DeleteKey, ForwardTranscription, GetKey, GetUsage, ListAudit, ListKeys, ListUserKeys, PauseKey,
+    RemoveDefault, ResumeKey, RotateKey, SetDefault, Transcribe, UpdateKey, VerifyKey,
 };
 
 const CONTRACT: &str = "openapi.yaml";
 
 /// The JSON examples of responses, and an operation that each is a response of.
 const RESPONSES: &[(&str, Operation)] = &[
+    ("invalidPath", ForwardTranscription),
     ("invalidForm", Transcribe),
     ("keyRequired", Transcribe),
     ("keyInvalid", Transcribe),
@@ -73,6 +74,7 @@ const RESPONSES: &[(&str, Operation)] = &[
 
 /// The reasons of violations, which JSON does not name.
 const REASONS: &[(&str, &[Reason])] = &[
+    ("invalidPath", &[Reason::Value]),
     ("invalidForm", &[Reason::Required, Reason::Required]),
     ("formTooLarge", &[Reason::TooLong]),
     ("invalid", &[Reason::Required, Reason::Value]),
@@ -181,9 +183,9 @@ fn every_example_is_generated_or_read() {
     let of_responses =
         RESPONSES.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("{name}Hl7"), format!("{name}Fhir")]);
     let of_requests = REQUESTS.iter().flat_map(|(name, json, _)| [*name, *json]);
-    // JSON alone: what the transcription service sends, and requests that say what others say in three formats. FHIR alone:
-    // what is published in FHIR.
-    let alone = ["transcript", "updateAll", "setDefault", "noSuchDefinitionFhir"];
+    // JSON alone: what the services behind this one take and send, and requests that say what others say in three formats.
+    // FHIR alone: what is published in FHIR.
+    let alone = ["transcript", "dictatedText", "medicalNote", "updateAll", "setDefault", "noSuchDefinitionFhir"];
     let definitions = DEFINITIONS.iter().map(|(name, _)| *name);
     let known: BTreeSet<_> =
         of_responses.chain(of_requests.chain(alone).chain(definitions).map(str::to_owned)).collect();
@@ -234,7 +236,7 @@ async fn violations_are_those_that_the_service_finds() {
         {"name": "type", "valueCode": "live"}, {"name": "status", "valueCode": "on"}]});
     let too_large = "x".repeat(16 * 1024 + 1);
     let calls: [(&str, TestCall<'_>); 5] = [
-        ("invalidForm", test.call(Transcribe).form(&form::form(&[(form::SPECIALITY, b"x")]))),
+        ("invalidForm", test.call(Transcribe).form(&form::form(&[(form::USER_ID, b"7")]))),
         ("invalid", test.call(CreateKey).header("x-request-format", "fhir").json(&incomplete)),
         ("invalidId", test.call(GetKey).id("x")),
         ("invalidFormat", test.call(GetKey).header("x-request-format", "xml")),

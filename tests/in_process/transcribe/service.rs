@@ -45,7 +45,13 @@ async fn a_recording_goes_to_the_service_and_its_answer_comes_back() {
     for transport in ["host", "accept", "content-type", "content-length"] {
         headers.remove(transport);
     }
-    let ours = [("x-nuxera-key-id", "1"), ("x-nuxera-user-id", "7"), ("x-request-id", request_id)];
+    let ours = [
+        ("x-nuxera-key-id", "1"),
+        ("x-nuxera-user-id", "7"),
+        ("x-request-format", "json"),
+        ("x-request-id", request_id),
+        ("x-response-format", "json"),
+    ];
     assert_eq!(headers, ours.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     assert_eq!(uses(&test, &key).await, 1);
 }

@@ -13,9 +13,16 @@ fn form_of(disposition: &[u8]) -> Vec<u8> {
 
 #[track_caller]
 fn written(content_type: &str, body: &[u8]) -> (String, Bytes) {
-    let form = Form::read(content_type, body).unwrap_or_else(|error| panic!("{error}: {}", body.escape_ascii()));
-    let Written { content_type, bytes } = form.write();
-    (content_type, bytes)
+    let body = Bytes::copy_from_slice(body);
+    let form = Form::read(content_type, &body).unwrap_or_else(|error| panic!("{error}: {}", body.escape_ascii()));
+    let RawBody { content_type, bytes } = form.write();
+    (content_type.expect("a type"), bytes)
+}
+
+/// The error of a body that is refused.
+#[track_caller]
+fn refused(body: &[u8]) -> String {
+    Form::read(TYPE, &Bytes::copy_from_slice(body)).expect_err("a refusal").to_string()
 }
 
 #[test]
@@ -54,22 +61,65 @@ fn forms_of_common_clients_go_on_byte_for_byte() {
 }
 
 #[test]
-fn other_spellings_become_the_common_one() {
+fn other_spellings_go_on_as_they_are() {
     for disposition in [
         "form-data; name=\"audio\"; filename=\"a.wav\"",
         "form-data;name=audio;filename=a.wav",
         "FORM-DATA ; FileName=\"a.wav\" ;; NAME=\"audio\"; size=4",
-        "form-data; filename*=UTF-8''b.wav; filename=\"a.wav\"; name=\"au\\dio\"",
-        "form-data;\tx=\"; name=userId; \"; name=\"audio\"; filename=\"a.wav\"",
+        "form-data;\tx=\"y\"; name=\"speciality\"",
     ] {
-        let expected = form_of(b"form-data; name=\"audio\"; filename=\"a.wav\"");
-        assert_eq!(written(TYPE, &form_of(disposition.as_bytes())).1, expected, "{disposition}");
+        let body = form_of(disposition.as_bytes());
+        assert_eq!(written(TYPE, &body).1, body, "{disposition}");
     }
     let lower = b"--b \t\r\ncontent-disposition:form-data; name=audio\r\n\r\nRIFF\r\n--b--";
-    let around =
-        [b"preamble\r\n", &lower[..], b"epilogue\r\n--b\r\nContent-Disposition: x; name=audio\r\n\r\n"].concat();
+    let around = [b"preamble\r\n", &lower[..], b"epilogue\r\nmore"].concat();
     for body in [&lower[..], &around] {
-        assert_eq!(written(TYPE, body).1, form_of(b"form-data; name=\"audio\""));
+        assert_eq!(written(TYPE, body).1, body);
+    }
+    for (content_type, expected) in
+        [("multipart/form-data;; Boundary=\"\\b\"; charset=utf-8", "multipart/form-data; boundary=b"), (TYPE, TYPE)]
+    {
+        assert_eq!(written(content_type, lower).0, expected);
+    }
+}
+
+#[test]
+fn the_disposition_of_a_file_with_another_name_is_rewritten() {
+    for disposition in [
+        "form-data; name=\"audio\"; filename=\"b;a.wav\"",
+        "form-data; filename=\"b;a.wav\"; name=audio",
+        "form-data; filename*=UTF-8''b.wav; filename=\"b;a.wav\"; name=\"audio\"",
+        "form-data;\tx=\"; name=userId; \"; name=\"audio\"; filename=\"b;a.wav\"",
+        "form-data; filename=\"c:/b;a.wav\"; name=\"audio\"",
+    ] {
+        let expected = form_of(b"form-data; name=\"audio\"; filename=\"b;a.wav\"");
+        assert_eq!(written(TYPE, &form_of(disposition.as_bytes())).1, expected, "{disposition}");
+    }
+    // Everything else stays.
+    let part = |line: &str| format!("--b\r\nX: 1\r\n{line}\r\nContent-Type: audio/wav\r\n\r\n\u{1}\r\n");
+    let bare = part("content-disposition: form-data; name=a; filename=a.wav");
+    let odd = part("content-disposition: form-data; name=c; filename=x/c.wav");
+    let renamed = part("Content-Disposition: form-data; name=\"c\"; filename=\"c.wav\"");
+    let body = |middle: &str| format!("before\r\n{bare}{middle}{bare}{middle}--b--after");
+    assert_eq!(written(TYPE, body(&odd).as_bytes()).1, body(&renamed));
+}
+
+#[test]
+fn a_name_that_parsers_read_in_different_ways_is_refused() {
+    for disposition in [
+        "form-data",
+        "form-data; name=\"\"",
+        "form-data; name=\"a;b\"",
+        "form-data; name=\"au\\dio\"",
+        "form-data; name=\"a\\\"b\"",
+        "form-data; name=\"a\tb\"",
+        "form-data; filename=\"a.wav\"; name=\"a;b\"",
+    ] {
+        assert!(refused(&form_of(disposition.as_bytes())).contains("must have a name, without"), "{disposition}");
+    }
+    assert!(refused(&form_of(b"form-data; name=\"M\xfcller\"")).contains("must have a name, without"));
+    for disposition in ["form-data; x=\"; name=userId; \"; name=\"speciality\"", "form-data; name=a; x=\"a\\b\""] {
+        assert_eq!(refused(&form_of(disposition.as_bytes())), unreadable().to_string(), "{disposition}");
     }
 }
 
@@ -133,13 +183,11 @@ fn file_names_are_reduced_to_what_is_harmless() {
         (long.as_bytes(), &format!("{}ü.wav", "x".repeat(249))),
     ] {
         let body = form_of(&[b"form-data; name=\"audio\"; filename=\"", raw, b"\""].concat());
-        let name = Form::read(TYPE, &body).expect("a form").parts.pop().expect("a part").file_name;
-        assert_eq!(name.as_deref(), Some(expected), "{}", raw.escape_ascii());
+        let line = format!("form-data; name=\"audio\"; filename=\"{expected}\"");
+        assert_eq!(written(TYPE, &body).1, form_of(line.as_bytes()), "{}", raw.escape_ascii());
     }
-    let unquoted =
-        Form::read(TYPE, &form_of(b"form-data; name=audio; filename=../M\xfcller 1.wav")).map(|form| form.write());
-    let expected = form_of(b"form-data; name=\"audio\"; filename=\"M_ller 1.wav\"");
-    assert_eq!(unquoted.expect("a form").bytes, expected);
+    let unquoted = written(TYPE, &form_of(b"form-data; name=audio; filename=../M\xfcller 1.wav")).1;
+    assert_eq!(unquoted, form_of(b"form-data; name=\"audio\"; filename=\"M_ller 1.wav\""));
 }
 
 #[test]
@@ -148,7 +196,7 @@ fn a_boundary_that_only_some_parsers_see_is_refused() {
     for content in ["--b", "x--bx", "x--b--x", "\r\n-b\r\n", "--\r\nb", "\r\n--a\r\n"] {
         // As the first line of a body, a boundary follows a line break.
         let content = format!("x{content}x");
-        let body = form(&content);
+        let body = Bytes::from(form(&content));
         let read = Form::read(TYPE, &body).unwrap_or_else(|error| panic!("{error}: {content:?}"));
         assert_eq!(read.parts[0].body, format!("{content}\r\n\r\nRIFF").as_bytes());
     }
@@ -166,8 +214,13 @@ fn a_boundary_that_only_some_parsers_see_is_refused() {
         "x--b\t\n",
         "--b\r\n",
     ] {
-        let error = Form::read(TYPE, &form(content)).expect_err(content).to_string();
-        assert_eq!(error, unreadable().to_string(), "{content:?}");
+        assert_eq!(refused(&form(content)), unreadable().to_string(), "{content:?}");
+    }
+    for epilogue in
+        ["--b\r\n", "x\r\n--b--", "\n--b", "\r\n--b\r\nContent-Disposition: x; name=userId\r\n\r\n8\r\n--b--"]
+    {
+        let body = [form("RIFF"), epilogue.as_bytes().to_vec()].concat();
+        assert_eq!(refused(&body), unreadable().to_string(), "{epilogue:?}");
     }
 }
 
@@ -177,8 +230,7 @@ fn malformed_headers_are_refused() {
         ["X", ": x", "X y: z", "X: a\u{0}", "X: a\u{7f}", "X: a\nY: b", "X: a\rb", "X: a\r\n b", "X: a\r\nx: b"]
     {
         let body = form_of(format!("form-data; name=\"audio\"\r\n{header}").as_bytes());
-        let error = Form::read(TYPE, &body).expect_err(header).to_string();
-        assert_eq!(error, unreadable().to_string(), "{header:?}");
+        assert_eq!(refused(&body), unreadable().to_string(), "{header:?}");
     }
 }
 
@@ -211,12 +263,13 @@ fn leniently_seen(body: &[u8]) -> usize {
 
 proptest! {
     #[test]
-    fn lenient_parsers_see_the_same_parts(pieces in pieces()) {
-        let body = [&b"--b\r\nContent-Disposition: form-data; name=\"audio\"\r\n\r\n"[..], &pieces, b"\r\n--b--\r\n"].concat();
+    fn lenient_parsers_see_the_same_parts(pieces in pieces(), after in pieces()) {
+        let head = &b"--b\r\nContent-Disposition: form-data; name=\"audio\"\r\n\r\n"[..];
+        let body = Bytes::from([head, &pieces, b"\r\n--b--\r\n", &after].concat());
         if let Ok(form) = Form::read(TYPE, &body) {
-            let Written { bytes, .. } = form.write();
-            prop_assert_eq!(leniently_seen(&bytes), form.parts.len() + 1);
-            prop_assert_eq!(memmem::find_iter(&bytes, b"--b\r\n").count(), form.parts.len());
+            prop_assert_eq!(leniently_seen(&body), form.parts.len() + 1);
+            prop_assert_eq!(memmem::find_iter(&body, b"--b\r\n").count(), form.parts.len());
+            prop_assert_eq!(form.write().bytes, body);
         }
     }
 
@@ -230,13 +283,16 @@ proptest! {
             body.extend([b"--bound\r\n", &head[..], content, b"\r\n"].concat());
         }
         body.extend(b"--bound--");
+        let body = Bytes::from(body);
         let form = Form::read("multipart/form-data; boundary=bound", &body).expect("a form");
-        let Written { content_type, bytes } = form.write();
+        let RawBody { content_type, bytes } = form.write();
+        let content_type = content_type.expect("a type");
         let again = Form::read(&content_type, &bytes).expect("a form");
         for (first, second) in form.parts.iter().zip(&again.parts) {
-            prop_assert_eq!((&first.name, &first.file_name, first.body), (&second.name, &second.file_name, second.body));
-            let name = first.file_name.as_deref().expect("a file");
-            prop_assert!(!name.contains(['/', '\\', '"']) && !["", ".", ".."].contains(&name), "{}", name);
+            prop_assert_eq!((&first.name, first.body), (&second.name, second.body));
+            if let File::Renamed(name) = &first.file {
+                prop_assert!(!name.contains(['/', '\\', '"']) && !["", ".", ".."].contains(&name.as_str()), "{}", name);
+            }
         }
         prop_assert_eq!(again.parts.iter().map(|part| part.body).collect::<Vec<_>>(), contents);
         prop_assert_eq!(again.write().bytes, bytes);
@@ -244,6 +300,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_or_refused(body in any::<Vec<u8>>(), content_type in any::<String>()) {
+        let body = Bytes::from(body);
         let _ = Form::read(TYPE, &body);
         let _ = Form::read(&content_type, &body);
     }

@@ -8,7 +8,7 @@ use crate::error::{Reason, Violation};
 use crate::fields::{Field, FieldType};
 use crate::format::exchange::ReadContext;
 use crate::format::request_fields::{Fields, MAX_VIOLATIONS};
-use crate::ids::KeyId;
+use crate::ids::{KeyId, UserId};
 
 const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 
@@ -90,9 +90,14 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Takes the value of a field that stands elsewhere in the resource.
+    /// Takes the value of a field in the notation of JSON.
     pub(super) fn insert(&mut self, field: &'static str, value: Value) {
         self.fields.insert(field, value);
+    }
+
+    /// Records a user that the resource names as its sender.
+    pub(super) fn add_sender(&mut self, user: UserId) {
+        self.fields.add_sender(user);
     }
 
     pub(super) fn finish(self) -> Fields {

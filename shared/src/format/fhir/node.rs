@@ -1,6 +1,7 @@
 //! JSON as sent: repeated members are kept, which `serde_json::Value` would merge.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -50,6 +51,23 @@ impl<'a> Node<'a> {
         match self {
             Self::Object(members) => Some(members),
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) | Self::List(_) => None,
+        }
+    }
+
+    /// A member of an object that has none twice.
+    pub(super) fn member(&self, name: &str) -> Option<&Self> {
+        self.object()?.iter().find(|(known, _)| known == name).map(|(_, node)| node)
+    }
+
+    /// Whether an object in it has a member twice.
+    pub(super) fn repeats_a_member(&self) -> bool {
+        match self {
+            Self::Object(members) => {
+                let names: BTreeSet<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+                names.len() < members.len() || members.iter().any(|(_, node)| node.repeats_a_member())
+            }
+            Self::List(nodes) => nodes.iter().any(Self::repeats_a_member),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => false,
         }
     }
 
@@ -151,6 +169,13 @@ mod tests {
         let node = parse(r#"{"a":1,"b\n":[true,null,-1.5],"a":"é"}"#).expect("JSON");
         let names: Vec<_> = node.object().expect("an object").iter().map(|(name, _)| name.as_ref()).collect();
         assert_eq!(names, ["a", "b\n", "a"]);
+    }
+
+    #[test]
+    fn repeated_members_are_found_at_any_depth() {
+        let repeats = |json| parse(json).expect("JSON").repeats_a_member();
+        assert!(repeats(r#"{"a":1,"a":1}"#) && repeats(r#"[0,{"b":{"a":1,"c":2,"a":3}}]"#));
+        assert!(!repeats(r#"{"a":{"a":1},"b":[{"a":1},{"a":1}]}"#) && !repeats("1"));
     }
 
     #[test]

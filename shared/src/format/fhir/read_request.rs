@@ -1,7 +1,7 @@
-//! Reads the resource of a request: `Parameters` or `Basic`.
+//! Reads the resource of a request: `Parameters`, `Basic`, or the `Bundle` of Nuxera's web client.
 
 use super::node::{Member, Node};
-use super::{read_basic, read_parameters};
+use super::{read_basic, read_bundle, read_parameters};
 use crate::error::{Reason, Violation};
 use crate::format::exchange::{Incoming, ReadContext};
 use crate::format::request_fields::Fields;
@@ -25,10 +25,11 @@ fn read_resource(body: &[u8], expected: ReadContext<'_>) -> Result<Fields, Vec<V
     if node.object().is_some_and(<[_]>::is_empty) && expected.operation.body() != RequestBody::Required {
         return Ok(Fields::none());
     }
-    match resource_type(members) {
-        Some("Parameters") => Ok(read_parameters::read(members, expected)),
-        Some("Basic") if takes_basic => Ok(read_basic::read(members, expected)),
-        Some(_) | None => {
+    match (resource_type(members), expected.operation.web_client_verb()) {
+        (Some("Parameters"), _) => Ok(read_parameters::read(members, expected)),
+        (Some("Basic"), _) if takes_basic => Ok(read_basic::read(members, expected)),
+        (Some("Bundle"), Some(verb)) => Ok(read_bundle::read(&node, verb, expected)),
+        (Some(_) | None, _) => {
             let kinds = if takes_basic { "a Parameters or Basic resource" } else { "a Parameters resource" };
             let message = format!("body must be {kinds} with exactly one resourceType");
             Err(vec![Violation::new("body", Reason::Structure, message).at("Resource")])

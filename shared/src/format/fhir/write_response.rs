@@ -19,7 +19,9 @@ const OUTCOME_BYTES: usize = 256;
 pub(crate) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
     let base = about.fhir_base;
     match content {
-        Content::Key(view) => to_json(&ApiKey { view, definitions: &Definitions::new(base) }, KEY_BYTES),
+        Content::Key(view) | Content::Created(view) => {
+            to_json(&ApiKey { view, definitions: &Definitions::new(base) }, KEY_BYTES)
+        }
         Content::Keys(page) => {
             let definitions = &Definitions::new(base);
             let url = |view: &KeyView| format!("{}/Basic/{}", about.service_base, view.id);

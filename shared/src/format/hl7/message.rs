@@ -122,7 +122,12 @@ impl<'a> Segment<'a> {
 
     /// A field of the MSH segment, by its number from 2 on; an absent one is empty.
     pub(super) fn field(&self, number: usize) -> Field<'a> {
-        let field = self.fields().nth(number.saturating_sub(2));
+        self.numbered(number.saturating_sub(1))
+    }
+
+    /// A field of any other segment, by its number from 1 on; an absent one is empty.
+    pub(super) fn numbered(&self, number: usize) -> Field<'a> {
+        let field = self.fields().nth(number.saturating_sub(1));
         field.unwrap_or(Field { encoded: "", delimiters: self.delimiters })
     }
 }

@@ -2,15 +2,18 @@
 //!
 //! A request is `ZAK^Znn^ZAK_Z01` (MSH, ZAK). A response is `ACK^Znn^ACK_Z01` (MSH, MSA, then ZAK, ZAU, ZUS or ZVF segments),
 //! or `ACK^Znn^ACK` (MSH, MSA, ERR…) where it holds no segment of ours.
-//! The Z segments and events are local extensions, as section 2.11 provides for.
+//! The Z segments and events are local extensions, as section 2.11 provides for. Nuxera's web client writes its requests as
+//! `ADT^A08` instead, which are read too.
 
 mod charset;
 mod escape;
 mod message;
 #[cfg(test)]
 mod properties;
+mod read_adt;
 mod read_header;
 mod read_request;
+mod read_value;
 mod time;
 mod write_error;
 mod write_response;

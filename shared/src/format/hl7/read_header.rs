@@ -15,13 +15,25 @@ const PRODUCTION: &str =
     "MSH-11 (processing id) must be P: a message for training (T) or debugging (D) would change keys that are in use";
 const CHARSETS: &str = "MSH-18 (character set) must be empty, ASCII, 8859/1, 8859/15 or UNICODE UTF-8";
 
-/// Checks the header (sections 2.15.9.9 to 2.15.9.18). Routing, times and acknowledgement conditions do not affect the
-/// response.
-pub(super) fn check_header(header: Segment<'_>, operation: Operation) -> impl Iterator<Item = Violation> {
+/// Checks the type of the message, MSH-9: `ZAK` with the event of the operation.
+pub(super) fn check_type(header: Segment<'_>, operation: Operation) -> Option<Violation> {
     let message_type = header.field(9);
     let event = operation.trigger_event();
     // The structure follows from the type and the event, so it may be left out.
     let known_type = message_type.component(1) == ZAK && matches!(&*message_type.component(3), "" | "ZAK_Z01");
+    let (reason, part) = if !known_type {
+        (Reason::MessageType, "message type")
+    } else if message_type.component(2) != event {
+        (Reason::EventCode, "trigger event")
+    } else {
+        return None;
+    };
+    Some(in_body("MSH-9", reason, format!("MSH-9 ({part}) must be ZAK^{event}^ZAK_Z01 for this endpoint")))
+}
+
+/// Checks the rest of the header (sections 2.15.9.10 to 2.15.9.18). Routing, times and acknowledgement conditions do not
+/// affect the response.
+pub(super) fn check_header(header: Segment<'_>) -> impl Iterator<Item = Violation> {
     let control_id = match header.field(10).single() {
         Ok(Given::Value(id)) if holds_key_string(&id) => {
             Some((Reason::Value, "MSH-10 (control id) must not contain an API key"))
@@ -37,14 +49,7 @@ pub(super) fn check_header(header: Segment<'_>, operation: Operation) -> impl It
     let known_version = VERSIONS.contains(&&*header.field(12).component(1));
     let known_charset = Charset::of_header(&header.field(18).component(1)).is_some();
     let violation_if = |fails: bool, at, reason, message: &str| fails.then(|| in_body(at, reason, message));
-    let wrong_event = |reason, part| {
-        let message = format!("MSH-9 ({part}) must be ZAK^{event}^ZAK_Z01 for this endpoint");
-        in_body("MSH-9", reason, message)
-    };
-    let known_event = message_type.component(2) == event;
     [
-        (!known_type).then(|| wrong_event(Reason::MessageType, "message type")),
-        (known_type && !known_event).then(|| wrong_event(Reason::EventCode, "trigger event")),
         control_id.map(|(reason, message)| in_body("MSH-10", reason, message)),
         violation_if(!production, "MSH-11", Reason::ProcessingId, PRODUCTION),
         violation_if(!known_version, "MSH-12", Reason::VersionId, "MSH-12 (version) must be one from 2.1 to 2.8"),
@@ -71,8 +76,9 @@ mod tests {
                 let event = sent.trigger_event();
                 let text = format!("MSH|^~\\&|LABGW|HOSP|NUXERA|APIKEYS|20260303||ZAK^{event}^ZAK_Z01|C00001|P|2.5.1");
                 let message = Message::parse(&text).expect("a message");
-                let violations: Vec<_> = check_header(message.header(), operation).collect();
-                let found = violations.iter().map(|violation| (violation.at.as_deref(), violation.reason));
+                assert_eq!(check_header(message.header()).count(), 0);
+                let violation = check_type(message.header(), operation);
+                let found = violation.iter().map(|violation| (violation.at.as_deref(), violation.reason));
                 let expected = (sent != operation).then_some((Some("MSH-9"), Reason::EventCode));
                 assert_eq!(found.collect::<Vec<_>>(), Vec::from_iter(expected), "{sent:?} to {operation:?}");
             }

@@ -1,17 +1,15 @@
-//! A `ZAK^Znn^ZAK_Z01` message → the fields of a request.
-
-use serde_json::Value;
+//! A `ZAK^Znn^ZAK_Z01` message, or one of Nuxera's web client → the fields of a request.
 
 use super::charset::decode;
 use super::message::{Field, Given, Message, ONE_MESSAGE, Segment};
-use super::read_header::{check_header, in_body};
-use super::time;
+use super::read_header::{check_header, check_type, in_body};
+use super::read_value::{check_path_id, is_segment_name, read_value};
 use super::zak::{ZAK, is_set_id, place};
+use super::{read_adt, time};
 use crate::error::{Reason, Violation};
-use crate::fields::{self, FieldType};
+use crate::fields;
 use crate::format::exchange::{Incoming, ReadContext, Sender};
 use crate::format::request_fields::Fields;
-use crate::ids::KeyId;
 
 /// Reads a request.
 pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
@@ -19,9 +17,15 @@ pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
     let (text, undecodable) = decode(body, expected.charset);
     match Message::parse(&text) {
         Ok(message) => {
-            let violations =
-                undecodable.into_iter().chain(check_header(message.header(), expected.operation)).collect();
-            Incoming { sender: Some(message.sender()), fields: read_segments(&message, violations, expected) }
+            let header = message.header();
+            let adt = read_adt::verb(header, expected.operation);
+            let wrong_type = if adt.is_some() { None } else { check_type(header, expected.operation) };
+            let violations = undecodable.into_iter().chain(wrong_type).chain(check_header(header)).collect();
+            let fields = match adt {
+                Some(verb) => read_adt::read(&message, violations, verb, expected),
+                None => read_segments(&message, violations, expected),
+            };
+            Incoming { sender: Some(message.sender()), fields }
         }
         Err(violation) => Incoming { sender: Message::sender_of_unparsed(&text), fields: Err(vec![violation]) },
     }
@@ -81,10 +85,6 @@ fn is_ignored(name: &str) -> bool {
     IGNORED.contains(&name) || name.starts_with('Z') && is_segment_name(name) && !OF_RESPONSES.contains(&name)
 }
 
-fn is_segment_name(name: &str) -> bool {
-    name.len() == 3 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-}
-
 /// Reads the fields of the ZAK segment.
 fn read_zak(zak: Option<Segment<'_>>, offset: Option<&str>, expected: ReadContext<'_>) -> Fields {
     let mut fields = Fields::placed(place);
@@ -126,51 +126,14 @@ fn check_set_id(field: Field<'_>) -> Result<(), String> {
     }
 }
 
-fn check_path_id(field: Field<'_>, path_id: Option<KeyId>) -> Result<(), String> {
-    match field.single() {
-        Ok(Given::Value(id)) if KeyId::parse(&id) == path_id => Ok(()),
-        Ok(Given::Value(_) | Given::Null | Given::Absent) | Err(_) => {
-            Err("id must match the id in the path".to_owned())
-        }
-    }
-}
-
-/// The value of a field in the notation of JSON, given the UTC offset of the message; the error is the rule that it breaks.
-fn read_value(kind: FieldType, field: Field<'_>, offset: Option<&str>) -> Result<Value, String> {
-    let text = match field.single()? {
-        Given::Absent | Given::Null => return Ok(Value::Null),
-        Given::Value(text) => text,
-    };
-    match kind {
-        FieldType::Id => match KeyId::parse(&text) {
-            Some(id) => Ok(id.get().into()),
-            None => Err("must be an integer from 1 to 9007199254740991".to_owned()),
-        },
-        FieldType::Seconds => match text.parse::<u32>() {
-            Ok(seconds) => Ok(seconds.into()),
-            Err(_) => Err("must be a whole number".to_owned()),
-        },
-        FieldType::Time => match time::parse(&text, offset) {
-            Some(time) => Ok(time.to_string().into()),
-            None => Err(time::EXPECTED.to_owned()),
-        },
-        FieldType::Flag => match &*text {
-            "Y" => Ok(true.into()),
-            "N" => Ok(false.into()),
-            _ => Err("must be Y or N".to_owned()),
-        },
-        FieldType::Count => text.parse::<u64>().map(Value::from).map_err(|_| "must be a whole number".to_owned()),
-        FieldType::Text | FieldType::Code => Ok(text.into_owned().into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::error::Error;
     use crate::format::samples::values;
+    use crate::ids::KeyId;
     use crate::keys::{KeyName, KeyType, Status};
     use crate::operation::Operation;
 
@@ -190,7 +153,9 @@ mod tests {
             | Operation::SetDefault
             | Operation::RemoveDefault
             | Operation::VerifyKey
-            | Operation::Transcribe => None,
+            | Operation::Transcribe
+            | Operation::ForwardTranscription
+            | Operation::Dictate => None,
         };
         ReadContext { operation, path_id, fhir_base: "https://nuxera.cloud/fhir", charset: None }
     }

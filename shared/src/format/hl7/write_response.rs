@@ -17,7 +17,7 @@ const KEY_BYTES: usize = 256;
 /// Writes a response.
 pub(crate) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
     let segments = match content {
-        Content::Key(_) | Content::Deleted | Content::Verification(_) | Content::Problem(_) => 1,
+        Content::Key(_) | Content::Created(_) | Content::Deleted | Content::Verification(_) | Content::Problem(_) => 1,
         Content::Keys(page) => page.keys.len(),
         Content::Audit(page) => page.entries.len(),
         Content::Usage(usage) => 1 + usage.daily.len(),
@@ -25,7 +25,7 @@ pub(crate) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
     let mut writer = Writer::with_capacity(KEY_BYTES * (1 + segments));
     write_header(&mut writer, structure(content), about);
     match content {
-        Content::Key(key) => {
+        Content::Key(key) | Content::Created(key) => {
             write_acknowledgement(&mut writer, "AA", about);
             write_key(&mut writer, 1, key);
         }
@@ -57,9 +57,12 @@ pub(crate) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
 /// MSH-9.3. Parsers drop segments that the structure of a message does not have, and `ACK` has none of ours.
 fn structure(content: &Content) -> &'static str {
     match content {
-        Content::Key(_) | Content::Keys(_) | Content::Audit(_) | Content::Usage(_) | Content::Verification(_) => {
-            "ACK_Z01"
-        }
+        Content::Key(_)
+        | Content::Created(_)
+        | Content::Keys(_)
+        | Content::Audit(_)
+        | Content::Usage(_)
+        | Content::Verification(_) => "ACK_Z01",
         Content::Deleted | Content::Problem(_) => "ACK",
     }
 }
