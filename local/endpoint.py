@@ -69,6 +69,7 @@ ROW = """\
         name: "{name}",
         failure: "{failure}",
         trigger_event: "{event}",
+        fhir_routes: &["POST {fhir_path}"],
         ..DEFAULTS
     }},
 """
@@ -84,6 +85,9 @@ FUNCTION = """\
         Call:
           Type: Api
           Properties: {{ RestApiId: !Ref Api, Method: {method}, Path: "{path}" }}
+        Fhir:
+          Type: Api
+          Properties: {{ RestApiId: !Ref Api, Method: POST, Path: "{fhir_path}" }}
 
   {pascal}Role:
     Type: AWS::IAM::Role
@@ -100,6 +104,14 @@ PATH_ITEM = """\
       - {{$ref: '#/components/parameters/ResponseFormat'}}
       - {{$ref: '#/components/parameters/RequestFormat'}}
     {method_lower}:
+{operation}
+"""
+
+FHIR_PATH_ITEM = """\
+  {fhir_path}:
+    parameters:
+      - {{$ref: '#/components/parameters/KeyId'}}
+    post:
 {operation}
 """
 
@@ -124,7 +136,7 @@ async fn an_unknown_key_is_not_found() {{
 """
 
 LEFT = """\
-{name} answers {route} as get-key does. Left to decide:
+{name} answers {route}, and POST {fhir_path}, as get-key does. Left to decide:
 
   functions/{name}/src/lib.rs        the rule, and what is returned; rules about keys go into shared/src/keys/
   shared/src/operation.rs            the failure text, the body and its fields, and whether {event} is the HL7 event
@@ -191,6 +203,7 @@ def main(name, route=None):
         "method": method,
         "method_lower": method.lower(),
         "path": path,
+        "fhir_path": f"/fhir/Basic/{{id}}/${verb}",
         "event": f"Z{last + 1:02}",
         "failure": f"Failed to {verb} API Key",
     }
@@ -235,6 +248,8 @@ def deployment(change, parts):
     change.insert(file, "  VerifyKeyFunction:\n", FUNCTION.format(**parts))
     preflight = f'          "{parts["path"]}": {{ options: *preflight }}\n'
     change.insert(file, "          /api/apiKeys/removeDefault: {", preflight)
+    preflight = f'          "{parts["fhir_path"]}": {{ options: *preflight }}\n'
+    change.insert(file, '          "/fhir/Basic/{id}/$audit": {', preflight)
     line = f"[\"...\", \"${{{parts['pascal']}Function}}\"],\n            "
     change.insert(file, '["...", "${GetConformanceFunction}"]', line, times=3)
 
@@ -244,15 +259,20 @@ def contract(change, parts):
     whole = change.read(file)
     if f"  {parts['path']}:\n" in whole:
         sys.exit(f"{file} has the path {parts['path']} already.")
-    # The operation that it starts as, with a name and a failure of its own.
-    operation = re.search(r"^      operationId: getKey\n.*?(?=\n    \w|\n\n)", whole, re.M | re.S)[0]
-    operation = operation.replace("operationId: getKey", f"operationId: {parts['camel']}")
-    operation = operation.replace("Failed to fetch API Key", parts["failure"])
-    operation = re.sub("HL7 event Z[0-9]+", f"HL7 event {parts['event']}", operation)
-    operation = re.sub("summary: .*", f"summary: {parts['failure'].removeprefix('Failed to ').capitalize()}", operation)
-    operation = operation.replace("Api key", "API Key").replace("api key", "API Key")
-    change.insert(file, "  /api/transcribe:\n", PATH_ITEM.format(**parts, operation=operation) + "\n")
+    change.insert(file, "  /api/transcribe:\n", PATH_ITEM.format(**parts, operation=described(whole, "getKey", parts)) + "\n")
+    operation = described(whole, "getKeyInFhir", parts).replace("The read interaction.", f"The operation `{parts['fhir_path'][17:]}`.")
+    change.insert(file, "  /fhir/metadata:\n", FHIR_PATH_ITEM.format(**parts, operation=operation) + "\n")
     change.insert(file, "            - Failed to transcribe\n", f"            - {parts['failure']}\n")
+
+
+def described(contract, like, parts):
+    """The operation that it starts as, with a name and a failure of its own."""
+    operation = re.search(rf"^      operationId: {like}\n.*?(?=\n    \w|\n\n)", contract, re.M | re.S)[0]
+    operation = operation.replace("getKey", parts["camel"]).replace("Failed to fetch API Key", parts["failure"])
+    operation = re.sub("HL7 event Z[0-9]+", f"HL7 event {parts['event']}", operation)
+    summary = re.sub("api key", "API Key", parts["failure"].removeprefix("Failed to ").capitalize(), flags=re.I)
+    in_fhir = " (FHIR)" if like.endswith("InFhir") else ""
+    return re.sub("summary: .*", f"summary: {summary}{in_fhir}", operation)
 
 
 def tests(change, parts):

@@ -59,6 +59,9 @@ pub enum Error {
     /// The `Idempotency-Key` was used with a different request.
     #[error("Idempotency-Key was used with a different request")]
     IdempotencyMismatch,
+    /// The key has changed since the client read it.
+    #[error("the key has changed")]
+    PreconditionFailed,
     /// The caller is over the rate limit.
     #[error("rate limit exceeded")]
     RateLimited(Allowance),
@@ -120,6 +123,8 @@ named! {
         KeyLimited = "key_limited",
         /// [`Error::IdempotencyMismatch`]
         IdempotencyMismatch = "idempotency_mismatch",
+        /// [`Error::PreconditionFailed`]
+        PreconditionFailed = "precondition_failed",
         /// [`Error::RateLimited`]
         RateLimited = "rate_limited",
         /// [`Error::Unavailable`]
@@ -145,6 +150,7 @@ impl ErrorKind {
             Self::AccessDenied | Self::KeyPaused | Self::KeyExpired => 403,
             Self::NotFound => 404,
             Self::ChangeOfExpired | Self::KeyLimitReached | Self::NoDefault | Self::IdempotencyMismatch => 409,
+            Self::PreconditionFailed => 412,
             Self::TooLarge => 413,
             Self::RateLimited | Self::KeyLimited => 429,
             Self::Damaged | Self::Failed => 500,
@@ -173,6 +179,7 @@ impl ErrorKind {
             Self::KeyExpired => "API key is expired",
             Self::KeyLimited | Self::RateLimited => "Rate limit exceeded",
             Self::IdempotencyMismatch => "Idempotency-Key was used with a different request",
+            Self::PreconditionFailed => "API Key has changed",
             Self::Unavailable => "Service temporarily unavailable",
             Self::TranscriptionFailed => "Transcription service failed",
             Self::TranscriptionTimedOut => "Transcription service timed out",
@@ -210,6 +217,7 @@ impl Error {
                 Refusal::Limit => ErrorKind::KeyLimited,
             },
             Self::IdempotencyMismatch => ErrorKind::IdempotencyMismatch,
+            Self::PreconditionFailed => ErrorKind::PreconditionFailed,
             Self::RateLimited(_) => ErrorKind::RateLimited,
             Self::Unavailable(_) | Self::NoKeySet { .. } => ErrorKind::Unavailable,
             Self::TranscriptionFailed(_) => ErrorKind::TranscriptionFailed,

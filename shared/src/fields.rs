@@ -201,9 +201,15 @@ impl Field {
         FIELDS.iter().find(|field| field.extension == Some(extension))
     }
 
-    /// Whether requests of an operation may have it.
+    /// Whether requests of an operation may set it.
     #[must_use]
     pub fn is_input_of(&self, operation: Operation) -> bool {
         self.input_of.contains(&operation)
+    }
+
+    /// Whether requests of an operation may have it: to set it, or as responses have it.
+    #[must_use]
+    pub fn may_be_in(&self, operation: Operation) -> bool {
+        self.is_input_of(operation) || self.is_shown && operation.takes_unchanged()
     }
 }

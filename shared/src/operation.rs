@@ -71,6 +71,10 @@ struct Row {
     needs_zak: bool,
     /// FHIR: whether a request may be a `Basic` resource.
     takes_basic: bool,
+    /// FHIR: the routes below its base.
+    fhir_routes: &'static [&'static str],
+    /// Whether a request may repeat what responses have and clients do not set, as long as it is unchanged.
+    takes_unchanged: bool,
     /// The verb by which Nuxera's web client names the operation in HL7 v2 and FHIR, if it has the operation.
     web_client_verb: Option<&'static str>,
     /// The time after which the service answers by itself, in seconds. Each step of a call is bounded more narrowly; this
@@ -92,6 +96,8 @@ const DEFAULTS: Row = Row {
     trigger_event: "",
     needs_zak: true,
     takes_basic: false,
+    fhir_routes: &[],
+    takes_unchanged: false,
     web_client_verb: None,
     deadline_seconds: 12,
     handles_key_strings: false,
@@ -116,6 +122,7 @@ const ROWS: [Row; 17] = [
         failure: "Failed to create API Key",
         body: RequestBody::Required,
         trigger_event: "Z01",
+        fhir_routes: &["POST /fhir/Basic"],
         web_client_verb: Some("create"),
         takes_basic: true,
         handles_key_strings: true,
@@ -126,6 +133,7 @@ const ROWS: [Row; 17] = [
         name: "list-keys",
         failure: "Failed to fetch API Keys",
         trigger_event: "Z02",
+        fhir_routes: &["GET /fhir/Basic"],
         needs_zak: false,
         ..DEFAULTS
     },
@@ -134,6 +142,7 @@ const ROWS: [Row; 17] = [
         name: "get-key",
         failure: "Failed to fetch API Key",
         trigger_event: "Z03",
+        fhir_routes: &["GET /fhir/Basic/{id}"],
         ..DEFAULTS
     },
     Row {
@@ -142,6 +151,8 @@ const ROWS: [Row; 17] = [
         failure: "Failed to update API Key",
         body: RequestBody::Required,
         trigger_event: "Z04",
+        takes_unchanged: true,
+        fhir_routes: &["PUT /fhir/Basic/{id}"],
         web_client_verb: Some("update"),
         takes_basic: true,
         ..DEFAULTS
@@ -151,6 +162,7 @@ const ROWS: [Row; 17] = [
         name: "delete-key",
         failure: "Failed to delete API Key",
         trigger_event: "Z05",
+        fhir_routes: &["DELETE /fhir/Basic/{id}"],
         web_client_verb: Some("delete"),
         ..DEFAULTS
     },
@@ -159,6 +171,7 @@ const ROWS: [Row; 17] = [
         name: "pause-key",
         failure: "Failed to pause API Key",
         trigger_event: "Z06",
+        fhir_routes: &["POST /fhir/Basic/{id}/$pause"],
         web_client_verb: Some("pause"),
         ..DEFAULTS
     },
@@ -167,6 +180,7 @@ const ROWS: [Row; 17] = [
         name: "resume-key",
         failure: "Failed to resume API Key",
         trigger_event: "Z07",
+        fhir_routes: &["POST /fhir/Basic/{id}/$resume"],
         web_client_verb: Some("resume"),
         ..DEFAULTS
     },
@@ -176,6 +190,7 @@ const ROWS: [Row; 17] = [
         failure: "Failed to set default API Key",
         body: RequestBody::Required,
         trigger_event: "Z08",
+        fhir_routes: &["POST /fhir/Basic/$set-default"],
         web_client_verb: Some("setDefault"),
         ..DEFAULTS
     },
@@ -185,6 +200,7 @@ const ROWS: [Row; 17] = [
         failure: "Failed to remove default API Key",
         body: RequestBody::Required,
         trigger_event: "Z09",
+        fhir_routes: &["POST /fhir/Basic/$remove-default"],
         web_client_verb: Some("removeDefault"),
         ..DEFAULTS
     },
@@ -201,6 +217,7 @@ const ROWS: [Row; 17] = [
         name: "list-audit",
         failure: "Failed to fetch API Key audit trail",
         trigger_event: "Z13",
+        fhir_routes: &["GET /fhir/Basic/{id}/$audit", "POST /fhir/Basic/{id}/$audit"],
         ..DEFAULTS
     },
     Row {
@@ -209,6 +226,7 @@ const ROWS: [Row; 17] = [
         failure: "Failed to rotate API Key",
         body: RequestBody::Optional,
         trigger_event: "Z11",
+        fhir_routes: &["POST /fhir/Basic/{id}/$rotate"],
         handles_key_strings: true,
         ..DEFAULTS
     },
@@ -217,6 +235,7 @@ const ROWS: [Row; 17] = [
         name: "get-usage",
         failure: "Failed to fetch API Key usage",
         trigger_event: "Z12",
+        fhir_routes: &["GET /fhir/Basic/{id}/$usage", "POST /fhir/Basic/{id}/$usage"],
         ..DEFAULTS
     },
     Row {
@@ -225,6 +244,7 @@ const ROWS: [Row; 17] = [
         failure: "Failed to verify API Key",
         body: RequestBody::Required,
         trigger_event: "Z14",
+        fhir_routes: &["POST /fhir/Basic/$verify"],
         handles_key_strings: true,
         ..DEFAULTS
     },
@@ -318,6 +338,18 @@ impl Operation {
     #[must_use]
     pub const fn takes_basic(self) -> bool {
         self.row().takes_basic
+    }
+
+    /// FHIR: the routes below its base, beside the one under `/api`.
+    #[must_use]
+    pub const fn fhir_routes(self) -> &'static [&'static str] {
+        self.row().fhir_routes
+    }
+
+    /// Whether a request may repeat what responses have and clients do not set, as long as it is unchanged.
+    #[must_use]
+    pub const fn takes_unchanged(self) -> bool {
+        self.row().takes_unchanged
     }
 
     /// The verb by which Nuxera's web client names the operation in HL7 v2 and FHIR, if it has the operation.

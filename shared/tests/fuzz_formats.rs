@@ -94,6 +94,9 @@ fn execute(format: Format, body: &[u8], operation: Operation) -> bool {
     let Incoming { sender, fields } = format::read(format, body, expected);
     let read = fields.map_err(Error::Invalid).and_then(|fields| {
         fields.read(|fields| {
+            if operation.takes_unchanged() {
+                drop(fields.take_unchanged(operation));
+            }
             read_all(fields);
             Ok(())
         })
@@ -136,6 +139,7 @@ fn check_answers(problem: &Problem, request_format: Format, operation: Operation
         now: DateTime::UNIX_EPOCH,
         sender,
         fhir_base: BASE,
+        service_base: "https://nuxera.cloud/fhir",
         self_url: "/api/apiKeys",
         next_url: None,
         request_format,

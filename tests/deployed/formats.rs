@@ -83,3 +83,65 @@ async fn a_fhir_client_works_with_resources_alone() {
     let profile: Value = profile.json().await.expect("JSON");
     assert_eq!(profile["url"], created["meta"]["profile"][0]);
 }
+
+/// What no other route serves, the gateway hands to the function that publishes the definitions.
+#[tokio::test]
+async fn what_is_not_there_below_the_fhir_base_is_an_operation_outcome() {
+    let deployed = Deployed::from_env();
+    for (method, path) in [
+        (Method::GET, "/fhir"),
+        (Method::POST, "/fhir"),
+        (Method::GET, "/fhir/Patient/1"),
+        (Method::PATCH, "/fhir/Basic/1"),
+        (Method::PUT, "/fhir/Basic"),
+        (Method::GET, "/fhir/Basic/1/_history"),
+        (Method::GET, "/fhir/Basic/1/$pause"),
+        (Method::POST, "/fhir/Basic/1/$archive"),
+        (Method::POST, "/fhir/metadata"),
+    ] {
+        let response = deployed.call(method.clone(), path).send().await.expect("an answer");
+        let (status, text) = (response.status().as_u16(), response.text().await.expect("text"));
+        assert_eq!(status, 404, "{method} {path}: {text}");
+        let outcome: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(outcome["issue"][0]["code"], "not-found", "{method} {path}");
+        validators::fhir(&outcome).expect("valid");
+    }
+}
+
+#[tokio::test]
+async fn the_fhir_base_needs_no_header_but_the_token() {
+    let deployed = Deployed::from_env();
+    let token = deployed.token(USER_ID + 1);
+    let send = async |method: Method, path: &str, body: Option<Value>| {
+        let call = deployed.call(method, &format!("/fhir{path}")).bearer_auth(&token);
+        let call = if let Some(body) = body { call.json(&body) } else { call };
+        let response = call.send().await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        assert_eq!(headers["content-type"], "application/fhir+json; charset=utf-8");
+        let resource: Value = response.json().await.expect("JSON");
+        validators::fhir(&resource).expect("valid");
+        (status, headers, resource)
+    };
+    let code = json!({"coding": [{"system": "https://nuxera.cloud/fhir/CodeSystem/resource-type", "code": "api-key"}]});
+    let extension = |name: &str, kind: &str, value: &str| json!({"url": format!("https://nuxera.cloud/fhir/StructureDefinition/api-key-{name}"), kind: value});
+    let extensions = json!([
+        extension("name", "valueString", "Ward"),
+        extension("type", "valueCode", "live"),
+        extension("status", "valueCode", "active"),
+    ]);
+    let new = json!({"resourceType": "Basic", "code": code, "extension": extensions});
+    let (status, headers, created) = send(Method::POST, "/Basic", Some(new)).await;
+    assert_eq!((status, &headers["etag"]), (201, &"W/\"1\"".parse().expect("a value")), "{created}");
+    let id = created["id"].as_str().expect("an id").to_owned();
+    assert!(headers["location"].to_str().expect("ASCII").ends_with(&format!("/fhir/Basic/{id}")), "{headers:?}");
+    let (_, _, bundle) = send(Method::GET, "/Basic?_count=1", None).await;
+    // The link leads to where it was called.
+    let url = bundle["entry"][0]["fullUrl"].as_str().expect("a URL");
+    let called = deployed.call(Method::GET, "/fhir/Basic").build().expect("a request");
+    assert!(url.starts_with(called.url().as_str()), "{url}");
+    assert_eq!(send(Method::PUT, &format!("/Basic/{id}"), Some(created)).await.0, 200);
+    let (status, _, paused) = send(Method::POST, &format!("/Basic/{id}/$pause"), None).await;
+    assert_eq!((status, &paused["extension"][3]["valueCode"]), (200, &json!("paused")));
+    assert_eq!(send(Method::GET, &format!("/Basic/{id}/$audit?_count=1"), None).await.0, 200);
+    assert_eq!(send(Method::DELETE, &format!("/Basic/{id}"), None).await.0, 200);
+}

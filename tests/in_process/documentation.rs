@@ -152,9 +152,9 @@ fn segments(path: &str) -> Vec<String> {
 #[test]
 fn the_tour_makes_every_call() {
     let called = called(&repository::read("docs/api-tour.md"));
-    // Pages are looked at.
+    // Pages are looked at. What is below FHIR's base is called by its clients, in formats.md.
     let routes = template_routes().into_iter().filter(|(name, _)| name != "get-page");
-    for route in routes.flat_map(|(_, routes)| routes) {
+    for route in routes.flat_map(|(_, routes)| routes).filter(|route| !route.contains(" /fhir")) {
         let (method, path) = route.split_once(' ').expect("a method and a path");
         let path = segments(path);
         let matches = |call: &[String]| {

@@ -1,4 +1,4 @@
-//! `GET /fhir/metadata` and `GET /fhir/{resource_type}/{id}`
+//! `GET /fhir/metadata` and `GET /fhir/{resource_type}/{id}`, and everything below `/fhir` that is not there
 
 use chrono::DateTime;
 use lambda_http::Response;
@@ -11,13 +11,15 @@ use tests::{LogLines, repository, validators};
 /// Serves the event, for the path of a definition or, without one, for the metadata.
 fn get(definition: Option<(&str, &str)>, settings: &[(&str, &str)], headers: &[(&str, &str)]) -> Response<String> {
     let mut event = repository::event("get-conformance");
-    let (resource, parameters) = match definition {
-        Some((kind, id)) => ("/fhir/{resource_type}/{id}", json!({"resource_type": kind, "id": id})),
-        None => ("/fhir/metadata", Value::Null),
-    };
-    event["resource"] = resource.into();
-    event["requestContext"]["resourcePath"] = resource.into();
-    event["pathParameters"] = parameters;
+    let path = definition.map_or_else(|| "metadata".to_owned(), |(kind, id)| format!("{kind}/{id}"));
+    event["pathParameters"] = json!({"path": path});
+    serve(event, settings, headers)
+}
+
+/// Serves an event.
+fn serve(mut event: Value, settings: &[(&str, &str)], headers: &[(&str, &str)]) -> Response<String> {
+    let route =
+        format!("{} {}", event["httpMethod"].as_str().expect("a method"), event["resource"].as_str().expect("a path"));
     for (name, value) in headers {
         event["headers"][*name] = (*value).into();
         event["multiValueHeaders"][*name] = json!([value]);
@@ -37,7 +39,7 @@ fn get(definition: Option<(&str, &str)>, settings: &[(&str, &str)], headers: &[(
     };
     let response = server.serve(get_conformance::NAME, get_conformance::find, &request);
     let (line, _) = log.take_one();
-    assert_eq!((&line["operation"], &line["route"]), (&"get-conformance".into(), &format!("GET {resource}").into()));
+    assert_eq!((&line["operation"], &line["route"]), (&"get-conformance".into(), &route.into()));
     let reason = if response.status() == 404 { "not_found".into() } else { Value::Null };
     assert_eq!((&line["status"], &line["reason"]), (&response.status().as_u16().into(), &reason));
     response.map(|body| String::from_utf8(body.to_vec()).expect("UTF-8"))
@@ -80,7 +82,7 @@ fn a_client_that_has_it_gets_304_until_the_text_changes() {
 #[test]
 fn every_url_is_under_the_base_of_the_deployment() {
     let moved = [("FHIR_BASE_URL", "https://test.example/v1/fhir/")];
-    for definition in [None, Some(("StructureDefinition", "api-key")), Some(("OperationDefinition", "create-key"))] {
+    for definition in [None, Some(("StructureDefinition", "api-key")), Some(("OperationDefinition", "pause-key"))] {
         let response = get(definition, &moved, &[]);
         assert!(!response.body().contains("nuxera.cloud"), "{definition:?}");
         let url = resource(&response)["url"].as_str().expect("a url").to_owned();
@@ -90,12 +92,39 @@ fn every_url_is_under_the_base_of_the_deployment() {
 
 #[test]
 fn what_does_not_exist_is_an_operation_outcome() {
-    for (kind, id) in [("StructureDefinition", "api-keys"), ("Patient", "api-key"), ("metadata", ""), ("", "")] {
+    for (kind, id) in [
+        ("StructureDefinition", "api-keys"),
+        ("Patient", "api-key"),
+        ("metadata", ""),
+        ("", ""),
+        ("Basic", "1/$nothing"),
+    ] {
         let response = get(Some((kind, id)), &[], &[("x-response-format", "xml")]);
         assert_eq!(response.status(), 404, "{kind}/{id}");
         assert_eq!(response.headers()["cache-control"], "no-store");
         let content_type = response.headers()["content-type"].to_str().expect("ASCII");
         assert_eq!(validators::response(content_type, response.body()), Ok(()));
         assert_eq!(resource(&response)["issue"][0]["code"], "not-found");
+    }
+}
+
+#[test]
+fn other_methods_and_the_base_itself_are_operation_outcomes_too() {
+    for (method, resource, path) in [
+        ("POST", "/fhir/{path+}", json!({"path": "metadata"})),
+        ("PATCH", "/fhir/{path+}", json!({"path": "Basic/1"})),
+        ("DELETE", "/fhir/{path+}", json!({"path": "ValueSet/api-key-status"})),
+        ("POST", "/fhir", Value::Null),
+        ("GET", "/fhir", Value::Null),
+    ] {
+        let mut event = repository::event("get-conformance");
+        event["httpMethod"] = method.into();
+        event["requestContext"]["httpMethod"] = method.into();
+        event["resource"] = resource.into();
+        event["requestContext"]["resourcePath"] = resource.into();
+        event["pathParameters"] = path;
+        let response = serve(event, &[], &[]);
+        assert_eq!(response.status(), 404, "{method} {resource}");
+        assert_eq!(self::resource(&response)["issue"][0]["code"], "not-found");
     }
 }

@@ -33,12 +33,21 @@ async fn a_success_has_exactly_these_headers() {
     for (operation, call) in successes(&test) {
         let answer = call.send().await;
         assert!(answer.status < 300, "{operation:?} {}", answer.text);
-        let further: &[&str] = if operation == Operation::CreateKey {
-            &["location", "ratelimit", "ratelimit-policy"]
-        } else if operation == Operation::VerifyKey {
-            &[]
-        } else {
-            &["ratelimit", "ratelimit-policy"]
+        let further: &[&str] = match operation {
+            Operation::CreateKey => &["etag", "location", "ratelimit", "ratelimit-policy"],
+            Operation::GetKey
+            | Operation::UpdateKey
+            | Operation::PauseKey
+            | Operation::ResumeKey
+            | Operation::RotateKey
+            | Operation::SetDefault
+            | Operation::RemoveDefault => &["etag", "ratelimit", "ratelimit-policy"],
+            Operation::ListKeys
+            | Operation::ListUserKeys
+            | Operation::ListAudit
+            | Operation::GetUsage
+            | Operation::DeleteKey => &["ratelimit", "ratelimit-policy"],
+            Operation::VerifyKey | Operation::Transcribe | Operation::ForwardTranscription | Operation::Dictate => &[],
         };
         assert_headers(&answer, operation, further);
     }
@@ -90,6 +99,7 @@ async fn pages_of_configured_origins_may_read_responses() {
             let exposed = answer.header("access-control-expose-headers");
             assert_eq!(exposed.is_some(), allowed.is_some());
             for name in [
+                "ETag",
                 "Idempotent-Replayed",
                 "Link",
                 "Location",

@@ -13,6 +13,7 @@ mod examples;
 mod expire_keys;
 mod expired_keys;
 mod faults;
+mod fhir_base;
 mod fields;
 mod formats;
 mod forward_transcription;

@@ -29,7 +29,7 @@ fn openapi_routes() -> Routes {
             if METHODS.contains(&text(method)) {
                 let folder = match text(&operation["operationId"]) {
                     "getMetadata" => PUBLISHER.to_owned(),
-                    id => kebab(id),
+                    id => kebab(id.trim_end_matches("ByPost").trim_end_matches("InFhir")),
                 };
                 routes.entry(folder).or_default().insert(route(text(method), text(path)));
             }
@@ -82,14 +82,31 @@ fn folders_functions_events_operations_and_routes_are_the_same() {
         assert_eq!(route.is_empty(), template[name].is_empty(), "{name} has an event of its kind");
     }
 
-    let api: Routes = template.into_iter().filter(|(name, routes)| !routes.is_empty() && name != PAGES).collect();
+    let mut api: Routes = template.into_iter().filter(|(name, routes)| !routes.is_empty() && name != PAGES).collect();
     let mut operations: Vec<&str> = Operation::ALL.into_iter().map(Operation::name).chain([PUBLISHER]).collect();
     operations.sort_unstable();
     assert_eq!(api.keys().collect::<Vec<_>>(), operations, "template.yaml and Operation::ALL");
+    for operation in Operation::ALL {
+        let of_fhir = api[operation.name()].iter().filter(|route| route.contains(" /fhir")).map(String::as_str);
+        let expected: BTreeSet<&str> = operation.fhir_routes().iter().copied().collect();
+        assert_eq!(of_fhir.collect::<BTreeSet<_>>(), expected, "{operation:?}");
+        // Not what is sent to a service behind this one, nor an admin's lists.
+        let has_none = operation.waits_for_upstream() || operation == Operation::ListUserKeys;
+        assert_eq!(expected.is_empty(), has_none, "{operation:?} below FHIR's base");
+    }
+    // What is not there has a route, too.
+    let rest = api.insert(PUBLISHER.to_owned(), BTreeSet::new());
+    let below = METHODS.map(|method| route(method, "/fhir/{path+}"));
+    let base = ["get", "post"].map(|method| route(method, "/fhir"));
+    assert_eq!(rest, Some(below.into_iter().chain(base).collect()));
+    let mut documented = openapi_routes();
+    let definitions = documented.insert(PUBLISHER.to_owned(), BTreeSet::new());
+    let published = ["GET /fhir/metadata", "GET /fhir/{resource_type}/{id}"].map(str::to_owned);
+    assert_eq!(definitions, Some(published.into()));
     // OpenAPI has no notation for a parameter of several segments.
     let greedy = |route: String| route.replace("+}", "}");
     let api: Routes = api.into_iter().map(|(name, routes)| (name, routes.into_iter().map(greedy).collect())).collect();
-    assert_eq!(api, openapi_routes(), "template.yaml and openapi.yaml");
+    assert_eq!(api, documented, "template.yaml and openapi.yaml");
 }
 
 /// The texts of the errors in the schemas of `openapi.yaml`.

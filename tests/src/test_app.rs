@@ -447,6 +447,22 @@ impl TestCall<'_> {
         self.header("Host", domain)
     }
 
+    /// Moves the call to the first FHIR route of its operation. Parameters of the path come after.
+    #[must_use]
+    pub fn below_fhir(mut self) -> Self {
+        let route = self.operation.fhir_routes().first().expect("a FHIR route");
+        let (method, resource) = route.split_once(' ').expect("a method and a path");
+        let stage = self.event["requestContext"]["stage"].as_str().expect("a stage");
+        self.event["requestContext"]["path"] = format!("/{stage}{resource}").into();
+        for (name, value) in [("resourcePath", resource), ("httpMethod", method)] {
+            self.event["requestContext"][name] = value.into();
+        }
+        for (name, value) in [("resource", resource), ("path", resource), ("httpMethod", method)] {
+            self.event[name] = value.into();
+        }
+        self
+    }
+
     /// Sets the path as the client sees it; that of the event begins with the stage.
     #[must_use]
     pub fn client_path(mut self, path: &str) -> Self {

@@ -13,6 +13,6 @@ pub const ACCESS: Access = Access::User;
 ///
 /// As above, or if DynamoDB fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
-    app.keys.delete(&call.author, call.key()?).await?;
+    app.keys.delete(&call.author, call.key()?, &call.precondition()?).await?;
     Ok(Reply::deleted())
 }

@@ -1,4 +1,4 @@
-//! `GET /fhir/metadata` and `GET /fhir/{resource_type}/{id}`
+//! `GET /fhir/metadata` and `GET /fhir/{resource_type}/{id}`, and everything below `/fhir` that is not there
 //!
 //! The definitions that the URLs in FHIR responses name, for anybody to read. This is the one endpoint that knows a
 //! format, since a format is its subject: it answers in FHIR whatever the format headers say.
@@ -12,13 +12,14 @@ pub const NAME: &str = "get-conformance";
 
 const NOT_FOUND: &str = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","details":{"text":"Not found"}}]}"#;
 
-/// Finds a definition, or the `CapabilityStatement` when the path names none. 404 for one that does not exist.
+/// Finds a definition, or the `CapabilityStatement` under `metadata`. 404 for one that does not exist, and for other methods.
 #[must_use]
 pub fn find(config: &Config, path: &Path) -> Found {
     let content_type = Format::Fhir.content_type();
-    let (kind, id) = match (path.get("resource_type"), path.get("id")) {
-        (Some(kind), Some(id)) => (kind, id),
-        (None, _) | (_, None) => ("CapabilityStatement", "nuxera-api-keys"),
+    let place = path.get("path").filter(|_| path.is_read()).unwrap_or_default();
+    let (kind, id) = match place {
+        "metadata" => ("CapabilityStatement", "nuxera-api-keys"),
+        place => place.split_once('/').unwrap_or_default(),
     };
     match RESOURCES.iter().find(|(known_kind, known_id, _)| (*known_kind, *known_id) == (kind, id)) {
         // To look for the URL in the largest definition takes as long as all the rest.
@@ -46,19 +47,13 @@ const RESOURCES: &[(&str, &str, &str)] = resources![
         "CodeSystem" "resource-type",
         "NamingSystem" "api-key-id",
         "NamingSystem" "user-id",
-        "OperationDefinition" "create-key",
-        "OperationDefinition" "delete-key",
-        "OperationDefinition" "get-key",
         "OperationDefinition" "get-usage",
         "OperationDefinition" "list-audit",
-        "OperationDefinition" "list-keys",
-        "OperationDefinition" "list-user-keys",
         "OperationDefinition" "pause-key",
         "OperationDefinition" "remove-default",
         "OperationDefinition" "resume-key",
         "OperationDefinition" "rotate-key",
         "OperationDefinition" "set-default",
-        "OperationDefinition" "update-key",
         "OperationDefinition" "verify-key",
         "ValueSet" "api-key-refusal",
         "ValueSet" "api-key-status",
@@ -84,6 +79,7 @@ mod tests {
 
     use serde_json::Value;
     use shared::Operation;
+    use shared::edge::fhir_query::SEARCH_PARAMETERS;
     use shared::error::Refusal;
     use shared::keys::Action;
     use shared::keys::{KeyType, Status};
@@ -161,19 +157,53 @@ mod tests {
 
     #[test]
     fn every_operation_is_defined_and_stated() {
-        // A recording is no resource, and its transcript is not ours to describe.
-        let ours = Operation::ALL.into_iter().filter(|operation| !operation.waits_for_upstream());
-        let operations = ours.map(Operation::name).collect();
-        let defined = RESOURCES.iter().filter(|(kind, _, _)| *kind == "OperationDefinition").map(|(_, id, _)| *id);
-        assert_eq!(defined.collect::<BTreeSet<_>>(), operations);
         let statement = resource("CapabilityStatement", "nuxera-api-keys");
-        let stated = &statement["rest"][0]["resource"][0]["operation"];
-        assert_eq!(texts(stated, "name"), operations);
-        for operation in stated.as_array().expect("a list") {
-            let definition = resource("OperationDefinition", operation["name"].as_str().expect("a name"));
-            assert_eq!((&operation["definition"], &definition["code"]), (&definition["url"], &operation["name"]));
-            let call = operation["documentation"].as_str().expect("a call");
-            assert!(definition["comment"].as_str().expect("a comment").starts_with(&format!("Called as {call}, ")));
+        let basic = &statement["rest"][0]["resource"][0];
+        let (mut interactions, mut operations) = (BTreeSet::new(), BTreeSet::new());
+        for operation in Operation::ALL {
+            for route in operation.fhir_routes() {
+                let Some((place, code)) = route.split_once("/$") else {
+                    interactions.insert(interaction(route));
+                    continue;
+                };
+                operations.insert(code);
+                let definition = resource("OperationDefinition", operation.name());
+                assert_eq!(definition["code"], code);
+                let is_of_instance = place.ends_with("/{id}");
+                assert_eq!(
+                    (&definition["instance"], &definition["type"]),
+                    (&is_of_instance.into(), &(!is_of_instance).into())
+                );
+                let first = operation.fhir_routes()[0];
+                assert!(definition["comment"].as_str().expect("a comment").starts_with(&format!("Called as {first}.")));
+                let stated =
+                    basic["operation"].as_array().expect("a list").iter().find(|stated| stated["name"] == code);
+                assert_eq!(stated.map(|stated| &stated["definition"]), Some(&definition["url"]));
+            }
         }
+        assert_eq!(texts(&basic["interaction"], "code"), interactions);
+        assert_eq!(texts(&basic["operation"], "name"), operations);
+        assert_eq!(RESOURCES.iter().filter(|(kind, _, _)| *kind == "OperationDefinition").count(), operations.len());
+        assert_eq!(texts(&basic["searchParam"], "name"), SEARCH_PARAMETERS.into());
+    }
+
+    /// The interaction of a route (R4, `RESTful` API).
+    fn interaction(route: &str) -> &'static str {
+        match route {
+            "POST /fhir/Basic" => "create",
+            "GET /fhir/Basic" => "search-type",
+            "GET /fhir/Basic/{id}" => "read",
+            "PUT /fhir/Basic/{id}" => "update",
+            "DELETE /fhir/Basic/{id}" => "delete",
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn the_types_of_definitions_are_stated() {
+        let statement = resource("CapabilityStatement", "nuxera-api-keys");
+        let stated = texts(&statement["rest"][0]["resource"], "type");
+        let served = RESOURCES.iter().map(|(kind, _, _)| *kind).chain(["Basic"]);
+        assert_eq!(stated, served.collect());
     }
 }

@@ -7,12 +7,12 @@ pub const OPERATION: Operation = Operation::ListKeys;
 /// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
-/// Returns the caller's keys, oldest first, in pages of `limit` keys.
+/// Returns those of the caller's keys that the parameters ask for, oldest first, in pages of `limit` keys.
 ///
 /// # Errors
 ///
-/// If `limit` or `cursor` is wrong, or DynamoDB fails.
+/// If a parameter is wrong, or DynamoDB fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
-    let page = app.keys.list(&call.author, call.caller.user_id, &call.page()?).await?;
+    let page = app.keys.list(&call.author, call.caller.user_id, &call.filter()?, &call.page()?).await?;
     Ok(Reply::keys(page))
 }

@@ -19,6 +19,6 @@ pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
     if owner != call.caller.user_id && call.caller.role != Role::Admin {
         return Err(Error::AccessDenied);
     }
-    let page = app.keys.list(&call.author, owner, &call.page()?).await?;
+    let page = app.keys.list(&call.author, owner, &call.filter()?, &call.page()?).await?;
     Ok(Reply::keys(page))
 }

@@ -15,6 +15,6 @@ pub const ACCESS: Access = Access::User;
 ///
 /// As above, or if DynamoDB fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
-    let key = app.keys.change(&call.author, call.key()?, Action::Pause, Key::pause).await?;
+    let key = app.keys.change(&call.author, call.key()?, Action::Pause, &call.precondition()?, Key::pause).await?;
     Ok(Reply::key(key))
 }

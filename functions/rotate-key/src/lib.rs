@@ -17,6 +17,7 @@ pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     let key = call.key()?;
     let idempotency = call.idempotency();
     let grace = call.read(|fields| fields.optional("grace_period_seconds"))?;
-    let rotated = app.keys.rotate(&call.author, key, idempotency?.as_ref(), grace.unwrap_or_default()).await?;
+    let (idempotency, precondition, grace) = (idempotency?, call.precondition()?, grace.unwrap_or_default());
+    let rotated = app.keys.rotate(&call.author, key, idempotency.as_ref(), &precondition, grace).await?;
     Ok(Reply::rotated(rotated))
 }

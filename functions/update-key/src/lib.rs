@@ -10,7 +10,8 @@ pub const OPERATION: Operation = Operation::UpdateKey;
 /// The access that a caller needs.
 pub const ACCESS: Access = Access::User;
 
-/// Changes name, type or expiry, at least one. 404 unknown, 409 if type or expiry of an expired key would change.
+/// Changes name, type or expiry, at least one; the other fields of a key may be there as they are. 404 unknown, 409 if type
+/// or expiry of an expired key would change, 412 if the key is not the one of `If-Match` any more.
 ///
 /// # Errors
 ///
@@ -18,10 +19,15 @@ pub const ACCESS: Access = Access::User;
 pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
     let key = call.key()?;
     let now = call.timestamp();
-    let update = call.read(|fields| {
+    let mut precondition = call.precondition()?;
+    let (update, unchanged) = call.read(|fields| {
+        let mut unchanged = fields.take_unchanged(OPERATION);
         let name = fields.optional("name");
         let kind = fields.optional("type");
-        let expires_at = fields.expiry(now);
+        let expires_at = match &mut unchanged {
+            as_read if !as_read.is_empty() => fields.expiry_or_unchanged(now, as_read),
+            _ => fields.expiry(now),
+        };
         let update = Update { name: name?, kind: kind?, expires_at: expires_at? };
         if update == Update::default() {
             return Err(fields.reject(
@@ -30,8 +36,10 @@ pub async fn handle(app: App, mut call: Call) -> Result<Reply, Error> {
                 "must contain at least one of name, type and expiry_at",
             ));
         }
-        Ok(update)
+        Ok((update, unchanged))
     })?;
-    let updated = app.keys.change(&call.author, key, Action::Update, |key, now| key.update(&update, now)).await?;
+    precondition.unchanged = unchanged;
+    let updated =
+        app.keys.change(&call.author, key, Action::Update, &precondition, |key, now| key.update(&update, now)).await?;
     Ok(Reply::key(updated))
 }

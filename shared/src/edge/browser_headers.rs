@@ -8,7 +8,7 @@ use crate::config::Cors;
 pub(super) const HSTS: &str = "max-age=31536000";
 
 /// The headers that a page may read besides those that are always readable.
-const EXPOSED_HEADERS: &str = "Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, x-amzn-Remapped-WWW-Authenticate, x-request-id";
+const EXPOSED_HEADERS: &str = "ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, x-amzn-Remapped-WWW-Authenticate, x-request-id";
 
 /// What a page may do: run its own scripts, load its own files, and call the API that it came with. It takes no cookies,
 /// posts no forms and is shown in no frame.

@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
+use super::entity_tag::{self, NotTags};
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason};
 use crate::format::{Fields, Rejected};
 use crate::ids::{KeyId, Locator, UserId};
-use crate::keys::{Author, Caller, Cursor, Idempotency, MAX_PAGE, PageRequest};
+use crate::keys::{
+    Author, Caller, Cursor, Idempotency, KeyFilter, KeyType, MAX_PAGE, PageRequest, Precondition, Status,
+};
 use crate::operation::Operation;
 
 /// The callers that an endpoint admits; `serve` demands one, so no endpoint can forget it.
@@ -28,6 +31,8 @@ pub struct Call {
     pub author: Author,
     /// The header `Idempotency-Key` as it came; empty when it is not ASCII.
     pub(super) idempotency_key: Option<String>,
+    /// The header `If-Match`; empty when it is not ASCII.
+    pub(super) if_match: Option<String>,
     pub(super) path: HashMap<String, String>,
     pub(super) query: HashMap<String, Vec<String>>,
     pub(super) fields: Fields,
@@ -93,6 +98,41 @@ impl Call {
         Ok(PageRequest { limit, cursor: cursor.transpose()? })
     }
 
+    /// The keys that `status` and `type` ask for, and `_id` in FHIR.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is wrong.
+    pub fn filter(&self) -> Result<KeyFilter, Error> {
+        Ok(KeyFilter {
+            ids: self.values("_id", KeyId::parse, "an id of a key")?,
+            statuses: self.values("status", Status::parse, &one_of(Status::ALL.map(Status::as_str)))?,
+            kinds: self.values("type", KeyType::parse, &one_of(KeyType::ALL.map(KeyType::as_str)))?,
+        })
+    }
+
+    /// The values of a query parameter that may be repeated.
+    fn values<T>(&self, name: &'static str, parse: fn(&str) -> Option<T>, rule: &str) -> Result<Vec<T>, Error> {
+        let values = self.query.get(name).into_iter().flatten().map(|value| parse(value));
+        let values: Option<Vec<T>> = values.collect();
+        values.ok_or_else(|| Error::invalid(name, Reason::Value, format!("{name} must be {rule}")))
+    }
+
+    /// The condition of the header `If-Match`: a list of entity tags.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is no entity tag.
+    pub fn precondition(&self) -> Result<Precondition, Error> {
+        let versions = self.if_match.as_deref().map(|tags| {
+            entity_tag::versions(tags).map_err(|NotTags| {
+                let message = "If-Match must be an ETag of the key, such as W/\"3\"";
+                Error::invalid("If-Match", Reason::Value, message)
+            })
+        });
+        Ok(Precondition { versions: versions.transpose()?.flatten(), ..Precondition::default() })
+    }
+
     /// A query parameter that may occur once.
     fn parameter(&self, name: &'static str) -> Result<Option<&str>, Error> {
         match self.query.get(name).map(Vec::as_slice) {
@@ -123,4 +163,9 @@ impl Call {
     pub fn read<T>(&mut self, input: impl FnOnce(&mut Fields) -> Result<T, Rejected>) -> Result<T, Error> {
         std::mem::take(&mut self.fields).read(input)
     }
+}
+
+/// The rule for one of some names.
+fn one_of<const N: usize>(names: [&str; N]) -> String {
+    format!("one of {}", names.map(|name| format!("\"{name}\"")).join(", "))
 }

@@ -11,6 +11,8 @@ use lambda_http::{Body, Request, RequestExt};
 
 use super::app::App;
 use super::browser_headers::{HSTS, open_to};
+use super::entity_tag;
+use super::fhir_query::{self, FhirQuery, Query};
 use super::key_call::RawBody;
 use super::reply::{Payload, Reply};
 use super::request_body::{bytes_of, charset_of, format_of, read_body};
@@ -40,11 +42,15 @@ pub(super) struct Head {
     pub(super) response_format: Format,
     /// The path as the client sees it, with the stage where that is in it.
     client_path: String,
-    /// The query parameters that lead through a list. A call that repeats one of them is refused.
-    limit: Option<String>,
+    /// The query parameters that lead through a list, as the client names them.
+    list_parameters: Vec<(String, String)>,
     cursor: Option<String>,
+    /// Whether the client asks for the number of matches alone.
+    counts_only: bool,
     /// Scheme and host that the client called.
     origin: Option<String>,
+    /// The FHIR base beside what the client called.
+    service_base: String,
     /// The `Origin` of a web page.
     web_origin: Option<String>,
     sender: Option<Sender>,
@@ -56,6 +62,7 @@ pub(super) struct Head {
 pub(super) struct Input {
     pub(super) source_ip: Option<String>,
     pub(super) idempotency_key: Option<String>,
+    pub(super) if_match: Option<String>,
     pub(super) path: HashMap<String, String>,
     pub(super) query: HashMap<String, Vec<String>>,
     pub(super) fields: Result<Fields, Error>,
@@ -86,8 +93,11 @@ impl Head {
         let now = app.clock.now();
         let body = std::mem::take(request.body_mut());
         let headers = request.headers();
-        let (response_format, response_error) = split(format_of(headers, RESPONSE_FORMAT));
-        let (request_format, request_error) = split(format_of(headers, REQUEST_FORMAT));
+        let route = route(request).map(|route| route.path.to_owned()).unwrap_or_default();
+        let is_fhir = route.starts_with("/fhir/");
+        let format = |name| if is_fhir { Ok(Format::Fhir) } else { format_of(headers, name) };
+        let (response_format, response_error) = split(format(RESPONSE_FORMAT));
+        let (request_format, request_error) = split(format(REQUEST_FORMAT));
         let path: HashMap<String, String> =
             request.path_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let mut query: HashMap<String, Vec<String>> = HashMap::new();
@@ -108,11 +118,17 @@ impl Head {
             let (sender, fields) = read_body(request_format, &body, expected);
             (sender, fields, RawBody::default())
         };
+        let (query, counts_only, fields) = match fhir_query::read_if(is_fhir, query) {
+            Ok(FhirQuery { query, counts_only }) => (query, counts_only, fields),
+            Err(error) => (Query::new(), false, Err(error)),
+        };
         // Not the header `Host`, which a client may choose.
         let domain =
             gateway.and_then(|context| context.domain_name.as_deref()).map(|domain| format!("https://{domain}"));
         let request_id = gateway.and_then(|context| context.request_id.clone());
-        let first = |name: &str| query.get(name).and_then(|values| values.first()).cloned();
+        let client_path =
+            gateway.and_then(|context| context.path.clone()).unwrap_or_else(|| request.raw_http_path().to_owned());
+        let origin = app.config.public_origin.clone().or(domain);
         let head = Self {
             operation,
             now,
@@ -120,12 +136,12 @@ impl Head {
             format_error: response_error.or(request_error),
             request_format,
             response_format,
-            client_path: gateway
-                .and_then(|context| context.path.clone())
-                .unwrap_or_else(|| request.raw_http_path().to_owned()),
-            limit: first("limit"),
-            cursor: first("cursor"),
-            origin: app.config.public_origin.clone().or(domain),
+            list_parameters: list_parameters(&query, is_fhir, counts_only),
+            cursor: query.get("cursor").and_then(|values| values.first()).cloned(),
+            counts_only,
+            service_base: format!("{}{}/fhir", origin.as_deref().unwrap_or_default(), stage_of(&client_path, &route)),
+            client_path,
+            origin,
             web_origin: text("origin"),
             sender,
             named_key: path_id.or_else(|| fields.as_ref().ok().and_then(|fields| key_in_body(fields, app))),
@@ -133,6 +149,7 @@ impl Head {
         let input = Input {
             source_ip: gateway.and_then(|context| context.identity.source_ip.clone()),
             idempotency_key: headers.get("idempotency-key").map(|key| key.to_str().unwrap_or_default().to_owned()),
+            if_match: headers.get(header::IF_MATCH).map(|tags| tags.to_str().unwrap_or_default().to_owned()),
             path,
             query,
             fields,
@@ -171,13 +188,15 @@ impl Head {
                 if let Some(id) = created {
                     set(header::LOCATION, &format!("{}/{id}", self.client_path.trim_end_matches('/')));
                 }
-                if let Some(cursor) = next {
-                    let limit = self.limit.as_deref().map(|limit| format!("limit={limit}&")).unwrap_or_default();
-                    let next = format!("{}?{limit}cursor={cursor}", self.client_path);
+                if let Some(tag) = payload.version().map(entity_tag::of_version) {
+                    set(header::ETAG, &tag);
+                }
+                if let Some(cursor) = next.filter(|_| !self.counts_only) {
+                    let next = self.list_url(Some(&cursor));
                     set(header::LINK, &format!("<{next}>; rel=\"next\""));
                     next_url = Some(format!("{}{next}", self.origin.as_deref().unwrap_or_default()));
                 }
-                (status, payload)
+                (status, if self.counts_only { payload.without_elements() } else { payload })
             }
             Err(error) => {
                 let problem = error.problem(self.operation);
@@ -198,6 +217,7 @@ impl Head {
                     now: self.now,
                     sender: self.sender.as_ref(),
                     fhir_base: &app.config.fhir_base_url,
+                    service_base: &self.service_base,
                     self_url: &self.self_url(),
                     next_url: next_url.as_deref(),
                     request_format: self.request_format,
@@ -217,16 +237,18 @@ impl Head {
     }
 
     fn self_url(&self) -> String {
-        let mut url = format!("{}{}", self.origin.as_deref().unwrap_or_default(), self.client_path);
-        let mut separator = '?';
-        for (name, value) in [("limit", &self.limit), ("cursor", &self.cursor)] {
-            if let Some(value) = value {
-                url.push(separator);
-                url.push_str(name);
-                url.push('=');
-                url.push_str(value);
-                separator = '&';
-            }
+        format!("{}{}", self.origin.as_deref().unwrap_or_default(), self.list_url(self.cursor.as_deref()))
+    }
+
+    /// The path of a page of a list.
+    fn list_url(&self, cursor: Option<&str>) -> String {
+        let mut url = self.client_path.clone();
+        let parameters = self.list_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (index, (name, value)) in parameters.chain(cursor.map(|cursor| ("cursor", cursor))).enumerate() {
+            url.push(if index == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(value);
         }
         url
     }
@@ -281,6 +303,25 @@ impl Head {
         };
         facts.write(&app.log, ended, if self.operation.waits_for_upstream() { &UPSTREAM_LATENCY } else { &LATENCY });
     }
+}
+
+/// The parameters of a list but for the cursor. What is written of them in links has been read as numbers and codes.
+fn list_parameters(query: &Query, is_fhir: bool, counts_only: bool) -> Vec<(String, String)> {
+    let present = ["limit", "_id", "status", "type"].into_iter().filter_map(|name| Some((name, query.get(name)?)));
+    let parameters = present.flat_map(|(name, values)| {
+        let (name, values) =
+            if is_fhir { (fhir_query::name_of(name), vec![values.join(",")]) } else { (name, values.clone()) };
+        values.into_iter().map(|value| (name.to_owned(), value))
+    });
+    let counting = counts_only.then(|| ("_summary".to_owned(), "count".to_owned()));
+    parameters.chain(counting).collect()
+}
+
+/// What precedes a route in the path that a client called: the stage, or nothing under a domain of its own.
+fn stage_of<'a>(client_path: &'a str, route: &str) -> &'a str {
+    let path = client_path.trim_end_matches('/');
+    let start = path.rmatch_indices('/').nth(route.matches('/').count().saturating_sub(1)).map(|(index, _)| index);
+    start.and_then(|start| path.get(..start)).unwrap_or_default()
 }
 
 fn split(format: Result<Format, Error>) -> (Format, Option<Error>) {

@@ -26,6 +26,7 @@ pub struct Path {
     /// As the client wrote it.
     written: String,
     parameters: HashMap<String, String>,
+    is_read: bool,
 }
 
 impl Path {
@@ -35,6 +36,7 @@ impl Path {
             route: route(request).map(|route| route.path.to_owned()).unwrap_or_default(),
             written: request.raw_http_path().to_owned(),
             parameters: parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            is_read: [Method::GET, Method::HEAD].contains(request.method()),
         }
     }
 
@@ -55,6 +57,12 @@ impl Path {
     #[must_use]
     pub fn ends_with_slash(&self) -> bool {
         self.written.ends_with('/')
+    }
+
+    /// Whether the method is one that reads.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.is_read
     }
 }
 

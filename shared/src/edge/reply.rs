@@ -42,6 +42,26 @@ pub(crate) enum Payload {
     },
 }
 
+impl Payload {
+    /// The version of the one key in it.
+    pub(super) fn version(&self) -> Option<u64> {
+        match self {
+            Self::Content(Content::Key(key) | Content::Created(key)) => Some(key.version),
+            Self::Content(_) | Self::Upstream { .. } => None,
+        }
+    }
+
+    /// The same with the number of a list's elements alone.
+    pub(super) fn without_elements(self) -> Self {
+        match self {
+            Self::Content(Content::Keys(page)) => {
+                Self::Content(Content::Keys(KeyPage { keys: Vec::new(), next: None, ..page }))
+            }
+            other @ (Self::Content(_) | Self::Upstream { .. }) => other,
+        }
+    }
+}
+
 impl Reply {
     fn new(status: u16, content: Content) -> Self {
         Self { status, payload: Payload::Content(content), created: None, next: None, replayed: false }

@@ -169,7 +169,7 @@ where
         Access::Service => return Outcome { caller: Some(caller), ..Outcome::refused(Error::AccessDenied) },
     };
     let handled = async {
-        let Input { source_ip, idempotency_key, path, query, fields, body: _ } = input;
+        let Input { source_ip, idempotency_key, if_match, path, query, fields, body: _ } = input;
         let mut fields = fields?;
         if fields.is_sent_for_another_than(caller.user_id) {
             return Err(Error::AccessDenied);
@@ -185,7 +185,7 @@ where
             admission: admission.clone(),
         };
         let operation = head.operation;
-        handle(app.clone(), Call { operation, caller, author, idempotency_key, path, query, fields }).await
+        handle(app.clone(), Call { operation, caller, author, idempotency_key, if_match, path, query, fields }).await
     };
     // Caught here already: a call that panics is admitted and counted like any other.
     let (result, admitted) = join(caught(handled), admission.allowance()).await;

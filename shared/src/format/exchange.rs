@@ -93,6 +93,8 @@ pub struct WriteContext<'a> {
     pub sender: Option<&'a Sender>,
     /// The base URL of the FHIR definitions, without a trailing slash.
     pub fhir_base: &'a str,
+    /// The base URL of the FHIR resources, beside what the client called.
+    pub service_base: &'a str,
     /// The absolute URL, or the path, of the request.
     pub self_url: &'a str,
     /// The same for the next page, if there is one.

@@ -7,9 +7,11 @@ use serde_json::Value;
 use super::from_field::FromField;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Violation};
+use crate::fields::SHOWN;
 use crate::ids::UserId;
-use crate::keys::KeyType;
 use crate::keys::free_text::holds_key_string;
+use crate::keys::{KeyType, Unchanged};
+use crate::operation::Operation;
 
 /// The most violations in one response. A body of thousands of unknown fields must not cause a response many times its size.
 pub(super) const MAX_VIOLATIONS: usize = 20;
@@ -154,11 +156,52 @@ impl Fields {
         }
     }
 
+    /// `expiry_at` as [`Fields::expiry`] reads it. A past one is not to be changed: the key may be one that was read when it
+    /// had expired.
+    ///
+    /// # Errors
+    ///
+    /// If it is invalid; the violation is recorded.
+    pub fn expiry_or_unchanged(
+        &mut self,
+        now: Timestamp,
+        unchanged: &mut Vec<Unchanged>,
+    ) -> Result<Option<Option<Timestamp>>, Rejected> {
+        match self.nullable("expiry_at")? {
+            Some(Some(expiry)) if expiry <= now => {
+                unchanged.push(self.unchanged("expiry_at", Timestamp::to_string(&expiry).into()));
+                Ok(None)
+            }
+            expiry => Ok(expiry),
+        }
+    }
+
+    /// Takes the fields that responses have and requests of an operation do not set.
+    #[must_use]
+    pub fn take_unchanged(&mut self, operation: Operation) -> Vec<Unchanged> {
+        let names = SHOWN.iter().filter(|field| !field.is_input_of(operation)).map(|field| field.name);
+        let taken = names.filter_map(|name| {
+            let index = self.values.iter().position(|(known, _)| known == name)?;
+            let (_, value) = self.values.remove(index);
+            Some(self.unchanged(name, value))
+        });
+        taken.collect()
+    }
+
+    fn unchanged(&self, name: &'static str, value: Value) -> Unchanged {
+        Unchanged { name, value, at: self.place_of(name) }
+    }
+
+    /// Where a field stands, in the terms of the request's format.
+    fn place_of(&self, name: &str) -> Option<String> {
+        let own = self.own_places.iter().find(|(known, _)| *known == name).map(|(_, place)| place.clone());
+        own.or_else(|| self.place.map(|place| place(name)))
+    }
+
     /// Records a violation of a field's rule.
     pub fn reject(&mut self, name: &'static str, reason: Reason, message: impl Into<String>) -> Rejected {
         let violation = Violation::new(name, reason, format!("{name} {}", message.into()));
-        let own = self.own_places.iter().find(|(known, _)| *known == name).map(|(_, place)| place.clone());
-        self.violations.push(Violation { at: own.or_else(|| self.place.map(|place| place(name))), ..violation });
+        self.violations.push(Violation { at: self.place_of(name), ..violation });
         Rejected
     }
 
@@ -169,8 +212,11 @@ impl Fields {
     /// All recorded violations, and one for each field that the endpoint does not read.
     pub fn read<T>(mut self, input: impl FnOnce(&mut Self) -> Result<T, Rejected>) -> Result<T, Error> {
         let read = input(&mut self);
-        let unknown = self.values.drain(..);
-        let unknown = unknown.map(|(name, _)| field_violation(name, Reason::Unknown, "is not a field of this request"));
+        let unknown = std::mem::take(&mut self.values).into_iter().map(|(name, _)| {
+            let at = self.place_of(&name);
+            Violation { at, ..field_violation(name, Reason::Unknown, "is not a field of this request") }
+        });
+        let unknown: Vec<_> = unknown.collect();
         self.violations.extend(unknown);
         self.violations.truncate(MAX_VIOLATIONS);
         match read {

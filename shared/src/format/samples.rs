@@ -31,6 +31,7 @@ pub(super) fn key() -> KeyView {
         user_id: UserId::new(7).expect("an id"),
         last_used_at: None,
         usage_count: 0,
+        version: 1,
     }
 }
 
@@ -42,6 +43,7 @@ pub(super) fn context() -> WriteContext<'static> {
         now: DateTime::from_timestamp_millis(1_772_528_400_045).expect("a time"),
         sender: None,
         fhir_base: "https://nuxera.cloud/fhir",
+        service_base: "https://api.nuxera.cloud/fhir",
         self_url: "https://api.nuxera.cloud/api/apiKeys/42",
         next_url: None,
         request_format: Format::Json,
@@ -109,7 +111,20 @@ pub(super) fn key_view() -> impl Strategy<Value = KeyView> {
         let random = Random::new(move |bytes| bytes.fill(random));
         let plain = PlainKey::generate(Prefix::of(kind), Locator { user_id, key_id: id }, &random, &checksums());
         let key = if is_whole { ShownKey::Whole(plain) } else { ShownKey::Masked(plain.masked().into()) };
-        KeyView { id, key, name, kind, status, is_default, created_at, expiry_at, user_id, last_used_at, usage_count }
+        KeyView {
+            id,
+            key,
+            name,
+            kind,
+            status,
+            is_default,
+            created_at,
+            expiry_at,
+            user_id,
+            last_used_at,
+            usage_count,
+            version: 1,
+        }
     })
 }
 
@@ -140,5 +155,6 @@ pub(super) fn read_back(value: impl Fn(&Field) -> Option<Value>) -> Option<KeyVi
         user_id: UserId::new(value("user_id")?.as_u64()?)?,
         last_used_at: time("last_used_at")?,
         usage_count: value("usage_count")?.as_u64()?,
+        version: 1,
     })
 }

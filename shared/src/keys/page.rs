@@ -3,8 +3,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, Reason};
+use crate::ids::KeyId;
 use crate::keys::audit::Entry;
+use crate::keys::key::Key;
+use crate::keys::key_type::KeyType;
+use crate::keys::status::Status;
 use crate::keys::view::KeyView;
 
 /// The most elements of a page, also of one for which no limit was requested: more might exceed the 6 MB of a response.
@@ -17,6 +22,40 @@ pub struct PageRequest {
     pub limit: u32,
     /// The place after which the page starts.
     pub cursor: Option<Cursor>,
+}
+
+/// The keys that a list is to hold; an empty condition is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyFilter {
+    /// Keys with one of these ids.
+    pub ids: Vec<KeyId>,
+    /// Keys with one of these statuses.
+    pub statuses: Vec<Status>,
+    /// Keys of one of these types.
+    pub kinds: Vec<KeyType>,
+}
+
+impl KeyFilter {
+    /// Whether it holds back nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a key meets all conditions.
+    #[must_use]
+    pub fn admits(&self, key: &Key, now: Timestamp) -> bool {
+        let Self { ids, statuses, kinds } = self;
+        (ids.is_empty() || ids.contains(&key.id))
+            && (statuses.is_empty() || statuses.contains(&key.status(now)))
+            && (kinds.is_empty() || kinds.contains(&key.kind))
+    }
+
+    /// The first and the last key that it may admit, if it names them.
+    #[must_use]
+    pub fn bounds(&self) -> Option<(KeyId, KeyId)> {
+        Some((*self.ids.iter().min()?, *self.ids.iter().max()?))
+    }
 }
 
 /// A place in a list. Its text is opaque to clients.
@@ -59,8 +98,8 @@ impl Cursor {
 pub struct KeyPage {
     /// The keys.
     pub keys: Vec<KeyView>,
-    /// The number of keys that the user has in all.
-    pub total: u64,
+    /// The number of keys on all pages, unless nobody has counted them.
+    pub total: Option<u64>,
     /// The cursor of the next page.
     pub next: Option<String>,
 }

@@ -38,6 +38,8 @@ pub struct KeyView {
     pub last_used_at: Option<Timestamp>,
     /// The number of accepted uses.
     pub usage_count: u64,
+    /// The number of changes, its own included: the version of the record, in the entity tag.
+    pub version: u64,
 }
 
 impl KeyView {
@@ -58,7 +60,7 @@ impl KeyView {
             previous: _,
             usage: Usage { count, last_used_at, days: _ },
             entry_at: _,
-            version: _,
+            version,
         } = key;
         Self {
             id,
@@ -72,14 +74,27 @@ impl KeyView {
             user_id,
             last_used_at,
             usage_count: count,
+            version,
         }
     }
 
     /// The values of the fields of [`SHOWN`], in its order; `None` for null.
     #[must_use]
     pub fn values(&self) -> [Option<FieldValue<'_>>; SHOWN.len()] {
-        let Self { id, key, name, kind, status, is_default, created_at, expiry_at, user_id, last_used_at, usage_count } =
-            self;
+        let Self {
+            id,
+            key,
+            name,
+            kind,
+            status,
+            is_default,
+            created_at,
+            expiry_at,
+            user_id,
+            last_used_at,
+            usage_count,
+            version: _,
+        } = self;
         [
             Some(FieldValue::Id(id.get())),
             Some(FieldValue::Text(key.as_str())),

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use futures_util::future::join;
 
-use super::item::{Item, count_of};
+use super::item::{Item, count_of, number};
 use super::key_record::{audited_in, from_item, last_entry_in};
 use super::keys::Keys;
 use super::meta::Meta;
@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::damage::note;
 use crate::error::Error;
 use crate::ids::{KeyId, Locator, UserId};
-use crate::keys::{Action, Author, Change, Changes, Key, KeyExpired, KeyView, deletion, entry_after};
+use crate::keys::{Action, Author, Change, Changes, Key, KeyExpired, KeyView, Precondition, deletion, entry_after};
 
 /// The place of a displaced default's record in the transaction that sets another one.
 const DISPLACED: usize = 3;
@@ -33,20 +33,28 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`]; [`Error::ChangeOfExpired`] when the transition is refused.
+    /// [`Error::NotFound`]; [`Error::ChangeOfExpired`] when the transition is refused; those of the precondition.
     pub async fn change(
         &self,
         author: &Author,
         locator: Locator,
         action: Action,
+        precondition: &Precondition,
         transition: impl Fn(&mut Key, Timestamp) -> Result<(), KeyExpired>,
     ) -> Result<KeyView, Error> {
         let mut attempts = self.attempts();
         loop {
             let (before, meta) = self.read_one(locator).await?;
+            precondition.check_version(before.version)?;
+            if !precondition.unchanged.is_empty() {
+                precondition.check_fields(&self.show(author, before.clone(), &meta).await?)?;
+            }
             let mut key = self.without_string(before.clone()).await?;
             transition(&mut key, author.timestamp()).map_err(|KeyExpired| Error::ChangeOfExpired)?;
             let changes = key.changes_since(&before);
+            if !changes.is_empty() {
+                key.version += 1;
+            }
             // Before the change: one whose result cannot be shown is not made.
             let shown = self.show(author, key.clone(), &meta).await?;
             if changes.is_empty() {
@@ -67,13 +75,14 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`].
-    pub async fn delete(&self, author: &Author, locator: Locator) -> Result<(), Error> {
+    /// [`Error::NotFound`]; [`Error::PreconditionFailed`].
+    pub async fn delete(&self, author: &Author, locator: Locator, precondition: &Precondition) -> Result<(), Error> {
         let Locator { user_id: owner, key_id: id } = locator;
         let mut attempts = self.attempts();
         loop {
             let (mut items, meta) = self.read(owner, &[id]).await?;
             let item = items.pop().flatten().ok_or(Error::NotFound)?;
+            precondition.check_version(item.get("version").and_then(number).unwrap_or_default())?;
             author.admission.granted().await?;
             let now = self.clock.now();
             let at = last_entry_in(&item).map_or(now.trunc_subsecs(3), |last| entry_after(last, now));
@@ -158,10 +167,11 @@ impl Keys {
             let items: Vec<Item> = items.into_iter().collect::<Option<_>>().ok_or(Error::NotFound)?;
             let before = from_item(items.first().ok_or(Error::NotFound)?)?;
             before.ensure_not_expired(author.timestamp()).map_err(|KeyExpired| Error::ChangeOfExpired)?;
-            let shown = self.show(author, before.clone(), &Meta { default_id: Some(id), ..meta.clone() }).await?;
             if meta.default_id == Some(id) {
-                return Ok(shown);
+                return self.show(author, before, &meta).await;
             }
+            let key = Key { version: before.version + 1, ..before.clone() };
+            let shown = self.show(author, key, &Meta { default_id: Some(id), ..meta.clone() }).await?;
             author.admission.granted().await?;
             let now = before.next_entry_at(self.clock.now());
             let since = after.max(meta.default_at.map(|last| last + TimeDelta::milliseconds(1)));
@@ -219,10 +229,12 @@ impl Keys {
         loop {
             let (before, meta) = self.read_one(locator).await?;
             let is_default = meta.known_default(locator.user_id)? == Some(locator.key_id);
-            let shown = self.show(author, before.clone(), &Meta { default_id: None, ..meta.clone() }).await?;
+            let without = Meta { default_id: None, ..meta.clone() };
             if !is_default {
-                return Ok(shown);
+                return self.show(author, before, &without).await;
             }
+            let key = Key { version: before.version + 1, ..before.clone() };
+            let shown = self.show(author, key, &without).await?;
             author.admission.granted().await?;
             let key = self.without_string(before.clone()).await?;
             let key = Key { entry_at: before.next_entry_at(self.clock.now()), ..key };

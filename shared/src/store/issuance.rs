@@ -18,8 +18,8 @@ use crate::damage::Damaged;
 use crate::error::Error;
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::{
-    Action, Author, GracePeriod, Idempotency, Issued, Key, KeyExpired, KeyView, NewKey, PlainKey, Prefix, Sealed,
-    Secret, Shown, ShownKey, Usage, next_due,
+    Action, Author, GracePeriod, Idempotency, Issued, Key, KeyExpired, KeyView, NewKey, PlainKey, Precondition, Prefix,
+    Sealed, Secret, Shown, ShownKey, Usage, next_due,
 };
 
 /// The place of the count of a user's keys in the transaction that creates one.
@@ -129,12 +129,13 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`]; [`Error::ChangeOfExpired`]; [`Error::IdempotencyMismatch`].
+    /// [`Error::NotFound`]; [`Error::ChangeOfExpired`]; [`Error::IdempotencyMismatch`]; [`Error::PreconditionFailed`].
     pub async fn rotate(
         &self,
         author: &Author,
         locator: Locator,
         idempotency: Option<&Idempotency>,
+        precondition: &Precondition,
         grace: GracePeriod,
     ) -> Result<Issued, Error> {
         let now = author.timestamp();
@@ -147,12 +148,14 @@ impl Keys {
         let (mut before, mut meta) = read?;
         let mut attempts = self.attempts();
         loop {
+            precondition.check_version(before.version)?;
             before.ensure_not_expired(now).map_err(|KeyExpired| Error::ChangeOfExpired)?;
             author.admission.granted().await?;
             let plain = PlainKey::generate(Prefix::of(before.kind), locator, &self.random, self.checksums()?);
             let (secret, sealed) = self.protect(&plain, locator, idempotency, author).await?;
             let mut key = before.clone();
             key.rotate(secret, grace, now).map_err(|KeyExpired| Error::ChangeOfExpired)?;
+            key.version += 1;
             key.entry_at = before.next_entry_at(self.clock.now());
             let is_default = meta.default_id == Some(locator.key_id);
             let mut writes = vec![

@@ -23,7 +23,8 @@ use crate::damage::{note, readable};
 use crate::error::Error;
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::{
-    Action, AuditPage, Author, Changes, Cursor, Entry, Key, KeyPage, KeyView, PageRequest, Shown, ShownKey, UsageView,
+    Action, AuditPage, Author, Changes, Cursor, Entry, Key, KeyFilter, KeyPage, KeyView, MAX_PAGE, PageRequest, Shown,
+    ShownKey, UsageView,
 };
 
 /// The keys of all users: one method per access pattern.
@@ -79,33 +80,30 @@ impl Keys {
         self.show(author, key, &meta).await
     }
 
-    /// Reads a page of a user's keys, oldest first. Damaged keys are left out.
+    /// Reads a page of the keys of a user that a filter admits, oldest first. Damaged keys are left out.
     ///
     /// # Errors
     ///
     /// If the service did not issue the cursor.
-    pub async fn list(&self, author: &Author, owner: UserId, page: &PageRequest) -> Result<KeyPage, Error> {
+    pub async fn list(
+        &self,
+        author: &Author,
+        owner: UserId,
+        filter: &KeyFilter,
+        page: &PageRequest,
+    ) -> Result<KeyPage, Error> {
         let after = page.cursor.as_ref().map(|cursor| KeyId::parse(cursor.element()).ok_or_else(Cursor::invalid));
-        let after = after.transpose()?.map(|id| Item::from(PrimaryKey::key(owner, id)));
-        let query = self
-            .table
-            .query()
-            .consistent_read(true)
-            .key_condition_expression("PK = :owner AND begins_with(SK, :key)")
-            .expression_attribute_values(":owner", AttributeValue::S(PrimaryKey::user_partition(owner)))
-            .expression_attribute_values(":key", AttributeValue::S(KEY_PREFIX.to_owned()));
-        let items = pages::all_or_some(Some(page.limit), after, |start, limit| {
-            query.clone().set_exclusive_start_key(start).set_limit(limit).send_boxed()
-        });
-        let (ready, (items, meta)) = join(self.ready_to_show(), join(items, self.meta(owner))).await;
+        let after = after.transpose()?;
+        let keys = self.admitted(owner, filter, after, page.limit, author.timestamp());
+        let (ready, (keys, meta)) = join(self.ready_to_show(), join(keys, self.meta(owner))).await;
         ready?;
-        let (items, more) = items?;
+        let (keys, last) = keys?;
         let meta = meta?;
-        let total = meta.key_count.unwrap_or(items.len() as u64);
-        let last = items.iter().rev().filter(|_| more).find_map(PrimaryKey::parse_key);
-        let next = last.map(|(_, id)| Cursor::after(&id).encode());
-        let keys = items.iter().filter_map(|item| readable(from_item(item)));
-        let shown = keys.map(async |key| match self.show(author, key, &meta).await {
+        let is_whole = after.is_none() && last.is_none();
+        let total = if filter.is_empty() { meta.key_count } else { None };
+        let total = total.or_else(|| is_whole.then_some(keys.len() as u64));
+        let next = last.map(|id| Cursor::after(&id).encode());
+        let shown = keys.into_iter().map(async |key| match self.show(author, key, &meta).await {
             Err(Error::Damaged(damaged)) => {
                 note(damaged);
                 Ok(None)
@@ -114,6 +112,57 @@ impl Keys {
         });
         let keys = try_join_all(shown).await?.into_iter().flatten().collect();
         Ok(KeyPage { keys, total, next })
+    }
+
+    /// Reads the keys after one that a filter admits; says which is the last, if there are more.
+    async fn admitted(
+        &self,
+        owner: UserId,
+        filter: &KeyFilter,
+        after: Option<KeyId>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<(Vec<Key>, Option<KeyId>), Error> {
+        if filter.is_empty() {
+            let (items, more) = self.items_after(owner, after, limit).await?;
+            let last = items.iter().rev().filter(|_| more).find_map(PrimaryKey::parse_key);
+            let keys = items.iter().filter_map(|item| readable(from_item(item))).collect();
+            return Ok((keys, last.map(|(_, id)| id)));
+        }
+        let (before_first, last) = filter.bounds().map(|(first, last)| (KeyId::new(first.get() - 1), last)).unzip();
+        let mut start = after.max(before_first.flatten());
+        let mut found: Vec<Key> = Vec::new();
+        loop {
+            // No more than are between the ids that it names.
+            let between = last.map(|last| last.get().saturating_sub(start.map_or(0, KeyId::get)));
+            let chunk = between.and_then(|ids| u32::try_from(ids).ok()).unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+            let (items, more) = self.items_after(owner, start, chunk).await?;
+            start = items.last().and_then(PrimaryKey::parse_key).map(|(_, id)| id);
+            let keys = items.iter().filter_map(|item| readable(from_item(item)));
+            found.extend(keys.filter(|key| filter.admits(key, now)));
+            let has_passed_all = last.is_some_and(|last| start.is_some_and(|start| start >= last));
+            if !more || has_passed_all || found.len() > limit as usize {
+                break;
+            }
+        }
+        let more = found.len() > limit as usize;
+        found.truncate(limit as usize);
+        let last = found.last().filter(|_| more).map(|key| key.id);
+        Ok((found, last))
+    }
+
+    /// Reads the items of the keys of a user after one; says whether there are more.
+    async fn items_after(&self, owner: UserId, after: Option<KeyId>, limit: u32) -> Result<(Vec<Item>, bool), Error> {
+        let start = after.map(|id| Item::from(PrimaryKey::key(owner, id)));
+        let query = self
+            .table
+            .query()
+            .consistent_read(true)
+            .key_condition_expression("PK = :owner AND begins_with(SK, :key)")
+            .expression_attribute_values(":owner", AttributeValue::S(PrimaryKey::user_partition(owner)))
+            .expression_attribute_values(":key", AttributeValue::S(KEY_PREFIX.to_owned()));
+        let query = |start, limit| query.clone().set_exclusive_start_key(start).set_limit(limit).send_boxed();
+        pages::all_or_some(Some(limit), start, query).await
     }
 
     /// Reads a page of a key's audit trail, newest first; it outlives the key. Damaged entries are left out.

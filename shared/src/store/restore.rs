@@ -13,7 +13,9 @@ use super::table::failure;
 use crate::damage::{Damaged, noted};
 use crate::error::Error;
 use crate::ids::Locator;
-use crate::keys::{Action, Author, Cursor, Entry, GracePeriod, Key, MAX_PAGE, PageRequest, Revocation, Update};
+use crate::keys::{
+    Action, Author, Cursor, Entry, GracePeriod, Key, MAX_PAGE, PageRequest, Precondition, Revocation, Update,
+};
 
 impl Keys {
     /// Reads a page of the keys of all users, in no order.
@@ -111,18 +113,19 @@ impl Keys {
     ///
     /// When the table or KMS fails.
     pub async fn revoke(&self, author: &Author, key: Locator, revocation: Revocation) -> Result<(), Error> {
+        let anyway = Precondition::default();
         let result = match revocation {
-            Revocation::Deleted => self.delete(author, key).await,
+            Revocation::Deleted => self.delete(author, key, &anyway).await,
             // A new string that nobody has seen takes the place of the restored one.
             Revocation::Rotated { old_until } => {
                 let left = old_until.map(|until| until.seconds() - author.timestamp().seconds());
                 let grace = left.and_then(|left| GracePeriod::new(u64::try_from(left).ok()?)).unwrap_or_default();
-                self.rotate(author, key, None, grace).await.map(drop)
+                self.rotate(author, key, None, &anyway, grace).await.map(drop)
             }
-            Revocation::Paused => self.change(author, key, Action::Pause, Key::pause).await.map(drop),
+            Revocation::Paused => self.change(author, key, Action::Pause, &anyway, Key::pause).await.map(drop),
             Revocation::Expiry(expiry) => {
                 let update = Update { expires_at: Some(Some(expiry)), ..Update::default() };
-                self.change(author, key, Action::Update, |key, now| key.update(&update, now)).await.map(drop)
+                self.change(author, key, Action::Update, &anyway, |key, now| key.update(&update, now)).await.map(drop)
             }
         };
         match result {

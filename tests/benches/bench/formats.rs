@@ -17,7 +17,7 @@ use tests::key_strings::checksums;
 /// Compares a list of 1,000 keys with the same in JSON, and a single key with 20 µs.
 pub fn measure(report: &mut Report) {
     let one = Content::Key(Box::new(key(1)));
-    let thousand = Content::Keys(KeyPage { keys: (1..=1_000).map(key).collect(), total: 1_000, next: None });
+    let thousand = Content::Keys(KeyPage { keys: (1..=1_000).map(key).collect(), total: Some(1_000), next: None });
     let [json, hl7, fhir] = [Format::Json, Format::Hl7, Format::Fhir].map(|format| time_of(format, &thousand, 200));
     let lines = [
         ("1,000 keys in HL7", hl7, "the same in JSON", json, 1.5),
@@ -52,6 +52,7 @@ fn time_of(format: Format, content: &Content, rounds: usize) -> Duration {
         now: time("2026-03-03T09:00:00Z").time(),
         sender: None,
         fhir_base: "https://nuxera.cloud/fhir",
+        service_base: "https://nuxera.cloud/fhir",
         self_url: "https://nuxera.cloud/api/apiKeys",
         next_url: None,
         request_format: Format::Json,
@@ -95,6 +96,7 @@ fn key(number: u64) -> KeyView {
         user_id,
         last_used_at: Some(time("2026-03-02T08:15:42Z")),
         usage_count: number,
+        version: 1,
     }
 }
 

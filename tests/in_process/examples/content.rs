@@ -36,6 +36,7 @@ pub fn written(format: Format, name: &str, json: &Value, operation: Operation) -
         now: DateTime::parse_from_rfc3339("2026-03-03T09:00:00Z").expect("a time").to_utc(),
         sender: (!is_form).then_some(&sender),
         fhir_base: DEFAULT_FHIR_BASE_URL,
+        service_base: "https://nuxera.cloud/fhir",
         self_url: &format!("https://nuxera.cloud/api/apiKeys{path}"),
         next_url: None,
         request_format: if is_form { Format::Json } else { format },
@@ -52,7 +53,7 @@ fn content(format: Format, name: &str, json: &Value, operation: Operation) -> Co
             Content::Audit(AuditPage { entries: list.iter().map(entry).collect(), next: None })
         } else {
             let keys: Vec<_> = list.iter().map(key).collect();
-            Content::Keys(KeyPage { total: keys.len() as u64, keys, next: None })
+            Content::Keys(KeyPage { total: Some(keys.len() as u64), keys, next: None })
         };
     }
     if json["error"].is_string() {
@@ -104,6 +105,7 @@ fn key(json: &Value) -> KeyView {
         user_id: user_id(&json["user_id"]),
         last_used_at: time(&json["last_used_at"]),
         usage_count: number(&json["usage_count"]),
+        version: 1,
     }
 }
 

@@ -63,6 +63,7 @@ const RESPONSES: &[(&str, Operation)] = &[
     ("serviceRequired", VerifyKey),
     ("notFound", GetKey),
     ("expired", PauseKey),
+    ("changed", UpdateKey),
     ("limitReached", CreateKey),
     ("idempotencyMismatch", CreateKey),
     ("tooLarge", CreateKey),

@@ -8,8 +8,10 @@ use crate::format::digits::{decimal, push_padded};
 use crate::ids::UserId;
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Meta<'a> {
-    pub(super) profile: [&'a str; 1],
+    pub(super) version_id: &'a str,
+    pub(super) profile: [&'a RawValue; 1],
 }
 
 #[derive(Serialize)]

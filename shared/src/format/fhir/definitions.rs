@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::data_types::{Coding, Concept, Identifier, Meta, Reference, json};
+use super::data_types::{Coding, Concept, Identifier, Reference, json};
 use crate::fields::{Field, SHOWN};
 
 /// The name of a key's profile and resource type.
@@ -23,7 +23,7 @@ pub(super) fn is_profile(url: &str, base: &str) -> bool {
 pub(super) struct Definitions {
     /// The URLs of the extensions, in the order of [`SHOWN`].
     pub(super) extensions: [Option<Box<RawValue>>; SHOWN.len()],
-    pub(super) meta: Box<RawValue>,
+    pub(super) profile: Box<RawValue>,
     pub(super) code: Box<RawValue>,
     /// The code system of the audit trail's actions.
     pub(super) action: String,
@@ -40,7 +40,7 @@ impl Definitions {
         let coding = Coding { system: &system, code: API_KEY, display: Some("API key") };
         Self {
             extensions: SHOWN.map(|field| field.extension.map(extension)),
-            meta: json(&Meta { profile: [&profile] }),
+            profile: json(&profile),
             code: json(&Concept { coding: Some([coding]), text: None }),
             action: format!("{base}/CodeSystem/api-key-action"),
             key_id: url("sid/api-key-id"),

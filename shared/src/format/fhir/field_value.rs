@@ -74,7 +74,7 @@ impl<'a> Reading<'a> {
 
     fn take(&mut self, field: &Field, element: &Element<'_, '_>, at: &str) {
         let name = field.name;
-        if !field.is_input_of(self.expected.operation) {
+        if !field.may_be_in(self.expected.operation) {
             return self.refuse_field(name, at);
         }
         if self.seen.contains(&name) {
@@ -154,9 +154,14 @@ fn read_value(kind: FieldType, element: &Element<'_, '_>, base: &str) -> Result<
             Some(seconds.into())
         }),
         FieldType::Id => ("a valueReference to a Basic, a positive valueInteger or a valueString", id),
-        FieldType::Text | FieldType::Flag | FieldType::Count => {
-            ("valueString", |name, node, _| (name == "valueString").then(|| string(node))?)
+        FieldType::Text => ("valueString", |name, node, _| (name == "valueString").then(|| string(node))?),
+        FieldType::Flag => {
+            ("valueBoolean", |name, node, _| (name == "valueBoolean").then(|| node.flag().map(Value::from))?)
         }
+        FieldType::Count => ("a valueString of digits", |name, node, _| {
+            let count: u64 = (name == "valueString").then(|| node.text())??.parse().ok()?;
+            Some(count.into())
+        }),
     };
     let value = element.value.and_then(|(name, node)| read(name, node, base));
     value.ok_or_else(|| format!("must be sent as {allowed}"))

@@ -11,7 +11,7 @@ use serde_json::Number;
 #[derive(Debug)]
 pub(super) enum Node<'a> {
     Null,
-    Bool,
+    Bool(bool),
     Number(Number),
     Text(Cow<'a, str>),
     List(Vec<Node<'a>>),
@@ -25,28 +25,32 @@ impl<'a> Node<'a> {
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Null | Self::Bool | Self::Number(_) | Self::List(_) | Self::Object(_) => None,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::List(_) | Self::Object(_) => None,
         }
+    }
+
+    pub(super) fn flag(&self) -> Option<bool> {
+        if let Self::Bool(flag) = self { Some(*flag) } else { None }
     }
 
     pub(super) fn number(&self) -> Option<&Number> {
         match self {
             Self::Number(number) => Some(number),
-            Self::Null | Self::Bool | Self::Text(_) | Self::List(_) | Self::Object(_) => None,
+            Self::Null | Self::Bool(_) | Self::Text(_) | Self::List(_) | Self::Object(_) => None,
         }
     }
 
     pub(super) fn list(&self) -> Option<&[Node<'a>]> {
         match self {
             Self::List(nodes) => Some(nodes),
-            Self::Null | Self::Bool | Self::Number(_) | Self::Text(_) | Self::Object(_) => None,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) | Self::Object(_) => None,
         }
     }
 
     pub(super) fn object(&self) -> Option<&[Member<'a>]> {
         match self {
             Self::Object(members) => Some(members),
-            Self::Null | Self::Bool | Self::Number(_) | Self::Text(_) | Self::List(_) => None,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) | Self::List(_) => None,
         }
     }
 
@@ -63,7 +67,7 @@ impl<'a> Node<'a> {
                 names.len() < members.len() || members.iter().any(|(_, node)| node.repeats_a_member())
             }
             Self::List(nodes) => nodes.iter().any(Self::repeats_a_member),
-            Self::Null | Self::Bool | Self::Number(_) | Self::Text(_) => false,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => false,
         }
     }
 
@@ -111,8 +115,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Node<'de>, E> {
-        Ok(Node::Bool)
+    fn visit_bool<E>(self, value: bool) -> Result<Node<'de>, E> {
+        Ok(Node::Bool(value))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Node<'de>, E> {

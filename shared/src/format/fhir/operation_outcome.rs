@@ -83,7 +83,8 @@ fn of_kind(kind: ErrorKind) -> &'static str {
         ErrorKind::ChangeOfExpired
         | ErrorKind::KeyLimitReached
         | ErrorKind::NoDefault
-        | ErrorKind::IdempotencyMismatch => "conflict",
+        | ErrorKind::IdempotencyMismatch
+        | ErrorKind::PreconditionFailed => "conflict",
         ErrorKind::RateLimited | ErrorKind::KeyLimited => "throttled",
         ErrorKind::Unavailable | ErrorKind::TranscriptionFailed => "transient",
         ErrorKind::TranscriptionTimedOut => "timeout",

@@ -41,7 +41,7 @@ proptest! {
 
     #[test]
     fn keys_survive_writing_and_reading(views in proptest::collection::vec(key_view(), 1..4)) {
-        let page = KeyPage { total: 3, next: None, keys: views.clone() };
+        let page = KeyPage { total: Some(3), next: None, keys: views.clone() };
         let bundle: Value = serde_json::from_slice(&write(&Content::Keys(page), &context())).expect("JSON");
         let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
         let read: Vec<_> = entries.iter().filter_map(|entry| key(&entry["resource"])).collect();

@@ -5,6 +5,7 @@ use super::{read_basic, read_bundle, read_parameters};
 use crate::error::{Reason, Violation};
 use crate::format::exchange::{Incoming, ReadContext};
 use crate::format::request_fields::Fields;
+use crate::operation::RequestBody;
 
 /// Reads a request.
 pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
@@ -20,6 +21,10 @@ fn read_resource(body: &[u8], expected: ReadContext<'_>) -> Result<Fields, Vec<V
     })?;
     let takes_basic = expected.operation.takes_basic();
     let members = node.object().unwrap_or_default();
+    // Some clients send an empty object where they mean nothing.
+    if node.object().is_some_and(<[_]>::is_empty) && expected.operation.body() != RequestBody::Required {
+        return Ok(Fields::none());
+    }
     match (resource_type(members), expected.operation.web_client_verb()) {
         (Some("Parameters"), _) => Ok(read_parameters::read(members, expected)),
         (Some("Basic"), _) if takes_basic => Ok(read_basic::read(members, expected)),
@@ -200,12 +205,18 @@ mod tests {
         update(r#""id":"43","#, "Basic.id", Reason::Value);
         update(r#""id":42,"#, "Basic.id", Reason::Value);
         update(r#""id":"42","id":"42","#, "Basic", Reason::Structure);
-        update(r#""identifier":[],"#, "Basic.identifier", Reason::Unknown);
-        update(r#""subject":{},"#, "Basic.subject", Reason::Unknown);
-        update(r#""created":"2026-03-01","#, "Basic.created", Reason::Unknown);
+        update(r#""identifier":[],"#, "Basic.identifier", Reason::Value);
+        update(r#""identifier":[{"system":"B/sid/api-key-id","value":"43"}],"#, "Basic.identifier", Reason::Value);
+        update(r#""identifier":[{"system":"B/sid/user-id","value":"42"}],"#, "Basic.identifier", Reason::Value);
+        update(r#""subject":{},"#, "Basic.subject", Reason::Value);
+        update(r#""created":2026,"#, "Basic.created", Reason::Value);
+        let create = |members, at| refused(Operation::CreateKey, &basic(members, ""), at, Reason::Unknown);
+        create(r#""identifier":[],"#, "Basic.identifier");
+        create(r#""subject":{},"#, "Basic.subject");
+        create(r#""created":"2026-03-01","#, "Basic.created");
         update(r#""implicitRules":"http://example.org","#, "Basic", Reason::Unknown);
         update(r#""meta":{"profile":["B/StructureDefinition/other"]},"#, "Basic.meta", Reason::Value);
-        update(r#""meta":{"versionId":"1"},"#, "Basic.meta", Reason::Value);
+        update(r#""meta":{"versionId":"1","security":[]},"#, "Basic.meta", Reason::Value);
         refused(Operation::CreateKey, &basic(r#""id":"42","#, ""), "Basic.id", Reason::Unknown);
         let foreign = basic("", "").replace("\"api-key\"", "\"patient\"");
         refused(Operation::UpdateKey, &foreign, "Basic.code", Reason::Value);
@@ -219,9 +230,11 @@ mod tests {
         let update =
             |extensions: &str, at: &str, reason| refused(Operation::UpdateKey, &basic("", extensions), at, reason);
         for server_owned in ["value", "is-default", "created-at", "last-used-at", "usage-count"] {
-            update(&extension(server_owned, r#""valueString":"x""#), "Basic.extension[0]", Reason::Unknown);
+            let extension = extension(server_owned, r#""valueInteger":1"#);
+            refused(Operation::CreateKey, &basic("", &extension), "Basic.extension[0]", Reason::Unknown);
+            let place = format!("Basic.extension.where(url.endsWith('/api-key-{server_owned}'))");
+            update(&extension, &place, Reason::Type);
         }
-        update(&extension("status", r#""valueCode":"active""#), "Basic.extension[0]", Reason::Unknown);
         update(&extension("colour", r#""valueCode":"red""#), "Basic.extension[0]", Reason::Unknown);
         let name = extension("name", r#""valueString":"x""#);
         update(&name.replace("\"B/", "\"https://example.org/"), "Basic.extension[0]", Reason::Unknown);
@@ -238,8 +251,8 @@ mod tests {
         };
         update(&format!("{NAME},{NAME}"), Reason::Structure);
         update(&format!(r#"{NAME},{{"name":"colour","valueString":"x"}}"#), Reason::Unknown);
-        update(&format!(r#"{NAME},{{"name":"user_id","valueString":"7"}}"#), Reason::Unknown);
-        update(&format!(r#"{NAME},{{"name":"status","valueCode":"active"}}"#), Reason::Unknown);
+        update(&format!(r#"{NAME},{{"name":"old_id","valueString":"7"}}"#), Reason::Unknown);
+        update(&format!(r#"{NAME},{{"name":"grace_period_seconds","valueInteger":7}}"#), Reason::Unknown);
         for bad in [
             "7",
             "{}",
@@ -282,6 +295,9 @@ mod tests {
     #[test]
     fn operations_without_inputs_accept_no_parameters() {
         assert_eq!(fields(Operation::PauseKey, r#"{"resourceType":"Parameters"}"#, &[]), Ok(vec![]));
+        for operation in [Operation::PauseKey, Operation::RotateKey] {
+            assert_eq!(fields(operation, "{}", &[]), Ok(vec![]));
+        }
         refused(Operation::PauseKey, &parameters(NAME), "Parameters.parameter[0]", Reason::Unknown);
     }
 

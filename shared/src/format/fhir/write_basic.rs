@@ -4,7 +4,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::data_types::{Identifier, Reference, instant, user_text};
+use super::data_types::{Identifier, Meta, Reference, instant, user_text};
 use super::definitions::Definitions;
 use crate::fields::SHOWN;
 use crate::format::digits::decimal;
@@ -20,12 +20,13 @@ impl Serialize for ApiKey<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { view, definitions } = self;
         let id = decimal(view.id.get());
+        let version = decimal(view.version);
         let user = user_text(view.user_id);
         let created = instant(view.created_at.time());
         let basic = Basic {
             resource_type: "Basic",
             id: &id,
-            meta: &definitions.meta,
+            meta: Meta { version_id: &version, profile: [&definitions.profile] },
             extension: Extensions { urls: &definitions.extensions, values: view.values() },
             identifier: [definitions.key(&id)],
             code: &definitions.code,
@@ -41,7 +42,7 @@ impl Serialize for ApiKey<'_> {
 struct Basic<'a> {
     resource_type: &'static str,
     id: &'a str,
-    meta: &'a RawValue,
+    meta: Meta<'a>,
     extension: Extensions<'a>,
     identifier: [Identifier<'a>; 1],
     code: &'a RawValue,

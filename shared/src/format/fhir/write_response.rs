@@ -9,6 +9,7 @@ use super::operation_outcome::OperationOutcome;
 use super::write_basic::ApiKey;
 use super::write_parameters::Parameters;
 use crate::format::exchange::{Content, WriteContext};
+use crate::keys::KeyView;
 
 /// The approximate size of a list's entry with the usual base, so that a list takes one allocation.
 const KEY_BYTES: usize = 1_664;
@@ -23,15 +24,16 @@ pub(crate) fn write(content: &Content, about: &WriteContext<'_>) -> Vec<u8> {
         }
         Content::Keys(page) => {
             let definitions = &Definitions::new(base);
-            let keys = page.keys.iter().map(|view| (format!("{base}/Basic/{}", view.id), ApiKey { view, definitions }));
-            to_json(&Bundle::new(Some(page.total), keys, about), KEY_BYTES * (1 + page.keys.len()))
+            let url = |view: &KeyView| format!("{}/Basic/{}", about.service_base, view.id);
+            let keys = page.keys.iter().map(|view| (url(view), ApiKey { view, definitions }));
+            to_json(&Bundle::new(page.total, keys, about), KEY_BYTES * (1 + page.keys.len()))
         }
         Content::Deleted => to_json(&OperationOutcome::information("API Key deleted successfully"), OUTCOME_BYTES),
         Content::Audit(page) => {
             let definitions = &Definitions::new(base);
             let entries = page.entries.iter();
-            let events =
-                entries.map(|entry| (format!("{base}/AuditEvent/{}", entry.id), AuditEntry { entry, definitions }));
+            // Entries are not to be had one by one.
+            let events = entries.map(|entry| (format!("urn:uuid:{}", entry.id), AuditEntry { entry, definitions }));
             // The trail is read page by page and never counted.
             to_json(&Bundle::new(None, events, about), KEY_BYTES * (1 + page.entries.len()))
         }
@@ -57,7 +59,7 @@ mod tests {
     use crate::format::samples::{context, key};
     use crate::format::wire_format::Format;
     use crate::ids::{KeyId, UserId};
-    use crate::keys::{Action, Actor, AuditPage, Change, Entry, KeyPage, KeyView, Role};
+    use crate::keys::{Action, Actor, AuditPage, Change, Entry, KeyPage, Role};
     use crate::operation::Operation;
 
     fn json_of(content: &Content, about: &WriteContext<'_>) -> Value {
@@ -67,7 +69,7 @@ mod tests {
     #[test]
     fn a_key_is_a_basic() {
         let text = String::from_utf8(write(&Content::Key(Box::new(key())), &context())).expect("UTF-8");
-        let expected = r#"{"resourceType":"Basic","id":"42","meta":{"profile":["B/StructureDefinition/api-key"]},
+        let expected = r#"{"resourceType":"Basic","id":"42","meta":{"versionId":"1","profile":["B/StructureDefinition/api-key"]},
             "extension":[
             {"url":"B/StructureDefinition/api-key-value","valueString":"nux_live_…bm4k"},
             {"url":"B/StructureDefinition/api-key-name","valueString":"Lab gateway"},
@@ -99,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_list_is_a_searchset() {
-        let page = KeyPage { keys: vec![key()], total: 2, next: Some("x".to_owned()) };
+        let page = KeyPage { keys: vec![key()], total: Some(2), next: Some("x".to_owned()) };
         let about = WriteContext { next_url: Some("https://api.nuxera.cloud/api/apiKeys?cursor=x"), ..context() };
         let bundle = json_of(&Content::Keys(page), &about);
         let resource = json_of(&Content::Key(Box::new(key())), &context());
@@ -110,7 +112,7 @@ mod tests {
                 {"relation": "next", "url": "https://api.nuxera.cloud/api/apiKeys?cursor=x"},
             ],
             "entry": [{
-                "fullUrl": "https://nuxera.cloud/fhir/Basic/42", "resource": resource, "search": {"mode": "match"},
+                "fullUrl": "https://api.nuxera.cloud/fhir/Basic/42", "resource": resource, "search": {"mode": "match"},
             }],
         });
         assert_eq!(bundle, expected);
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_has_no_entry() {
-        let page = KeyPage { keys: vec![], total: 0, next: None };
+        let page = KeyPage { keys: vec![], total: Some(0), next: None };
         let bundle = json_of(&Content::Keys(page), &context());
         assert_eq!(bundle.get("entry"), None);
         assert_eq!((&bundle["total"], bundle["link"].as_array().map(Vec::len)), (&json!(0), Some(1)));
@@ -275,7 +277,7 @@ mod tests {
                 },
             ],
         });
-        let full_url = "https://nuxera.cloud/fhir/AuditEvent/00000000-0000-0000-0000-000000000007";
+        let full_url = "urn:uuid:00000000-0000-0000-0000-000000000007";
         assert_eq!(bundle["entry"][0]["fullUrl"], full_url);
         assert_eq!(bundle["entry"][0]["resource"], expected);
         let of_the_system = &bundle["entry"][1]["resource"];

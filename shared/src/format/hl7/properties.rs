@@ -39,7 +39,7 @@ proptest! {
 
     #[test]
     fn keys_survive_writing_and_reading(views in proptest::collection::vec(key_view(), 0..4)) {
-        let page = KeyPage { total: 3, next: None, keys: views.clone() };
+        let page = KeyPage { total: Some(3), next: None, keys: views.clone() };
         let message = String::from_utf8(write(&Content::Keys(page), &context())).expect("UTF-8");
         prop_assert_eq!(message.split('\r').count(), 2 + views.len() + 1, "{:?}", message);
         prop_assert_eq!(keys(&message), Some(views));

@@ -96,7 +96,7 @@ fn read_zak(zak: Option<Segment<'_>>, offset: Option<&str>, expected: ReadContex
             Some(fields::Field { name: "id", .. }) if expected.path_id.is_some() => {
                 check_path_id(field, expected.path_id).err().map(|message| ("id", Reason::Value, message))
             }
-            Some(known) if known.is_input_of(expected.operation) => match read_value(known.kind, field, offset) {
+            Some(known) if known.may_be_in(expected.operation) => match read_value(known.kind, field, offset) {
                 Ok(value) => {
                     fields.insert(known.name, value);
                     None

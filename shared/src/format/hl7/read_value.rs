@@ -39,6 +39,12 @@ pub(super) fn read_value(kind: FieldType, field: Field<'_>, offset: Option<&str>
             Some(time) => Ok(time.to_string().into()),
             None => Err(time::EXPECTED.to_owned()),
         },
-        FieldType::Text | FieldType::Code | FieldType::Flag | FieldType::Count => Ok(text.into_owned().into()),
+        FieldType::Flag => match &*text {
+            "Y" => Ok(true.into()),
+            "N" => Ok(false.into()),
+            _ => Err("must be Y or N".to_owned()),
+        },
+        FieldType::Count => text.parse::<u64>().map(Value::from).map_err(|_| "must be a whole number".to_owned()),
+        FieldType::Text | FieldType::Code => Ok(text.into_owned().into()),
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn acknowledgement(problem: &Problem) -> &'static str {
         | ErrorKind::ChangeOfExpired
         | ErrorKind::KeyLimitReached
         | ErrorKind::NoDefault
-        | ErrorKind::IdempotencyMismatch => "AE",
+        | ErrorKind::IdempotencyMismatch
+        | ErrorKind::PreconditionFailed => "AE",
         ErrorKind::TokenRequired
         | ErrorKind::TokenExpired
         | ErrorKind::TokenInvalid
@@ -92,6 +93,7 @@ const DATA_TYPE: &str = "102^Data type error^HL70357";
 const TABLE_VALUE: &str = "103^Table value not found^HL70357";
 const UNKNOWN_KEY: &str = "204^Unknown key identifier^HL70357";
 const DUPLICATE_KEY: &str = "205^Duplicate key identifier^HL70357";
+const CHANGED: &str = "206^Application record locked^HL70357";
 const INTERNAL: &str = "207^Application internal error^HL70357";
 
 /// ERR-3 (table 0357) of a violation.
@@ -118,6 +120,7 @@ fn of_kind(kind: ErrorKind) -> &'static str {
         | ErrorKind::KeyLimitReached
         | ErrorKind::NoDefault
         | ErrorKind::IdempotencyMismatch => DUPLICATE_KEY,
+        ErrorKind::PreconditionFailed => CHANGED,
         ErrorKind::Invalid | ErrorKind::TooLarge => DATA_TYPE,
         ErrorKind::TokenRequired
         | ErrorKind::TokenExpired
@@ -145,6 +148,7 @@ fn phrase(status: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         409 => "Conflict",
+        412 => "Precondition Failed",
         413 => "Content Too Large",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
@@ -182,6 +186,7 @@ mod tests {
                 400 | 413 => ("102", "AE"),
                 404 => ("204", "AE"),
                 409 => ("205", "AE"),
+                412 => ("206", "AE"),
                 401 | 403 | 429 | 500.. => ("207", "AR"),
                 status => panic!("{status}"),
             };

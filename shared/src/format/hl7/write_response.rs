@@ -205,13 +205,13 @@ ZAK|1|42|nux_live_…bm4k|Lab gateway|live|active|Y|20260301120000.000+0000|""|7
     #[test]
     fn a_list_numbers_its_keys_and_may_be_empty() {
         let second = KeyView { id: KeyId::new(43).expect("an id"), ..key() };
-        let page = KeyPage { keys: vec![key(), second], total: 2, next: None };
+        let page = KeyPage { keys: vec![key(), second], total: Some(2), next: None };
         let text = written(&Content::Keys(page), Operation::ListKeys);
         let lines: Vec<_> = text.lines().skip(1).collect();
         assert!(
             matches!(lines[..], ["MSA|AA|C00001", one, two] if one.starts_with("ZAK|1|42|") && two.starts_with("ZAK|2|43|"))
         );
-        let empty = KeyPage { keys: vec![], total: 0, next: None };
+        let empty = KeyPage { keys: vec![], total: Some(0), next: None };
         assert!(written(&Content::Keys(empty), Operation::ListKeys).ends_with("\nMSA|AA|C00001\n"));
     }
 
