@@ -6,7 +6,6 @@ compares files of the repository. A field is added to a key: the compiler misses
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -15,7 +14,6 @@ from fresh_copy import ROOT, fresh_copy
 # Always the same folder, so that only what has changed is compiled again.
 COPY = ROOT / ".local/guides"
 NAME = "archive-key"
-PAGES = "functions/get-page/web/dist"
 
 # Matches over operations without a default.
 COMPILER = {
@@ -124,8 +122,6 @@ def compile(*options):
 
 def copy():
     fresh_copy(COPY)
-    # What is built, and compiled into a function.
-    shutil.copytree(ROOT / PAGES, COPY / PAGES)
     # In the shared target folder, cargo tells a workspace from its copy by the version only.
     edit("Cargo.toml", r'(?m)^version = "[^"]*"', lambda _, found: found.replace('"', '"0.0.0-', 1))
 
