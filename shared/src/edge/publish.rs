@@ -21,7 +21,7 @@ use crate::telemetry::metrics::LATENCY;
 
 /// The path of a request.
 pub struct Path {
-    /// As the template names it, such as `/fhir/{resource_type}/{id}`.
+    /// As the template names it, such as `/clients/{file}`.
     route: String,
     /// As the client wrote it.
     written: String,
