@@ -284,7 +284,7 @@ def tests(change, parts):
     arm = f"            Operation::{pascal} => endpoint!({snake}),\n"
     change.insert(file, "            Operation::VerifyKey => endpoint!", arm)
     change.insert(file, "            | Operation::GetUsage => call.id(1),\n", f"            | Operation::{pascal}\n")
-    change.insert(file, "        | Operation::Transcribe => None,\n", f"        | Operation::{pascal}\n")
+    change.insert(file, "        | Operation::Dictate => None,\n", f"        | Operation::{pascal}\n")
     change.insert("tests/in_process/main.rs", "mod assign_lane;\n", f"mod {snake};\n")
     change.create(f"tests/in_process/{snake}.rs", TEST.format(**parts))
 
