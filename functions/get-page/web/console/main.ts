@@ -1,0 +1,4 @@
+import { offerToken, takeTokenFromAddress } from '../handover.ts';
+
+const token = takeTokenFromAddress();
+offerToken(() => token);
