@@ -33,7 +33,8 @@ function describe(token: string): string {
   const minutes = Math.floor((exp * 1000 - Date.now()) / MINUTE);
   if (minutes < 0) return 'The token has expired. Sign in again in the console, and come back.';
   const left = minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
-  return `Calls are made as user ${user}, for another ${left}.`;
+  // The deployment may take the user from another claim.
+  return `Calls are made ${user ? `as user ${user}` : 'with your token'}, for another ${left}.`;
 }
 
 /** What a token says, unverified: the API judges it. */
