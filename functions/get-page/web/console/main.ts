@@ -1,4 +1,0 @@
-import { offerToken, takeTokenFromAddress } from '../handover.ts';
-
-const token = takeTokenFromAddress();
-offerToken(() => token);
