@@ -1,6 +1,6 @@
 # make local     builds everything and runs it on this machine, until Ctrl-C
 # make test      runs all checks and tests
-# make pages     builds the API reference, which functions/get-page serves
+# make pages     builds the console and the reference, which functions/get-page serves
 # make torture   lets everything go wrong at once, and holds what is left against a model
 # make bench     measures what our code costs, by what it cannot do without
 # make endpoint  writes an endpoint to begin with: make endpoint NAME=archive-key
@@ -151,7 +151,7 @@ test-contract: $(BUILD) $(CHECKERS)
 		.local/checks/bin/python tests/contract/run.py --seed $(SEED) && \
 		cargo test --locked --workspace --test logs the_log_holds_no_secret'
 
-# The API reference in a real browser, against a local AWS of their own.
+# The console and the reference in a real browser, against a local AWS of their own.
 test-pages: export CHROME_PATH ?= $(shell command -v chromium)
 test-pages: export LOCAL_DIR := .local/pages
 test-pages: export PORT := 0

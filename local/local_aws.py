@@ -283,7 +283,11 @@ def progress(step):
 def banner(stack):
     token = tokens.sign(stack["JWT_SECRET"], 123)
     return f"""
-Read and try the API as user 123, whose token the link holds for 12 hours:
+Keys of user 123, whose token these links hold for 12 hours, in the console:
+
+  {stack["API_URL"]}/console#token={token}
+
+and the API, to read and try, in its reference:
 
   {stack["API_URL"]}/docs#token={token}
 

@@ -59,6 +59,8 @@ pub struct Config {
     pub fhir_base_url: String,
     /// `PUBLIC_ORIGIN`: scheme and host of absolute links; default https and the domain that API Gateway names.
     pub public_origin: Option<String>,
+    /// `SIGN_IN_URL`: where the console sends people who have no token; https, or http to this machine.
+    pub sign_in_url: Option<String>,
 }
 
 /// Region, credentials and endpoints of AWS, as Lambda sets them for every function.
@@ -218,6 +220,13 @@ impl Config {
                 .trim_end_matches('/')
                 .to_owned(),
             public_origin: public_origin(text)?,
+            sign_in_url: match text("SIGN_IN_URL") {
+                Some(url) if !is_protected(&url) => {
+                    let problem = "must be an https URL, or one of this machine".to_owned();
+                    return Err(ConfigError { variable: "SIGN_IN_URL", problem });
+                }
+                url => url,
+            },
         })
     }
 }
@@ -427,6 +436,17 @@ mod tests {
         for origin in ["https://keys.example/", "https://keys.example/v1", "http://keys.example", "keys.example"] {
             let error = config(&[("PUBLIC_ORIGIN", origin)]).expect_err(origin).to_string();
             assert_eq!(error, "PUBLIC_ORIGIN must be https and a host, without a path, or http and this machine");
+        }
+    }
+
+    #[test]
+    fn people_sign_in_by_https_or_on_this_machine() {
+        for url in ["https://portal.example/sign-in?for=keys", "http://127.0.0.1:8080/sign-in", "http://localhost/"] {
+            assert_eq!(config(&[("SIGN_IN_URL", url)]).expect(url).sign_in_url.as_deref(), Some(url));
+        }
+        for url in ["http://portal.example/", "javascript:alert(1)", "/sign-in"] {
+            let error = config(&[("SIGN_IN_URL", url)]).expect_err(url).to_string();
+            assert_eq!(error, "SIGN_IN_URL must be an https URL, or one of this machine");
         }
     }
 

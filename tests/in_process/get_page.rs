@@ -1,4 +1,4 @@
-//! `GET /docs`, its files, and `GET /openapi.yaml`
+//! `GET /console`, `GET /docs`, their files, and `GET /openapi.yaml`
 
 use chrono::DateTime;
 use lambda_http::Response;
@@ -10,6 +10,11 @@ use tests::{LogLines, repository};
 
 /// Serves the event for a route, its path as the client wrote it, and its parameter.
 fn get(route: &str, path: &str, file: Option<&str>) -> Response<String> {
+    get_with(&[], route, path, file)
+}
+
+/// The same with settings of the deployment.
+fn get_with(settings: &[(&str, &str)], route: &str, path: &str, file: Option<&str>) -> Response<String> {
     let mut event = repository::event("get-page");
     event["resource"] = route.into();
     event["path"] = path.into();
@@ -18,7 +23,7 @@ fn get(route: &str, path: &str, file: Option<&str>) -> Response<String> {
     let request = lambda_http::request::from_str(&event.to_string()).expect("an event of API Gateway");
     let fixed = [("TABLE_NAME", "unused"), ("KMS_KEY_ID", "unused"), ("ACCEPT_ANY_ISSUER", "true")];
     let config = Config::from_variables(|name| {
-        let setting = fixed.iter().find(|(known, _)| *known == name);
+        let setting = settings.iter().chain(&fixed).find(|(known, _)| *known == name);
         setting.map(|(_, value)| (*value).to_owned())
     });
     let log = LogLines::default();
@@ -45,23 +50,40 @@ fn assets(page: &str) -> Vec<&str> {
 
 #[test]
 fn a_page_is_asked_for_each_time_and_its_files_once() {
-    let page = get("/docs", "/docs", None);
-    assert_eq!((page.status().as_u16(), header(&page, "content-type")), (200, "text/html; charset=utf-8"));
-    assert_eq!(header(&page, "cache-control"), "no-cache");
-    let files = assets(page.body());
-    assert!(files.len() > 2, "{files:?}");
-    for file in files {
-        let asset = get("/assets/{file}", &format!("/assets/{file}"), Some(file));
-        assert_eq!(asset.status(), 200, "{file}");
-        assert_eq!(header(&asset, "cache-control"), "public, max-age=31536000, immutable");
-        assert_eq!(header(&asset, "content-security-policy"), header(&page, "content-security-policy"));
+    for route in ["/console", "/docs"] {
+        let page = get(route, route, None);
+        let content_type = header(&page, "content-type");
+        assert_eq!((page.status().as_u16(), content_type), (200, "text/html; charset=utf-8"), "{route}");
+        assert_eq!(header(&page, "cache-control"), "no-cache");
+        let files = assets(page.body());
+        assert!(files.len() > 1, "{route}: {files:?}");
+        for file in files {
+            let asset = get("/assets/{file}", &format!("/assets/{file}"), Some(file));
+            assert_eq!(asset.status(), 200, "{file}");
+            assert_eq!(header(&asset, "cache-control"), "public, max-age=31536000, immutable");
+            assert_eq!(header(&asset, "content-security-policy"), header(&page, "content-security-policy"));
+        }
     }
 }
 
 #[test]
 fn a_slash_at_the_end_of_a_page_leads_to_the_page() {
-    let response = get("/docs", "/docs/", None);
-    assert_eq!((response.status().as_u16(), header(&response, "location")), (308, "../docs"));
+    for (route, location) in [("/console", "../console"), ("/docs", "../docs")] {
+        let response = get(route, &format!("{route}/"), None);
+        assert_eq!((response.status().as_u16(), header(&response, "location")), (308, location));
+    }
+}
+
+#[test]
+fn the_console_is_told_where_people_sign_in() {
+    let route = "/console/settings.json";
+    let url = "https://portal.example/sign-in";
+    for (settings, expected) in [(&[][..], Value::Null), (&[("SIGN_IN_URL", url)], url.into())] {
+        let response = get_with(settings, route, route, None);
+        assert_eq!(header(&response, "cache-control"), "no-cache");
+        let body: Value = serde_json::from_str(response.body()).expect("JSON");
+        assert_eq!(body, json!({"sign_in_url": expected}));
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib';
 
 import { url } from './rig.mjs';
 
-const PAGE = 'docs';
+const PAGES = ['console', 'docs'];
 const DOCUMENTS = ['openapi.yaml', 'openapi.json', 'clients/openapi.json', 'clients/openapi-3.0.json', 'clients/postman_collection.json'];
 
 /** Sends exactly these headers, and decodes nothing. */
@@ -28,13 +28,13 @@ async function assets() {
   const search = (text) => {
     for (const [name] of text.matchAll(/[\w-]+-[\w-]{8}\.(js|css|svg)\b/g)) found.add(name);
   };
-  search(String((await send(PAGE)).body));
+  for (const page of PAGES) search(String((await send(page)).body));
   for (const name of found) search(String((await send(`assets/${name}`)).body));
   return [...found].map((name) => `assets/${name}`);
 }
 
-test('a page may run its own scripts and call its own API, and nothing else', async () => {
-  const { status, headers } = await send(PAGE);
+for (const page of PAGES) test(`${page} may run its own scripts and call its own API, and nothing else`, async () => {
+  const { status, headers } = await send(page);
   assert.equal(status, 200);
   const policy = Object.fromEntries(
     headers['content-security-policy'].split('; ').map((directive) => [directive.split(' ')[0], directive.split(' ').slice(1)]),
@@ -83,7 +83,7 @@ test('a page is asked for each time, its files once, documents every hour', asyn
 });
 
 test('a client that has it is not sent it again', async () => {
-  for (const path of [PAGE, ...(await assets()), ...DOCUMENTS]) {
+  for (const path of [...PAGES, ...(await assets()), ...DOCUMENTS]) {
     const first = await send(path);
     assert.match(first.headers.etag, /^W\/"[0-9a-f]+-[0-9a-f]{8}"$/, path);
     const again = await send(path, { headers: { 'if-none-match': first.headers.etag } });
@@ -95,7 +95,7 @@ test('a client that has it is not sent it again', async () => {
 });
 
 test('HEAD has the same headers and no body', async () => {
-  for (const path of [PAGE, ...(await assets()), ...DOCUMENTS, 'assets/nothing.js', 'docs/']) {
+  for (const path of [...PAGES, ...(await assets()), ...DOCUMENTS, 'console/settings.json', 'assets/nothing.js', 'console/', 'docs/']) {
     const [got, asked] = [await send(path), await send(path, { method: 'HEAD' })];
     assert.deepEqual([asked.status, asked.body.length], [got.status, 0], path);
     for (const name of ['content-type', 'cache-control', 'etag', 'content-security-policy', 'location']) {
@@ -105,7 +105,7 @@ test('HEAD has the same headers and no body', async () => {
 });
 
 test('texts are compressed for clients that take it, and for no others', async () => {
-  for (const path of [PAGE, ...(await assets()), ...DOCUMENTS]) {
+  for (const path of [...PAGES, ...(await assets()), ...DOCUMENTS]) {
     const plain = await send(path);
     assert.equal(plain.headers['content-encoding'], undefined, path);
     assert.match(plain.headers.vary, /Accept-Encoding/);
@@ -125,9 +125,11 @@ test('texts are compressed for clients that take it, and for no others', async (
 });
 
 test('a slash too many leads to the page, and a wrong name nowhere', async () => {
-  const moved = await send(`${PAGE}/`);
-  assert.equal(moved.status, 308);
-  assert.equal(new URL(moved.headers.location, url(`${PAGE}/`)).href, url(PAGE));
+  for (const page of PAGES) {
+    const moved = await send(`${page}/`);
+    assert.equal(moved.status, 308);
+    assert.equal(new URL(moved.headers.location, url(`${page}/`)).href, url(page));
+  }
   for (const path of ['assets/nothing.js', 'assets/..%2fdocs.html', 'clients/nothing.json', 'docs/nothing', 'docs.html']) {
     const { status, body } = await send(path);
     assert.deepEqual([status, String(body)], [404, '{"error":"Not found"}'], path);

@@ -9,7 +9,7 @@ import { chromium } from 'playwright-core';
 
 import { LAUNCH, url } from './rig.mjs';
 
-const PAGES = ['docs'];
+const PAGES = ['console', 'docs'];
 const DEVICES = { mobile: undefined, desktop: desktopConfig };
 const LOWEST = 95;
 

@@ -38,6 +38,14 @@ async function response(operation) {
   return { status: Number.parseInt(status, 10), body: JSON.parse(body) };
 }
 
+/** The link to a page, as `make local` prints it. */
+function printed(page) {
+  const print = 'import os, local_aws; print(local_aws.banner(os.environ))';
+  const banner = execFileSync('python', ['-c', print], { cwd: new URL('../../local', import.meta.url), encoding: 'utf8' });
+  const link = new RegExp(`http\\S+/${page}#token=\\S+`).exec(banner);
+  return link?.[0] ?? assert.fail(banner);
+}
+
 for (const view of VIEWS) {
   const where = `at ${view.width} px, ${view.colorScheme}`;
   const picture = `reference-${view.width}-${view.colorScheme}`;
@@ -141,6 +149,23 @@ test('a link to an operation opens it, also after a reload', inBrowser({}, async
   }
 }));
 
+test('the reference has the token of the console that opened it', inBrowser({}, async (visit) => {
+  const user = newUser();
+  const page = await visit.open('console', { user });
+  const [reference] = await Promise.all([
+    visit.context.waitForEvent('page'),
+    page.getByRole('link', { name: 'API reference' }).first().click(),
+  ]);
+  await reference.getByText(new RegExp(`^Calls are made as user ${user}`)).waitFor();
+  assert.equal(reference.url(), url('docs'));
+  assert.equal((await execute(await open(reference, 'Create API Key'))).status, 201);
+}));
+
+test('`make local` prints a link that leads to the console, as a user', inBrowser({}, async (visit) => {
+  await visit.page.goto(printed('console'));
+  await visit.page.waitForURL(/\/console(#\/.*)?$/);
+}));
+
 test('an expired token is said to be', inBrowser({}, async (visit) => {
   const page = await visit.open('docs', { user: newUser(), seconds: -120 });
   assert.match(await page.getByRole('status').textContent(), /^The token has expired/);
@@ -185,9 +210,6 @@ test('a page works under a domain, without a stage in its path', async (t) => {
 });
 
 test('`make local` prints a link that leads to the reference, as a user', inBrowser({}, async (visit) => {
-  const print = 'import os, local_aws; print(local_aws.banner(os.environ))';
-  const banner = execFileSync('python', ['-c', print], { cwd: new URL('../../local', import.meta.url), encoding: 'utf8' });
-  const [link] = /http\S+\/docs#token=\S+/.exec(banner) ?? assert.fail(banner);
-  await visit.page.goto(link);
+  await visit.page.goto(printed('docs'));
   assert.match(await visit.page.getByRole('status').textContent(), /^Calls are made as user 123, for another 1[12] h\.$/);
 }));

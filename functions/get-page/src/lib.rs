@@ -1,8 +1,9 @@
-//! The API reference, and the contract that it is made from, also as tools take it.
+//! The pages: the console, the API reference, and the contract that the reference is made from, also as tools take it.
 //!
-//! Anybody may read them; the calls that the reference makes take the token of whoever looks. `web/` holds the sources,
+//! Anybody may read them; what they show comes from the API, with the token of whoever looks. `web/` holds their sources,
 //! `npm run build` makes `web/dist/` of them, and that is a part of this program.
 
+use serde_json::json;
 use shared::config::Config;
 use shared::edge::publish::{Found, Path};
 
@@ -26,12 +27,15 @@ const TYPES: &[(&str, &str)] = &[
     (".yaml", "application/yaml; charset=utf-8"),
 ];
 
-/// Finds the page, one of its files, or the contract.
+/// Finds a page, one of its files, the contract, or the settings of the console.
 #[must_use]
-pub fn find(_: &Config, path: &Path) -> Found {
+pub fn find(config: &Config, path: &Path) -> Found {
     match path.route() {
+        "/console" if path.ends_with_slash() => Found::elsewhere("../console"),
         "/docs" if path.ends_with_slash() => Found::elsewhere("../docs"),
+        "/console" => serve("console.html", Found::page),
         "/docs" => serve("docs.html", Found::page),
+        "/console/settings.json" => Found::page(JSON, json!({"sign_in_url": config.sign_in_url}).to_string()),
         "/assets/{file}" => serve(&format!("assets/{}", path.get("file").unwrap_or_default()), Found::asset),
         "/clients/{file}" => serve(&format!("clients/{}", path.get("file").unwrap_or_default()), Found::document),
         route => serve(route.trim_start_matches('/'), Found::document),
@@ -60,12 +64,12 @@ mod tests {
         for (name, text) in FILES {
             assert_eq!(serve(name, Found::document), Found::document(media_type(name).expect(name), *text));
         }
-        for page in ["clients/openapi.json", "docs.html", "openapi.json", "openapi.yaml"] {
+        for page in ["clients/openapi.json", "console.html", "docs.html", "openapi.json", "openapi.yaml"] {
             assert!(FILES.iter().any(|(name, _)| *name == page), "{page}");
         }
     }
 
-    /// A file that is kept for ever has a hash of its content in its name, as in `docs-BlR4wGwQ.js`.
+    /// A file that is kept for ever has a hash of its content in its name, as in `console-BlR4wGwQ.js`.
     #[test]
     fn the_names_of_assets_change_with_their_content() {
         let assets: Vec<_> = FILES.iter().filter_map(|(name, _)| name.strip_prefix("assets/")).collect();

@@ -7,7 +7,7 @@ export default defineConfig({
   base: './',
   plugins: [contract()],
   build: {
-    rolldownOptions: { input: ['docs.html'] },
+    rolldownOptions: { input: ['console.html', 'docs.html'] },
     // What is inlined is not cached on its own, and every page's policy forbids it but for images.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

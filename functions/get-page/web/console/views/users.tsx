@@ -1,0 +1,76 @@
+import { UserRound, UserSearch } from 'lucide';
+import { useState } from 'preact/hooks';
+
+import { Button } from '../parts/button.tsx';
+import { Banner } from '../parts/banner.tsx';
+import { Empty } from '../parts/empty.tsx';
+import { TextField } from '../parts/form.tsx';
+import { go, toUser } from '../route.ts';
+import { keysOf } from '../state/keys.ts';
+import { useResource } from '../state/resource.ts';
+import { session } from '../state/session.ts';
+import { KeyList } from './keys/keys.tsx';
+import { Heading } from './heading.tsx';
+
+/** Where an administrator names a user. */
+export function UsersView() {
+  return (
+    <>
+      <Heading title="Users" subtitle="Look at the keys of any user, with their strings masked." />
+      <NotAdmin />
+      <UserSearchForm />
+      <Empty icon={UserSearch} title="Whose keys?">
+        <p>Enter the id of a user, as it is in their token, in a trail or in a log.</p>
+      </Empty>
+    </>
+  );
+}
+
+/** Another user's keys. */
+export function UserView({ id, query }: { id: number; query: URLSearchParams }) {
+  const resource = useResource(keysOf(id));
+  return (
+    <>
+      <Heading title={`Keys of user ${id}`} subtitle="You can look at them, but not change them." />
+      <NotAdmin />
+      <UserSearchForm key={id} present={id} />
+      <KeyList
+        resource={resource}
+        place={toUser(id)}
+        query={query}
+        isReadOnly
+        empty={
+          <Empty icon={UserRound} title="This user has no keys">
+            <p>Perhaps the id is another. A user without keys cannot be told from one who does not exist.</p>
+          </Empty>
+        }
+      />
+    </>
+  );
+}
+
+function NotAdmin() {
+  if (session.value?.isAdmin) return null;
+  return <Banner tone="info">Your token has no role of an administrator: you can look at your own keys only.</Banner>;
+}
+
+function UserSearchForm({ present }: { present?: number }) {
+  const [id, setId] = useState(present ? String(present) : '');
+  const [error, setError] = useState<string>();
+  return (
+    <form
+      class="user-search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const isId = /^[1-9]\d{0,15}$/.test(id.trim()) && Number.isSafeInteger(Number(id));
+        setError(isId ? undefined : 'An id is a whole number, such as 123.');
+        if (isId) go(toUser(Number(id)));
+      }}
+    >
+      <TextField label="User id" inputMode="numeric" value={id} onInput={setId} error={error} required autofocus={!present} />
+      <Button variant="primary" type="submit">
+        Show keys
+      </Button>
+    </form>
+  );
+}
