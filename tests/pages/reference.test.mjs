@@ -112,7 +112,7 @@ test('a call is tried by keyboard alone', inBrowser({}, async (visit) => {
   };
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the content');
-  await reach(page.getByRole('navigation', { name: 'Operations' }).getByRole('link', { name: 'Create API Key' }));
+  await reach(page.getByRole('navigation', { name: 'Operations' }).getByRole('link', { name: 'post Create API Key', exact: true }));
   await page.keyboard.press('Enter');
   const operation = page.locator('.opblock.is-open');
   await operation.locator('.btn.execute').waitFor();
