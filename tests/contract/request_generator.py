@@ -109,6 +109,9 @@ def before_call(_context, case, _kwargs):
     if ParameterLocation.QUERY in valid and "cursor" in case.query:
         # Cursors are opaque: only those that the API gave are any good.
         case.query["cursor"] = STATE["cursors"][operation]
+    if ParameterLocation.HEADER in valid and "If-Match" in case.headers:
+        # A version that is not the key's is refused with 412.
+        case.headers["If-Match"] = "*"
     if ParameterLocation.HEADER in valid and case.media_type in FORMATS:
         # The format that is announced is that of the body.
         case.headers["x-request-format"] = FORMATS[case.media_type]
