@@ -1,12 +1,8 @@
 //! `GET /fhir/metadata` and `GET /fhir/{resource_type}/{id}`, and everything below `/fhir` that is not there
 
-use chrono::DateTime;
 use lambda_http::Response;
 use serde_json::{Value, json};
-use shared::clock::{Clock, Random};
-use shared::config::Config;
-use shared::edge::publish::DocumentServer;
-use tests::{LogLines, repository, validators};
+use tests::{documents, repository, validators};
 
 /// Serves the event, for the path of a definition or, without one, for the metadata.
 fn get(definition: Option<(&str, &str)>, settings: &[(&str, &str)], headers: &[(&str, &str)]) -> Response<String> {
@@ -24,25 +20,11 @@ fn serve(mut event: Value, settings: &[(&str, &str)], headers: &[(&str, &str)]) 
         event["headers"][*name] = (*value).into();
         event["multiValueHeaders"][*name] = json!([value]);
     }
-    let request = lambda_http::request::from_str(&event.to_string()).expect("an event of API Gateway");
-    let fixed = [("TABLE_NAME", "unused"), ("KMS_KEY_ID", "unused"), ("ACCEPT_ANY_ISSUER", "true")];
-    let config = Config::from_variables(|name| {
-        let setting = settings.iter().chain(&fixed).find(|(known, _)| *known == name);
-        setting.map(|(_, value)| (*value).to_owned())
-    });
-    let log = LogLines::default();
-    let server = DocumentServer {
-        config: config.expect("settings"),
-        clock: Clock::new(|| DateTime::UNIX_EPOCH),
-        random: Random::new(|bytes| bytes.fill(0)),
-        log: log.log(),
-    };
-    let response = server.serve(get_conformance::NAME, get_conformance::find, &request);
-    let (line, _) = log.take_one();
+    let (response, line) = documents::serve(get_conformance::NAME, get_conformance::find, &event, settings);
     assert_eq!((&line["operation"], &line["route"]), (&"get-conformance".into(), &route.into()));
     let reason = if response.status() == 404 { "not_found".into() } else { Value::Null };
     assert_eq!((&line["status"], &line["reason"]), (&response.status().as_u16().into(), &reason));
-    response.map(|body| String::from_utf8(body.to_vec()).expect("UTF-8"))
+    response
 }
 
 fn resource(response: &Response<String>) -> Value {

@@ -1,12 +1,8 @@
 //! `GET /console`, `GET /docs`, their files, and `GET /openapi.yaml`
 
-use chrono::DateTime;
 use lambda_http::Response;
 use serde_json::{Value, json};
-use shared::clock::{Clock, Random};
-use shared::config::Config;
-use shared::edge::publish::DocumentServer;
-use tests::{LogLines, repository};
+use tests::{documents, repository};
 
 /// Serves the event for a route, its path as the client wrote it, and its parameter.
 fn get(route: &str, path: &str, file: Option<&str>) -> Response<String> {
@@ -20,23 +16,9 @@ fn get_with(settings: &[(&str, &str)], route: &str, path: &str, file: Option<&st
     event["path"] = path.into();
     event["requestContext"]["resourcePath"] = route.into();
     event["pathParameters"] = file.map_or(Value::Null, |file| json!({"file": file}));
-    let request = lambda_http::request::from_str(&event.to_string()).expect("an event of API Gateway");
-    let fixed = [("TABLE_NAME", "unused"), ("KMS_KEY_ID", "unused"), ("ACCEPT_ANY_ISSUER", "true")];
-    let config = Config::from_variables(|name| {
-        let setting = settings.iter().chain(&fixed).find(|(known, _)| *known == name);
-        setting.map(|(_, value)| (*value).to_owned())
-    });
-    let log = LogLines::default();
-    let server = DocumentServer {
-        config: config.expect("settings"),
-        clock: Clock::new(|| DateTime::UNIX_EPOCH),
-        random: Random::new(|bytes| bytes.fill(0)),
-        log: log.log(),
-    };
-    let response = server.serve(get_page::NAME, get_page::find, &request);
-    let (line, _) = log.take_one();
+    let (response, line) = documents::serve(get_page::NAME, get_page::find, &event, settings);
     assert_eq!((&line["operation"], &line["route"]), (&"get-page".into(), &format!("GET {route}").into()));
-    response.map(|body| String::from_utf8(body.to_vec()).expect("UTF-8"))
+    response
 }
 
 fn header<'a>(response: &'a Response<String>, name: &str) -> &'a str {

@@ -7,6 +7,7 @@ pub mod backlog;
 pub mod calls;
 pub mod consistency;
 pub mod deployed;
+pub mod documents;
 pub mod embedded_metrics;
 pub mod engine;
 pub mod event_bus;

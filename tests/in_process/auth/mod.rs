@@ -11,10 +11,10 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use shared::Operation;
-use shared::config::{Config, JwtConfig};
+use shared::config::JwtConfig;
 use tests::signer::encode;
 use tests::tokens::{self, SECRET};
-use tests::{Answer, Signer, TestApp};
+use tests::{Answer, Signer, TestApp, documents};
 
 /// The second in which tests begin.
 const NOW: i64 = 1_772_366_400;
@@ -62,12 +62,7 @@ fn key_set(keys: &[(&Signer, &str)]) -> String {
 
 /// The settings of a deployment that accepts tokens of any issuer.
 fn jwt_config(settings: &[(&str, &str)]) -> JwtConfig {
-    let fixed = [("TABLE_NAME", "unused"), ("KMS_KEY_ID", "unused"), ("ACCEPT_ANY_ISSUER", "true")];
-    let config = Config::from_variables(|name| {
-        let setting = settings.iter().chain(&fixed).find(|(known, _)| *known == name);
-        setting.map(|(_, value)| (*value).to_owned())
-    });
-    config.expect("settings").jwt
+    documents::config(settings).jwt
 }
 
 /// An app with the public keys `r`, `e` and `d` and, if given, a secret.

@@ -124,7 +124,7 @@ impl<'a> Case<'a> {
         for operation in Operation::ALL {
             let call = test.call(operation).user(user);
             let call = match operation {
-                // Above and below.
+                // Above, below, and with a key as transcription.
                 Operation::CreateKey
                 | Operation::ListKeys
                 | Operation::ListUserKeys
@@ -135,7 +135,6 @@ impl<'a> Case<'a> {
                 Operation::SetDefault | Operation::RemoveDefault => call.json(&json!({"id": victim})),
                 Operation::VerifyKey => verify(test, new),
                 Operation::Transcribe => transcribe(test, user).user(user),
-                // As transcription, but for the form.
                 Operation::GetKey
                 | Operation::PauseKey
                 | Operation::ResumeKey
