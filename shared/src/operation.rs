@@ -31,6 +31,8 @@ pub enum Operation {
     GetUsage,
     /// `POST /api/apiKeys/verify`
     VerifyKey,
+    /// `GET /api/apiKeys/authorize` and below, and by other methods
+    AuthorizeRequest,
     /// `POST /api/transcribe`
     Transcribe,
     /// `POST /api/transcribe/{path+}`
@@ -52,6 +54,20 @@ pub enum RequestBody {
     Form,
     /// Anything, which is passed on unread.
     Opaque,
+    /// Anything, which is of no concern, like the formats that the headers announce: they are those of a request to another
+    /// service.
+    Ignored,
+}
+
+impl RequestBody {
+    /// Whether it holds the fields that [`crate::fields`] names.
+    #[must_use]
+    pub const fn has_fields(self) -> bool {
+        match self {
+            Self::None | Self::Optional | Self::Required => true,
+            Self::Form | Self::Opaque | Self::Ignored => false,
+        }
+    }
 }
 
 /// What distinguishes an operation.
@@ -115,7 +131,7 @@ const FORWARDED: Row = Row {
     ..DEFAULTS
 };
 
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 18] = [
     Row {
         operation: Operation::CreateKey,
         name: "create-key",
@@ -245,6 +261,16 @@ const ROWS: [Row; 17] = [
         body: RequestBody::Required,
         trigger_event: "Z14",
         fhir_routes: &["POST /fhir/Basic/$verify"],
+        handles_key_strings: true,
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::AuthorizeRequest,
+        name: "authorize-request",
+        failure: "Failed to authorize the request",
+        body: RequestBody::Ignored,
+        trigger_event: "Z19",
+        needs_zak: false,
         handles_key_strings: true,
         ..DEFAULTS
     },

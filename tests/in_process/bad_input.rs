@@ -41,7 +41,7 @@ const WITH_BODY: [Operation; 5] = [CreateKey, UpdateKey, SetDefault, RemoveDefau
 
 /// The operations whose bodies, if any, are fields and not a form.
 fn of_fields() -> impl Iterator<Item = Operation> {
-    Operation::ALL.into_iter().filter(|operation| !matches!(operation.body(), RequestBody::Form | RequestBody::Opaque))
+    Operation::ALL.into_iter().filter(|operation| operation.body().has_fields())
 }
 
 /// An app whose table must not change.

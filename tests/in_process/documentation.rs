@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use serde_yaml_ng::Value;
-use tests::repository::{self, template_routes};
+use tests::repository::{self, typical_routes};
 
 const MAX_README_LINES: usize = 200;
 
@@ -153,7 +153,7 @@ fn segments(path: &str) -> Vec<String> {
 fn the_tour_makes_every_call() {
     let called = called(&repository::read("docs/api-tour.md"));
     // Pages are looked at. What is below FHIR's base is called by its clients, in formats.md.
-    let routes = template_routes().into_iter().filter(|(name, _)| name != "get-page");
+    let routes = typical_routes().into_iter().filter(|(name, _)| name != "get-page");
     for route in routes.flat_map(|(_, routes)| routes).filter(|route| !route.contains(" /fhir")) {
         let (method, path) = route.split_once(' ').expect("a method and a path");
         let path = segments(path);

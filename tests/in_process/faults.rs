@@ -48,9 +48,11 @@ fn requests(operation: Operation) -> &'static [&'static str] {
         | Operation::RotateKey => &["UpdateItem", "BatchGetItem", "TransactWriteItems"],
         Operation::ListAudit => &["UpdateItem", "Query"],
         Operation::GetUsage => &["UpdateItem", "GetItem"],
-        Operation::VerifyKey | Operation::Transcribe | Operation::ForwardTranscription | Operation::Dictate => {
-            &["UpdateItem"]
-        }
+        Operation::VerifyKey
+        | Operation::AuthorizeRequest
+        | Operation::Transcribe
+        | Operation::ForwardTranscription
+        | Operation::Dictate => &["UpdateItem"],
     }
 }
 

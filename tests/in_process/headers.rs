@@ -47,6 +47,7 @@ async fn a_success_has_exactly_these_headers() {
             | Operation::ListAudit
             | Operation::GetUsage
             | Operation::DeleteKey => &["ratelimit", "ratelimit-policy"],
+            Operation::AuthorizeRequest => &["x-nuxera-key-id", "x-nuxera-key-type", "x-nuxera-user-id"],
             Operation::VerifyKey | Operation::Transcribe | Operation::ForwardTranscription | Operation::Dictate => &[],
         };
         assert_headers(&answer, operation, further);
@@ -60,6 +61,9 @@ async fn a_refusal_has_them_too() {
     for (operation, call) in successes(&test) {
         let answer = call.clone().without_header("Authorization").send().await;
         assert_headers(&answer, operation, &["www-authenticate"]);
+        if !operation.body().has_fields() {
+            continue;
+        }
         let answer = call.clone().header("x-request-format", "xml").send().await;
         assert_headers(&answer, operation, &[]);
         let answer = call.body("{").send().await;

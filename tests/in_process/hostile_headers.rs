@@ -99,7 +99,7 @@ fn hostile_headers_are_never_echoed_and_a_refusal_writes_nothing() {
             let expected: &[u16] = if operation.waits_for_upstream() {
                 // The form is refused first, and without a service the call.
                 &[400, 401, 403, 413, 503]
-            } else if operation == Operation::VerifyKey {
+            } else if matches!(operation, Operation::VerifyKey | Operation::AuthorizeRequest) {
                 &[200, 400, 401, 403, 413]
             } else {
                 &[200, 201, 400, 401, 404, 409, 413]

@@ -3,6 +3,8 @@
 mod absolute_links;
 mod assign_lane;
 mod auth;
+mod authorize_key;
+mod authorize_request;
 mod bad_input;
 mod create_key;
 mod damaged_items;

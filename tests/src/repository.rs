@@ -54,6 +54,26 @@ pub fn route(method: &str, path: &str) -> String {
     format!("{} {}", method.to_uppercase(), path.trim_end_matches('/'))
 }
 
+/// The function that serves its paths by every method but OPTIONS, like whatever a proxy guards; proxies with a method of
+/// their own use GET.
+pub const OF_ANY_METHOD: &str = "authorize-request";
+
+/// [`template_routes`], with GET alone for [`OF_ANY_METHOD`].
+///
+/// # Panics
+///
+/// If a method is missing there.
+#[must_use]
+pub fn typical_routes() -> Routes {
+    const METHODS: [&str; 6] = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
+    let mut routes = template_routes();
+    let of_any = routes.get_mut(OF_ANY_METHOD).expect("it is in template.yaml");
+    let all = of_any.len();
+    of_any.retain(|route| route.starts_with("GET "));
+    assert_eq!(all, of_any.len() * METHODS.len(), "{OF_ANY_METHOD} by each method");
+    routes
+}
+
 /// The functions of `template.yaml` by folder, with their routes, if any.
 #[must_use]
 pub fn template_routes() -> Routes {

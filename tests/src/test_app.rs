@@ -219,6 +219,9 @@ impl TestApp {
             Operation::VerifyKey => {
                 return call.bearer(&tokens::with_role(900, "service")).json(&json!({"key": string()}));
             }
+            Operation::AuthorizeRequest => {
+                return call.bearer(&tokens::with_role(900, "service")).header("x-api-key", string());
+            }
             Operation::Transcribe | Operation::Dictate => {
                 return call.header("x-api-key", string()).form(&form::transcription(b"RIFF", 7));
             }
@@ -303,6 +306,7 @@ impl TestApp {
             Operation::RotateKey => endpoint!(rotate_key),
             Operation::GetUsage => endpoint!(get_usage),
             Operation::VerifyKey => endpoint!(verify_key),
+            Operation::AuthorizeRequest => endpoint!(authorize_request),
             Operation::Transcribe => endpoint_with_key!(transcribe),
             Operation::ForwardTranscription => endpoint_with_key!(forward_transcription),
             Operation::Dictate => endpoint_with_key!(dictate),
@@ -340,6 +344,7 @@ pub fn valid_body(operation: Operation) -> Option<Value> {
         | Operation::ListUserKeys
         | Operation::ListAudit
         | Operation::GetUsage
+        | Operation::AuthorizeRequest
         | Operation::Transcribe
         | Operation::ForwardTranscription
         | Operation::Dictate => None,

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::app::App;
 use super::entity_tag::{self, NotTags};
+use super::presented_key::PresentedKey;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason};
 use crate::format::{Fields, Rejected};
@@ -33,6 +35,7 @@ pub struct Call {
     pub(super) idempotency_key: Option<String>,
     /// The header `If-Match`; empty when it is not ASCII.
     pub(super) if_match: Option<String>,
+    pub(super) api_key: Option<String>,
     pub(super) path: HashMap<String, String>,
     pub(super) query: HashMap<String, Vec<String>>,
     pub(super) fields: Fields,
@@ -58,6 +61,15 @@ impl Call {
     #[must_use]
     pub fn own(&self, key_id: KeyId) -> Locator {
         Locator { user_id: self.caller.user_id, key_id }
+    }
+
+    /// The key of the client for which a service calls.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or the deployment did not issue it.
+    pub fn presented_key(&self, app: &App) -> Result<PresentedKey, Error> {
+        PresentedKey::read(self.api_key.as_deref(), app.checksums()?)
     }
 
     /// The user in the path.

@@ -30,6 +30,7 @@ use crate::telemetry::round_trips::RoundTrips;
 
 const REQUEST_FORMAT: &str = "x-request-format";
 const RESPONSE_FORMAT: &str = "x-response-format";
+const API_KEY: &str = "x-api-key";
 
 /// The head of a request: known before anybody is authenticated, and needed for every response.
 pub(super) struct Head {
@@ -54,7 +55,8 @@ pub(super) struct Head {
     /// The `Origin` of a web page.
     web_origin: Option<String>,
     sender: Option<Sender>,
-    /// The key that the request names, in its path, or in its body by an id or a string; it need not be right.
+    /// The key that the request names, in its path, or in its body by an id or a string, or that a guarded request presents;
+    /// it need not be right.
     named_key: Option<KeyId>,
 }
 
@@ -63,6 +65,8 @@ pub(super) struct Input {
     pub(super) source_ip: Option<String>,
     pub(super) idempotency_key: Option<String>,
     pub(super) if_match: Option<String>,
+    /// The header `x-api-key`.
+    pub(super) api_key: Option<String>,
     pub(super) path: HashMap<String, String>,
     pub(super) query: HashMap<String, Vec<String>>,
     pub(super) fields: Result<Fields, Error>,
@@ -112,7 +116,8 @@ impl Head {
             _ => None,
         };
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let (sender, fields, body) = if matches!(operation.body(), RequestBody::Form | RequestBody::Opaque) {
+        let is_ignored = operation.body() == RequestBody::Ignored;
+        let (sender, fields, body) = if !operation.body().has_fields() {
             (None, Ok(Fields::none()), RawBody { content_type: text("content-type"), bytes: bytes_of(body) })
         } else {
             let (sender, fields) = read_body(request_format, &body, expected);
@@ -129,11 +134,13 @@ impl Head {
         let client_path =
             gateway.and_then(|context| context.path.clone()).unwrap_or_else(|| request.raw_http_path().to_owned());
         let origin = app.config.public_origin.clone().or(domain);
+        let api_key = headers.get(API_KEY).map(|key| key.to_str().unwrap_or("?").to_owned());
+        let named_key = path_id.or_else(|| key_in_body(fields.as_ref().ok()?, app));
         let head = Self {
             operation,
             now,
             request_id: request_id.unwrap_or_else(|| app.random.uuid_v7(now).to_string()),
-            format_error: response_error.or(request_error),
+            format_error: response_error.or(request_error).filter(|_| !is_ignored),
             request_format,
             response_format,
             list_parameters: list_parameters(&query, is_fhir, counts_only),
@@ -144,12 +151,13 @@ impl Head {
             origin,
             web_origin: text("origin"),
             sender,
-            named_key: path_id.or_else(|| fields.as_ref().ok().and_then(|fields| key_in_body(fields, app))),
+            named_key: named_key.or_else(|| key_of(api_key.as_deref().filter(|_| is_ignored)?.trim(), app)),
         };
         let input = Input {
             source_ip: gateway.and_then(|context| context.identity.source_ip.clone()),
             idempotency_key: headers.get("idempotency-key").map(|key| key.to_str().unwrap_or_default().to_owned()),
             if_match: headers.get(header::IF_MATCH).map(|tags| tags.to_str().unwrap_or_default().to_owned()),
+            api_key,
             path,
             query,
             fields,
@@ -226,6 +234,12 @@ impl Head {
                 (Cow::Borrowed(self.response_format.content_type()), body)
             }
             Payload::Upstream { key_id: _, content_type, body } => (content_type.into(), body.into()),
+            Payload::Authorization { user_id, key_id, kind } => {
+                set(HeaderName::from_static("x-nuxera-user-id"), &user_id.to_string());
+                set(HeaderName::from_static("x-nuxera-key-id"), &key_id.to_string());
+                set(HeaderName::from_static("x-nuxera-key-type"), kind.as_str());
+                (Cow::Borrowed(Format::Json.content_type()), b"{}".to_vec())
+            }
         };
         set(header::CONTENT_TYPE, &content_type);
         // Text, so that API Gateway does not take it for base64.
@@ -333,8 +347,12 @@ fn split(format: Result<Format, Error>) -> (Format, Option<Error>) {
 
 fn key_in_body(fields: &Fields, app: &App) -> Option<KeyId> {
     let by_id = || KeyId::new(fields.get("id")?.as_u64()?);
-    let by_string = || Some(PlainKey::parse(fields.get("key")?.as_str()?, app.config.checksums.as_ref()?)?.1.key_id);
-    by_id().or_else(by_string)
+    by_id().or_else(|| key_of(fields.get("key")?.as_str()?, app))
+}
+
+/// The key that a string names.
+fn key_of(string: &str, app: &App) -> Option<KeyId> {
+    Some(PlainKey::parse(string, app.config.checksums.as_ref()?)?.1.key_id)
 }
 
 /// The route by which API Gateway reached the function.

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use super::presented_key::PresentedKey;
 use super::subpath::Subpath;
 use crate::clock::Timestamp;
 use crate::error::{Error, KeyRefused, Refusal};
 use crate::format::Format;
-use crate::ids::{Locator, UserId};
-use crate::keys::{Caller, Checked, Key, PlainKey};
+use crate::ids::UserId;
+use crate::keys::{Caller, Checked, Key};
 use crate::store::Keys;
 
 /// A call with a presented API key, or with a JWT for the caller's default key. There are no rate limits.
@@ -44,8 +45,8 @@ pub struct RawBody {
 
 /// The credential of a call that uses a key.
 pub(super) enum Presented {
-    /// A well-formed key string, and the place that it claims.
-    Key { key: PlainKey, claimed: Locator },
+    /// A key string.
+    Key(PresentedKey),
     /// The default key of a user whose JWT was verified.
     Default(Caller),
 }
@@ -65,7 +66,7 @@ impl KeyCall {
     #[must_use]
     pub fn claimed_user(&self) -> UserId {
         match &self.presented {
-            Presented::Key { claimed, .. } => claimed.user_id,
+            Presented::Key(key) => key.claimed.user_id,
             Presented::Default(caller) => caller.user_id,
         }
     }
@@ -106,7 +107,7 @@ impl KeyCall {
     pub async fn use_key(&self, keys: &Keys) -> Result<Key, Error> {
         let now = self.timestamp();
         let checked = match &self.presented {
-            Presented::Key { key, claimed } => keys.check_key(key, *claimed, now).await?,
+            Presented::Key(PresentedKey { key, claimed }) => keys.check_key(key, *claimed, now).await?,
             Presented::Default(caller) => keys.use_default(caller.user_id, now).await?,
         };
         match checked {
@@ -130,7 +131,7 @@ impl KeyCall {
     pub async fn judge_key(&self, keys: &Keys) -> Result<(), Error> {
         let now = self.timestamp();
         let refused = match &self.presented {
-            Presented::Key { key, claimed } => keys.judge_key(key, *claimed, now).await?,
+            Presented::Key(PresentedKey { key, claimed }) => keys.judge_key(key, *claimed, now).await?,
             Presented::Default(caller) => keys.judge_default(caller.user_id, now).await?,
         };
         match refused {
@@ -148,7 +149,7 @@ impl KeyCall {
 
     fn refused(&self, refused: KeyRefused) -> Error {
         match (&self.presented, refused.reason) {
-            (Presented::Key { .. }, Refusal::Unknown) => Error::KeyRefused(refused),
+            (Presented::Key(_), Refusal::Unknown) => Error::KeyRefused(refused),
             // The default key was deleted while it was looked up: nobody presented a wrong one.
             (Presented::Default(_), Refusal::Unknown) => Error::NoDefault,
             (_, Refusal::Paused | Refusal::Expired | Refusal::Limit) => {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::error::{Error, Refusal};
 use crate::format::Content;
-use crate::ids::KeyId;
-use crate::keys::{AuditPage, Issued, KeyPage, KeyView, UsageView, Verification};
+use crate::ids::{KeyId, UserId};
+use crate::keys::{AuditPage, Issued, Key, KeyPage, KeyType, KeyView, UsageView, Verification};
 
 /// The largest body that a form or an answer passed on may be, as Lambda carries it: as text or base64 within JSON. Lambda
 /// takes and returns 6 MB (6,291,456 bytes); the rest is for everything else in an event, chiefly the headers: API Gateway
@@ -40,6 +40,15 @@ pub(crate) enum Payload {
         /// Its body.
         body: Bytes,
     },
+    /// The key of a request to another service, in headers, where a proxy takes it from.
+    Authorization {
+        /// The owner.
+        user_id: UserId,
+        /// The key's id.
+        key_id: KeyId,
+        /// Its type.
+        kind: KeyType,
+    },
 }
 
 impl Payload {
@@ -47,7 +56,7 @@ impl Payload {
     pub(super) fn version(&self) -> Option<u64> {
         match self {
             Self::Content(Content::Key(key) | Content::Created(key)) => Some(key.version),
-            Self::Content(_) | Self::Upstream { .. } => None,
+            Self::Content(_) | Self::Upstream { .. } | Self::Authorization { .. } => None,
         }
     }
 
@@ -57,7 +66,7 @@ impl Payload {
             Self::Content(Content::Keys(page)) => {
                 Self::Content(Content::Keys(KeyPage { keys: Vec::new(), next: None, ..page }))
             }
-            other @ (Self::Content(_) | Self::Upstream { .. }) => other,
+            other @ (Self::Content(_) | Self::Upstream { .. } | Self::Authorization { .. }) => other,
         }
     }
 }
@@ -86,7 +95,7 @@ impl Reply {
             Payload::Content(Content::Key(key) | Content::Created(key)) => Some(key.id),
             Payload::Content(Content::Usage(usage)) => Some(usage.id),
             Payload::Content(Content::Verification(Verification::Valid { id, .. })) => Some(*id),
-            Payload::Upstream { key_id, .. } => Some(*key_id),
+            Payload::Upstream { key_id, .. } | Payload::Authorization { key_id, .. } => Some(*key_id),
             Payload::Content(
                 Content::Verification(Verification::Invalid(_))
                 | Content::Keys(_)
@@ -134,6 +143,13 @@ impl Reply {
     #[must_use]
     pub fn verification(verification: Verification) -> Self {
         Self::new(200, Content::Verification(verification))
+    }
+
+    /// 200 for a request whose key works.
+    #[must_use]
+    pub fn authorization(key: &Key) -> Self {
+        let payload = Payload::Authorization { user_id: key.user_id, key_id: key.id, kind: key.kind };
+        Self { status: 200, payload, created: None, next: None, replayed: false }
     }
 
     /// 200 with a page of keys.

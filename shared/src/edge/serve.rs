@@ -15,16 +15,15 @@ use super::call::{Access, Call};
 use super::exchange::{Head, Input, Outcome, route};
 use super::gateway::Verbatim;
 use super::key_call::{KeyCall, Presented, Verified};
+use super::presented_key::PresentedKey;
 use super::reply::Reply;
 use crate::admission::Admission;
 use crate::damage::noted;
-use crate::error::{Error, Refusal};
+use crate::error::Error;
 use crate::format::Fields;
-use crate::keys::{Actor, Author, Caller, PlainKey};
+use crate::keys::{Actor, Author, Caller};
 use crate::operation::{Operation, RequestBody};
 use crate::telemetry::round_trips::{RoundTrips, counted};
-
-const API_KEY: &str = "x-api-key";
 
 /// Runs an endpoint for callers with a JWT as a Lambda function.
 ///
@@ -169,7 +168,7 @@ where
         Access::Service => return Outcome { caller: Some(caller), ..Outcome::refused(Error::AccessDenied) },
     };
     let handled = async {
-        let Input { source_ip, idempotency_key, if_match, path, query, fields, body: _ } = input;
+        let Input { source_ip, idempotency_key, if_match, api_key, path, query, fields, body: _ } = input;
         let mut fields = fields?;
         if fields.is_sent_for_another_than(caller.user_id) {
             return Err(Error::AccessDenied);
@@ -185,7 +184,8 @@ where
             admission: admission.clone(),
         };
         let operation = head.operation;
-        handle(app.clone(), Call { operation, caller, author, idempotency_key, if_match, path, query, fields }).await
+        let call = Call { operation, caller, author, idempotency_key, if_match, api_key, path, query, fields };
+        handle(app.clone(), call).await
     };
     // Caught here already: a call that panics is admitted and counted like any other.
     let (result, admitted) = join(caught(handled), admission.allowance()).await;
@@ -211,12 +211,12 @@ async fn answer_with_key<F>(
 where
     F: Future<Output = Result<Reply, Error>>,
 {
-    let presented = match credential(app, head, headers).await {
+    let presented = match credential(app, head, input.api_key.as_deref(), headers).await {
         Ok(presented) => presented,
         Err(error) => return Outcome::refused(error),
     };
     let (caller, claimed) = match &presented {
-        Presented::Key { claimed, .. } => (None, Some(*claimed)),
+        Presented::Key(key) => (None, Some(key.claimed)),
         Presented::Default(caller) => (Some(*caller), None),
     };
     let verified = Verified::default();
@@ -255,20 +255,14 @@ async fn authenticate(app: &App, head: &Head, headers: &HeaderMap) -> Result<Cal
     app.authenticator()?.authenticate(authorization, head.now).await
 }
 
-async fn credential(app: &App, head: &Head, headers: &HeaderMap) -> Result<Presented, Error> {
-    let Some(presented) = headers.get(API_KEY) else {
-        return match authenticate(app, head, headers).await {
-            Ok(caller) => Ok(Presented::Default(caller)),
-            Err(Error::TokenRequired) => Err(Error::KeyRequired),
-            Err(error) => Err(error),
-        };
-    };
-    let presented = presented.to_str().unwrap_or("?").trim();
-    if presented.is_empty() {
-        // The client has lost its key. To use the default key in its place would hide that.
-        return Err(Error::KeyRequired);
+/// An empty key is one that the client has lost. To use the default key in its place would hide that.
+async fn credential(app: &App, head: &Head, api_key: Option<&str>, headers: &HeaderMap) -> Result<Presented, Error> {
+    if api_key.is_some() {
+        return PresentedKey::read(api_key, app.checksums()?).map(Presented::Key);
     }
-    let (key, claimed) =
-        PlainKey::parse(presented, app.checksums()?).ok_or(Error::KeyRefused(Refusal::Unknown.into()))?;
-    Ok(Presented::Key { key, claimed })
+    match authenticate(app, head, headers).await {
+        Ok(caller) => Ok(Presented::Default(caller)),
+        Err(Error::TokenRequired) => Err(Error::KeyRequired),
+        Err(error) => Err(error),
+    }
 }

@@ -15,6 +15,7 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use serde_json::{Map, Value, json, value::RawValue};
 use shared::Operation;
+use shared::edge::key_authorizer;
 use shared::edge::schedule::Run;
 use tests::calls::SentCall;
 use tests::event_bus::EventBus;
@@ -110,7 +111,7 @@ impl Recording {
                     assert!(answer.status < 300, "{}", answer.text);
                     event
                 }
-                None => event(&test, name).await,
+                None => event(&test, name, user).await,
             };
             let mut sent = test.calls.sent();
             if operation.is_some_and(Operation::waits_for_upstream) {
@@ -161,6 +162,9 @@ fn call<'a>(test: &'a TestApp, operation: Operation, user: &User) -> TestCall<'a
         Operation::ListUserKeys => call.path_parameter("user_id", &user.id.to_string()),
         Operation::RotateKey => call.id(user.active).json(&json!({})),
         Operation::VerifyKey => call.bearer(&tokens::with_role(900, "service")).json(&json!({"key": user.string})),
+        Operation::AuthorizeRequest => {
+            call.bearer(&tokens::with_role(900, "service")).header("x-api-key", &user.string)
+        }
         Operation::Transcribe | Operation::Dictate => {
             let form = form::transcription(&audio(), user.id);
             call.without_header("Authorization").header("x-api-key", &user.string).form(&form)
@@ -173,9 +177,15 @@ fn call<'a>(test: &'a TestApp, operation: Operation, user: &User) -> TestCall<'a
 }
 
 /// The event of a function that is not a key endpoint, whose calls are made here.
-async fn event(test: &TestApp, name: &str) -> Value {
+async fn event(test: &TestApp, name: &str, user: &User) -> Value {
     let mut event = repository::event(name);
     match name {
+        "authorize-key" => {
+            event["headers"]["x-api-key"] = user.string.as_str().into();
+            let asked = serde_json::from_value(event.clone()).expect("an event of the gateway");
+            let answer = key_authorizer::answer(&test.app, asked, "request", authorize_key::handle).await;
+            assert!(answer.is_ok(), "the key works");
+        }
         "assign-lane" => event["headers"]["Authorization"] = format!("Bearer {}", tokens::user(7)).into(),
         "expire-keys" => {
             let run = Run { id: "run".to_owned(), deadline: test.now() + TimeDelta::seconds(50) };

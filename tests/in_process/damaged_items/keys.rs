@@ -129,6 +129,7 @@ impl<'a> Case<'a> {
                 | Operation::ListKeys
                 | Operation::ListUserKeys
                 | Operation::DeleteKey
+                | Operation::AuthorizeRequest
                 | Operation::ForwardTranscription
                 | Operation::Dictate => continue,
                 Operation::UpdateKey => call.id(victim).json(&json!({"name": "renamed"})),
@@ -164,6 +165,7 @@ impl<'a> Case<'a> {
                 | Operation::ListKeys
                 | Operation::ListUserKeys
                 | Operation::DeleteKey
+                | Operation::AuthorizeRequest
                 | Operation::ForwardTranscription
                 | Operation::Dictate => continue,
             };

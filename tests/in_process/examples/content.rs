@@ -13,7 +13,6 @@ use shared::keys::{
     Action, Actor, AuditPage, DailyUsage, Entry, KeyName, KeyPage, KeyType, KeyView, Role, ShownKey, Status, UsageView,
     Verification,
 };
-use shared::operation::RequestBody;
 
 use super::REASONS;
 
@@ -21,7 +20,7 @@ use super::REASONS;
 pub fn written(format: Format, name: &str, json: &Value, operation: Operation) -> String {
     let content = content(format, name, json, operation);
     // A form has no format and names no sender.
-    let is_form = matches!(operation.body(), RequestBody::Form | RequestBody::Opaque);
+    let is_form = !operation.body().has_fields();
     let sender = Sender {
         application: "LABGW".to_owned(),
         facility: "HOSP".to_owned(),

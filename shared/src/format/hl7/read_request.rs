@@ -153,6 +153,7 @@ mod tests {
             | Operation::SetDefault
             | Operation::RemoveDefault
             | Operation::VerifyKey
+            | Operation::AuthorizeRequest
             | Operation::Transcribe
             | Operation::ForwardTranscription
             | Operation::Dictate => None,
