@@ -127,6 +127,7 @@ test-deployed: $(BUILD) validators
 	python local/local_aws.py run sh -c '\
 		cargo test --locked --workspace --test deployed a_data_key_of_a_year_is_replaced -- --ignored && \
 		cargo test --locked --workspace --test deployed && \
+		python tests/guarded_apis.py && \
 		cargo test --locked --workspace --test logs && \
 		python tests/permissions.py'
 

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler
 import guard
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
-from ministack.services import acm, apigateway_v1, dynamodb, lambda_svc, route53, sts
+from ministack.services import acm, apigateway, apigateway_v1, dynamodb, lambda_svc, route53, sts
 from ministack.services.cloudformation import stacks
 
 
@@ -175,7 +175,8 @@ def api_path(path):
     """MiniStack's path for one below /<stage>/, where the API is served as AWS serves it below the API's own host name."""
     root, _, below = path.partition("/")
     stage, _, resource = below.partition("/")
-    for (_account, _region, api_id), stages in apigateway_v1._stages_v1.all_items():
+    # Of REST APIs, and of HTTP APIs, which MiniStack takes the same path for.
+    for (_account, _region, api_id), stages in [*apigateway_v1._stages_v1.all_items(), *apigateway._stages.all_items()]:
         if not root and stage in stages:
             return f"/restapis/{api_id}/{stage}/_user_request_/{resource}"
     return None

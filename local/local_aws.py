@@ -223,6 +223,7 @@ def deploy(transcription_url):
         "JWT_SECRET": secret,
         "TABLE_NAME": outputs["TableName"],
         "KMS_KEY_ID": outputs["KmsKeyArn"],
+        "AUTHORIZE_KEY_FUNCTION_ARN": outputs["AuthorizeKeyFunctionArn"],
         "EXPIRE_FUNCTION": outputs["ExpireFunction"],
         "EVENT_BUS_NAME": outputs["EventBusName"],
         "TEST_KEY_DAILY_LIMIT": outputs["TestKeyDailyLimit"],

@@ -7,13 +7,14 @@
 set -u
 cd "${0%/*}/.." || exit 2
 
-rust= components= compiler= python= java= chromium= git= linux=
+rust= components= compiler= python= java= chromium= nginx= git= linux=
 for goal in "$@"; do
     case $goal in
     # The functions run as they are deployed, as programs for Linux, without Docker.
     local | bench | bench-build) rust=1 compiler=1 python=1 linux=1 ;;
-    test) rust=1 components=1 compiler=1 python=1 java=1 chromium=1 git=1 linux=1 ;;
-    test-deployed | test-contract | test-deployment) rust=1 compiler=1 python=1 linux=1 ;;
+    test) rust=1 components=1 compiler=1 python=1 java=1 chromium=1 nginx=1 git=1 linux=1 ;;
+    test-deployed) rust=1 compiler=1 python=1 nginx=1 linux=1 ;;
+    test-contract | test-deployment) rust=1 compiler=1 python=1 linux=1 ;;
     test-pages) rust=1 compiler=1 python=1 chromium=1 linux=1 ;;
     test-in-process) rust=1 compiler=1 python=1 java=1 ;;
     generated | torture | test-torture | build | deploy | reconcile) rust=1 compiler=1 python=1 ;;
@@ -147,6 +148,11 @@ fi
 # The browser in which the pages are tested.
 if [ -n "$chromium" ]; then
     has "${CHROME_PATH:-chromium}" || missing "Chromium, which CHROME_PATH may name" chromium ""
+fi
+
+# The proxy that guards a page in the tests. Debian keeps it where only root looks for programs.
+if [ -n "$nginx" ]; then
+    has "${NGINX_PATH:-/usr/sbin/nginx}" || missing "nginx, which NGINX_PATH may name" nginx-light nginx
 fi
 
 if [ -n "$git" ]; then

@@ -5,6 +5,7 @@ mod documented_calls;
 mod expire_keys;
 mod formats;
 mod gateway;
+mod guarding;
 mod hostile;
 mod isolation;
 mod lifecycle;

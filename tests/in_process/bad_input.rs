@@ -559,7 +559,7 @@ async fn a_cursor_is_one_that_a_link_gave() {
 async fn an_unknown_format_is_refused_before_the_token_is_looked_at() {
     let test = start().await;
     let before = test.contents().await;
-    for operation in Operation::ALL {
+    for operation in Operation::ALL.into_iter().filter(|operation| operation.body() != RequestBody::Ignored) {
         for format in ["xml", "", "json,hl7", "application/json", "fhir;q=1", "hl7v2", "j son", "\u{e9}"] {
             for (response_format, request_format, field) in [
                 (Some(format), None, "x-response-format"),

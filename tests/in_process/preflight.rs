@@ -7,7 +7,7 @@ use std::process::Command;
 use tests::repository;
 
 /// The tools of a complete machine, with their output.
-const TOOLS: [(&str, &str); 14] = [
+const TOOLS: [(&str, &str); 15] = [
     ("apt-get", ""),
     ("cargo", "echo 'cargo 1.95.0 (f2d3ce0bd 2026-03-21)'"),
     ("cargo-clippy", "echo 'clippy 0.1.95'"),
@@ -19,6 +19,7 @@ const TOOLS: [(&str, &str); 14] = [
     ("id", "echo 1000"),
     ("java", r#"echo 'openjdk version "17.0.15" 2025-04-15' >&2"#),
     ("jq", ""),
+    ("nginx", ""),
     ("python3", "echo 3.11"),
     ("rustc", ""),
     ("uname", "echo Linux"),
@@ -47,7 +48,13 @@ impl Machine {
     /// The exit status for a goal of make, and the report.
     fn preflight(&self, goal: &str) -> (i32, String) {
         let script = repository::root().join("local/preflight.sh");
-        let run = Command::new("/bin/sh").arg(script).arg(goal).env_clear().env("PATH", &self.0).output();
+        let run = Command::new("/bin/sh")
+            .arg(script)
+            .arg(goal)
+            .env_clear()
+            .env("PATH", &self.0)
+            .env("NGINX_PATH", "nginx")
+            .output();
         let run = run.expect("a shell starts");
         assert!(run.stdout.is_empty());
         (run.status.code().expect("an exit status"), String::from_utf8(run.stderr).expect("UTF-8"))
@@ -66,7 +73,7 @@ fn a_complete_machine_passes_silently() {
 
 #[test]
 fn each_missing_tool_is_named_with_the_way_to_get_it() {
-    let cases: [(&str, Option<&str>, &str, &str); 15] = [
+    let cases: [(&str, Option<&str>, &str, &str); 16] = [
         ("cargo", None, "Rust 1.95 or later", RUSTUP),
         ("rustc", None, "Rust 1.95 or later", RUSTUP),
         ("cargo", Some("echo 'cargo 1.94.1 (x)'"), "Rust 1.95 or later; this is 1.94.1", RUSTUP),
@@ -81,6 +88,7 @@ fn each_missing_tool_is_named_with_the_way_to_get_it() {
         ("java", None, "a Java runtime, 17 or later", "sudo apt-get install default-jre-headless"),
         ("java", Some(r#"echo 'java version "1.8.0_392"' >&2"#), "this is 1.8.0_392", "default-jre-headless"),
         ("chromium", None, "Chromium, which CHROME_PATH may name", "sudo apt-get install chromium"),
+        ("nginx", None, "nginx, which NGINX_PATH may name", "sudo apt-get install nginx-light"),
         ("git", None, "git", "sudo apt-get install git"),
     ];
     for (case, (tool, prints, lacks, advice)) in cases.into_iter().enumerate() {
@@ -105,17 +113,18 @@ fn newer_versions_are_taken() {
 
 #[test]
 fn all_that_is_missing_is_named_at_once_with_one_command() {
-    let bare = ["cargo", "cc", "chromium", "git", "java", "python3"].map(|tool| (tool, None));
+    let bare = ["cargo", "cc", "chromium", "git", "java", "nginx", "python3"].map(|tool| (tool, None));
     let (status, report) = Machine::with("bare", &bare).preflight("test");
     assert_eq!(status, 2);
     assert_eq!(report.lines().filter(|line| line.starts_with("      ")).count(), bare.len(), "{report}");
-    let command = "sudo apt-get install build-essential python3 python3-venv default-jre-headless chromium git";
+    let command =
+        "sudo apt-get install build-essential python3 python3-venv default-jre-headless chromium nginx-light git";
     assert!(report.ends_with(&format!("\n  All packages at once: {command}\n")), "{report}");
 }
 
 #[test]
 fn a_goal_asks_only_for_what_it_needs() {
-    let without = ["java", "chromium", "git", "cargo-clippy"].map(|tool| (tool, None));
+    let without = ["java", "chromium", "nginx", "git", "cargo-clippy"].map(|tool| (tool, None));
     let machine = Machine::with("narrow", &without);
     for goal in ["local", "bench", "torture", "deploy", "token"] {
         assert_eq!(machine.preflight(goal), (0, String::new()), "{goal}");

@@ -177,7 +177,9 @@ fn only_functions_that_issue_or_check_strings_have_the_secret_of_their_checksum(
         }
     }
     let operations = Operation::ALL.into_iter().filter(|operation| operation.handles_key_strings());
-    let expected = operations.map(|operation| operation.name().to_owned()).chain(["assign-lane".to_owned()]);
+    let expected = operations
+        .map(|operation| operation.name().to_owned())
+        .chain(["assign-lane", "authorize-key"].map(str::to_owned));
     assert_eq!(holders, expected.collect());
     let globals = &template["Globals"]["Function"]["Environment"]["Variables"];
     assert!(globals["KEY_CHECKSUM_SECRETS"].is_null());

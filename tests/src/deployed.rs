@@ -41,6 +41,12 @@ impl Deployed {
         }
     }
 
+    /// The URL of the API.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A token of a user, valid for an hour.
     #[must_use]
     pub fn token(&self, user_id: u64) -> String {

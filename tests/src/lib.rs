@@ -18,6 +18,8 @@ pub mod issuer;
 pub mod key_strings;
 pub mod kms;
 pub mod log_lines;
+pub mod nginx;
+pub mod owner_of;
 pub mod pages;
 pub mod raw_http;
 pub mod repository;
