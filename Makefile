@@ -86,7 +86,7 @@ check-lints: $(PAGES)
 check-dependencies: $(CHECKERS)
 	.local/checks/bin/cargo-deny --locked check -D unmatched-skip bans licenses sources
 	@local/check_advisories.sh --allow-offline
-	.local/checks/bin/cargo-machete functions shared tests tools
+	.local/checks/bin/cargo-machete cli functions shared tests tools
 
 # The same advisories, for where GitHub can be reached: without the database it fails.
 check-advisories: $(CHECKERS)
@@ -124,6 +124,7 @@ test-deployed: export LOCAL_DIR := .local/test
 test-deployed: export PORT := 0
 test-deployed: $(BUILD) validators
 	@python local/local_aws.py reset
+	cargo build --locked --workspace --bin nuxera-keys
 	python local/local_aws.py run sh -c '\
 		cargo test --locked --workspace --test deployed a_data_key_of_a_year_is_replaced -- --ignored && \
 		cargo test --locked --workspace --test deployed && \
@@ -235,6 +236,6 @@ $(PAGES): openapi.yaml $(wildcard clients/*.json) $(WEB)/node_modules/.package-l
 # cargo-lambda compiles everything at once, as Cargo.lock says, and shows its progress; sam, which cannot be told to keep to
 # Cargo.lock, then takes what it needs from there.
 $(BUILD): $(VENV) $(SOURCES)
-	cargo lambda build --locked --release --workspace --exclude tests --exclude floor --exclude reconcile $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
+	cargo lambda build --locked --release --workspace --exclude tests --exclude floor --exclude reconcile --exclude nuxera-keys $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
 	@echo "Packaging the functions ..."
 	@sam build --parameter-overrides Architecture=$(ARCHITECTURE) --build-dir $(@D) >.local/build.log 2>&1 || { cat .local/build.log; exit 1; }

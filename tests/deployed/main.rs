@@ -1,5 +1,6 @@
 //! The deployed service, through its gateway.
 
+mod command_line;
 mod data_keys;
 mod documented_calls;
 mod expire_keys;
