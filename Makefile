@@ -8,6 +8,7 @@
 # make generated writes all that is generated: FHIR snapshots, the HL7 and FHIR examples of openapi.yaml, clients/
 # make deploy    deploys to AWS: make deploy ENV=staging [DRY_RUN=1]
 # make reconcile ends in a restored table what was ended since its backup: make reconcile ENV=prod TO=restored-table
+# make import    moves existing keys here: make import FILE=keys.ndjson [ENV=prod]
 # make destroy   deletes a deployment, and says what it keeps: make destroy ENV=staging
 
 # Before anything is installed or compiled, what the machine lacks is named, all at once.
@@ -34,7 +35,7 @@ PAGES := $(WEB)/dist/docs.html
 BUILT := -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(PAGES) $(shell find functions shared $(BUILT) -type f -print)
 
-.PHONY: build local local-reset token pages test torture bench bench-build validators deploy destroy reconcile check-format check-lints check-dependencies \
+.PHONY: build local local-reset token pages test torture bench bench-build validators deploy destroy reconcile import check-format check-lints check-dependencies \
 	check-advisories check-template check-contract clients endpoint generated test-in-process test-guides test-torture test-deployed test-deployment test-contract test-pages
 
 # Compiles and packages the functions; ARCHITECTURE=arm64 for another processor than the machine's.
@@ -194,6 +195,11 @@ destroy: $(VENV)
 reconcile: $(VENV) $(PAGES)
 	@test -n "$(ENV)" -a -n "$(TO)" || { echo "Which tables? make reconcile ENV=prod TO=restored-table" >&2; exit 2; }
 	@python deployment/reconcile.py $(ENV) --to $(TO) $(if $(FROM),--from $(FROM)) $(if $(SINCE),--since $(SINCE)) $(if $(DRY_RUN),--dry-run)
+
+# Into the local deployment, or into that of ENV with an admin's TOKEN.
+import: $(VENV)
+	@test -n "$(FILE)" || { echo "Which keys? make import FILE=keys.ndjson ENV=prod" >&2; exit 2; }
+	@python deployment/import_keys.py $(FILE) $(ENV)
 
 $(VENV): local/requirements.txt
 	@echo "Installing the tools (SAM CLI, cargo-lambda, MiniStack, Node.js) into .local/venv ..."

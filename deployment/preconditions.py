@@ -108,7 +108,7 @@ def is_json_object(text):
 def lanes_fit_the_stage(env):
     for kind, unit in (("Rate", "per second"), ("Burst", "at once")):
         value = lambda name: int(env.parameters[f"{name}{kind}Limit"])
-        lanes = LANES * value("Lane") + value("Service") + value("Unauthenticated")
+        lanes = (LANES + 1) * value("Lane") + value("Service") + value("Unauthenticated")
         if value("Stage") < lanes:
             yield f"All lanes together take {lanes} requests {unit}, but Stage{kind}Limit is {value('Stage')}: set it to {lanes} at least."
 

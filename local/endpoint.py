@@ -267,7 +267,7 @@ def contract(change, parts):
 
 def described(contract, like, parts):
     """The operation that it starts as, with a name and a failure of its own."""
-    operation = re.search(rf"^      operationId: {like}\n.*?(?=\n    \w|\n\n)", contract, re.M | re.S)[0]
+    operation = re.search(rf"^      operationId: {like}\n.*?(?=\n    \w|\n\n  \S)", contract, re.M | re.S)[0]
     operation = operation.replace("getKey", parts["camel"]).replace("Failed to fetch API Key", parts["failure"])
     operation = re.sub("HL7 event Z[0-9]+", f"HL7 event {parts['event']}", operation)
     summary = re.sub("api key", "API Key", parts["failure"].removeprefix("Failed to ").capitalize(), flags=re.I)

@@ -23,7 +23,7 @@ for goal in "$@"; do
     check-lints) rust=1 components=1 compiler=1 python=1 ;;
     endpoint) rust=1 components=1 python=1 ;;
     check-dependencies | check-advisories) rust=1 compiler=1 python=1 git=1 ;;
-    check-template | check-contract | clients | validators | pages | token | local-reset | destroy) python=1 ;;
+    check-template | check-contract | clients | validators | pages | token | local-reset | destroy | import) python=1 ;;
     esac
 done
 

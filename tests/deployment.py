@@ -142,7 +142,7 @@ class Preconditions(unittest.TestCase):
             ("JwtJwks and JwtJwksUrl exclude each other", {"JwtJwks": "{}", "JwtJwksUrl": "https://login.example/keys"}),
             ("JwtIssuer is not set", {"JwtIssuer": None}),
             ("JwtAudience is not set", {"JwtAudience": None}),
-            ("All lanes together take 1310 requests per second, but StageRateLimit is 100", {"StageRateLimit": "100"}),
+            ("All lanes together take 1410 requests per second, but StageRateLimit is 100", {"StageRateLimit": "100"}),
             ("but StageBurstLimit is 100", {"StageBurstLimit": "100"}),
             ("SweepAlarmSeconds is less than three times", {"ExpiryRate": "rate(5 minutes)", "SweepAlarmSeconds": "300"}),
             ("sets KeyRevael, which the template does not have", {"KeyRevael": "once"}),

@@ -1,4 +1,5 @@
 //! The keyed checksum of key strings: a function that holds the secret tells issued strings from forged ones without a read.
+//! The same secrets key the hashes of strings from before this service, which are too short for a plain hash.
 
 use std::fmt;
 
@@ -6,6 +7,8 @@ use aws_lc_rs::hmac;
 
 /// The fewest bytes of a secret: those of the hash (RFC 2104, section 3).
 const MIN_SECRET_BYTES: usize = 32;
+/// What precedes the hash of a string from before this service, so that no checksum is such a hash.
+const EXISTING: &[u8] = b"existing key string\0";
 /// Six digits of base62.
 const RANGE: u64 = 62_u64.pow(6);
 
@@ -42,6 +45,19 @@ impl Checksums {
     #[must_use]
     pub fn accepts(&self, text: &str, claimed: u64) -> bool {
         self.0.iter().any(|key| checksum(key, text) == claimed)
+    }
+
+    /// The keyed hashes of a string from before this service, given its SHA-256: one for each secret, newest first. Whoever
+    /// has one, but not its secret, cannot find the string by trying.
+    ///
+    /// # Panics
+    ///
+    /// Never: HMAC-SHA-256 has 32 bytes.
+    #[must_use]
+    pub fn keyed_hashes(&self, sha256: &[u8; 32]) -> Vec<[u8; 32]> {
+        let text = [EXISTING, sha256].concat();
+        let hash = |key| hmac::sign(key, &text).as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes");
+        self.0.iter().map(hash).collect()
     }
 }
 
@@ -80,6 +96,18 @@ mod tests {
         let checksums = Checksums::parse("0123456789abcdef0123456789abcdef").expect("a secret");
         // printf nux | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef, its first 8 bytes modulo 62^6.
         assert_eq!(checksums.issue("nux"), 50_465_653_522);
+    }
+
+    #[test]
+    fn a_keyed_hash_depends_on_the_secret_and_is_no_checksum() {
+        let checksums =
+            Checksums::parse(&["0123456789abcdef0123456789abcdef", &"b".repeat(32)].join(",")).expect("two");
+        let [first, second] = checksums.keyed_hashes(&[7; 32])[..] else { panic!("one for each secret") };
+        assert_ne!(first, second);
+        // { printf 'existing key string\0'; printf '\7%.0s' $(seq 32); } | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef
+        let hex: String = first.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "440c377a447ba48dc0b426278217f0aa6726131912832294c3d4f0ae0adcb846");
+        assert_ne!(checksums.keyed_hashes(&[8; 32])[0], first);
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub const FIELDS: [Field; 13] = [
         kind: FieldType::Text,
         zak: 3,
         extension: Some("api-key-value"),
-        input_of: &[Operation::VerifyKey],
+        input_of: &[Operation::VerifyKey, Operation::LookupKey],
         ..SHOWN_ONLY
     },
     Field {

@@ -1,7 +1,8 @@
 //! Lanes: the usage-plan buckets that API Gateway counts requests in.
 //!
 //! A lane is an API Gateway key in a usage plan with a rate and a burst. Users share lanes by their id; services, which make
-//! many calls, share one of their own, and so do requests without valid credentials. A lane only bounds how much one caller
+//! many calls, share one of their own, and so do key strings from before this service and requests without valid
+//! credentials. A lane only bounds how much one caller
 //! can slow others: the exact limits per user are in the table.
 
 use std::num::NonZeroU64;
@@ -24,6 +25,12 @@ impl Lanes {
     pub fn of_user(&self, user_id: UserId) -> String {
         // Ids are given in sequence, so this spreads users evenly.
         format!("{}lane{}", self.key_prefix, user_id.get() % self.count)
+    }
+
+    /// The value of the key for strings from before this service, whose users no string tells.
+    #[must_use]
+    pub fn existing(&self) -> String {
+        format!("{}existing", self.key_prefix)
     }
 
     /// The value of the key for services.

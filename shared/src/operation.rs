@@ -39,6 +39,10 @@ pub enum Operation {
     ForwardTranscription,
     /// `POST /api/dictate`
     Dictate,
+    /// `POST /api/apiKeys/lookup`
+    LookupKey,
+    /// `POST /api/apiKeys/import`
+    ImportKeys,
 }
 
 /// The body of an operation's requests.
@@ -100,6 +104,10 @@ struct Row {
     handles_key_strings: bool,
     /// Whether the call waits for a service behind this one, so that its latency says nothing about this one.
     waits_for_upstream: bool,
+    /// Whether requests and responses have no other format than JSON. Errors do.
+    is_json_only: bool,
+    /// The largest body of a request, unless it is a form or passed on, in bytes.
+    max_body_bytes: usize,
 }
 
 /// A call that answers from the table, about one key, without a body.
@@ -118,6 +126,8 @@ const DEFAULTS: Row = Row {
     deadline_seconds: 12,
     handles_key_strings: false,
     waits_for_upstream: false,
+    is_json_only: false,
+    max_body_bytes: 16 * 1024,
 };
 
 /// A call that is passed on to a service behind this one, with the use of a key.
@@ -131,7 +141,7 @@ const FORWARDED: Row = Row {
     ..DEFAULTS
 };
 
-const ROWS: [Row; 18] = [
+const ROWS: [Row; 20] = [
     Row {
         operation: Operation::CreateKey,
         name: "create-key",
@@ -297,6 +307,29 @@ const ROWS: [Row; 18] = [
         trigger_event: "Z22",
         ..FORWARDED
     },
+    Row {
+        operation: Operation::LookupKey,
+        name: "lookup-key",
+        failure: "Failed to look up API Key",
+        body: RequestBody::Required,
+        trigger_event: "Z16",
+        fhir_routes: &["POST /fhir/Basic/$lookup"],
+        handles_key_strings: true,
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::ImportKeys,
+        name: "import-keys",
+        failure: "Failed to import API Keys",
+        body: RequestBody::Required,
+        trigger_event: "Z20",
+        // A hundred transactions, and those that conflicts repeat.
+        deadline_seconds: 28,
+        handles_key_strings: true,
+        is_json_only: true,
+        max_body_bytes: 256 * 1024,
+        ..DEFAULTS
+    },
 ];
 
 /// The rows are in the order of the operations.
@@ -401,5 +434,17 @@ impl Operation {
     #[must_use]
     pub const fn waits_for_upstream(self) -> bool {
         self.row().waits_for_upstream
+    }
+
+    /// Whether requests and responses have no other format than JSON. Errors do.
+    #[must_use]
+    pub const fn is_json_only(self) -> bool {
+        self.row().is_json_only
+    }
+
+    /// The largest body of a request, unless it is a form or passed on, in bytes.
+    #[must_use]
+    pub const fn max_body_bytes(self) -> usize {
+        self.row().max_body_bytes
     }
 }

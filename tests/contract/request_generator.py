@@ -27,6 +27,7 @@ EVENTS = {
     "removeDefault": "Z09",
     "rotateKey": "Z11",
     "verifyKey": "Z14",
+    "lookupKey": "Z16",
 }
 # Its first 44 bytes are what the transcription service takes for a recording.
 RECORDING = (Path(__file__).parents[2] / "local/samples/recording.wav").read_bytes()
@@ -65,7 +66,7 @@ schemathesis.openapi.format(
 # Bodies that carry what createKey gave. The contract cannot say so: in its links a body is one expression, and code
 # generators refuse any other.
 LINKED_BODIES = {"setDefault": {"id": "$response.body#/id"}, "removeDefault": {"id": "$response.body#/id"}}
-LINKED_BODIES |= {"verifyKey": {"key": "$response.body#/key"}}
+LINKED_BODIES |= {name: {"key": "$response.body#/key"} for name in ("verifyKey", "lookupKey")}
 
 
 @schemathesis.hook
@@ -204,7 +205,7 @@ def hl7_request(operation, seed):
             zak |= {2: str(draw.choice(STATE["ids"]))}
         case "rotateKey":
             zak |= {14: draw.choice(["", "0", "2592000"])}
-        case "verifyKey":
+        case "verifyKey" | "lookupKey":
             zak |= {3: draw.choice([STATE["key"], "nux_live_x"])}
         case "pauseKey" | "resumeKey":
             pass

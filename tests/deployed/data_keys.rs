@@ -19,12 +19,7 @@ async fn a_data_key_of_a_year_is_replaced() {
     let key = deployed.new_key(USER_ID, new).await;
 
     let table = Table::new(engine::client(&deployed.sdk_config(), &CallLog::default()), &deployed.table_name);
-    let age = table.client().update_item().table_name(&deployed.table_name);
-    let age = age.key("PK", AttributeValue::S("SYSTEM".to_owned()));
-    let age = age.key("SK", AttributeValue::S("DATA_KEY#0000000001".to_owned()));
-    let age = age.update_expression("SET created_at = created_at - :year");
-    let year = AttributeValue::N((366 * 24 * 3_600).to_string());
-    age.expression_attribute_values(":year", year).send().await.expect("the data key is there");
+    age(&table, 1).await;
 
     let path = format!("/api/apiKeys/{}", key["id"]);
     let rotated = deployed.manage(USER_ID, Method::POST, &format!("{path}/rotate"), None).await;
@@ -32,4 +27,22 @@ async fn a_data_key_of_a_year_is_replaced() {
     let contents = Contents::of(&table).await;
     assert!(contents.get("SYSTEM", "DATA_KEY#0000000002").is_some(), "a second data key");
     assert_eq!(deployed.manage(USER_ID, Method::GET, &path, None).await, rotated);
+
+    // By an import as well.
+    age(&table, 2).await;
+    let key = json!({"user_id": USER_ID, "key": "nux_live_d0d0d0d0d0d0d0d0", "name": "Older", "type": "live", "status": "active"});
+    let imported = deployed.import(&json!([key])).await;
+    assert!(Contents::of(&table).await.get("SYSTEM", "DATA_KEY#0000000003").is_some(), "a third data key");
+    let path = format!("/api/apiKeys/{}", imported[0]["id"]);
+    assert_eq!(deployed.manage(USER_ID, Method::GET, &path, None).await["key"], key["key"]);
+}
+
+/// Makes a data key a year older.
+async fn age(table: &Table, version: u32) {
+    let update = table.client().update_item().table_name(table.name());
+    let update = update.key("PK", AttributeValue::S("SYSTEM".to_owned()));
+    let update = update.key("SK", AttributeValue::S(format!("DATA_KEY#{version:010}")));
+    let update = update.update_expression("SET created_at = created_at - :year");
+    let year = AttributeValue::N((366 * 24 * 3_600).to_string());
+    update.expression_attribute_values(":year", year).send().await.expect("the data key is there");
 }

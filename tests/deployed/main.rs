@@ -3,6 +3,7 @@
 mod command_line;
 mod data_keys;
 mod documented_calls;
+mod existing_keys;
 mod expire_keys;
 mod formats;
 mod gateway;

@@ -59,6 +59,16 @@ async fn services_share_a_lane() {
 }
 
 #[tokio::test]
+async fn strings_from_before_this_service_share_a_lane() {
+    for string in ["3f2b8c1e-9a4d-4e7f-8b6a-0c1d2e3f4a5b", "nux_live_0123456789abcdef", "nux_test_0123456789abcdef"] {
+        assert_eq!(lane(&json!({"x-api-key": string})).await, "nuxera8b7d4a4d2eaaexisting");
+    }
+    let headers =
+        json!({"x-api-key": "nux_live_0123456789abcdef", "Authorization": format!("Bearer {}", tokens::user(7))});
+    assert_eq!(lane(&headers).await, "nuxera8b7d4a4d2eaalane7", "a token says more");
+}
+
+#[tokio::test]
 async fn nobody_is_refused() {
     let locator = Locator { user_id: UserId::new(7).expect("an id"), key_id: KeyId::new(1).expect("an id") };
     let secret_of_others = Checksums::parse("the-checksum-secret-of-another-deployment").expect("a secret");
@@ -73,6 +83,7 @@ async fn nobody_is_refused() {
         // A plain CRC-32 at its end, which anyone can compute.
         json!({"x-api-key": "nux_live_000000007000000001LQmESUkbJPY8zBDMDSlnfTXGIpwbWfPl0Ho3SQ"}),
         json!({"x-api-key": foreign.reveal()}),
+        json!({"x-api-key": "3F2B8C1E-9A4D-4E7F-8B6A-0C1D2E3F4A5B"}),
     ] {
         assert_eq!(lane(&headers).await, UNAUTHENTICATED, "{headers}");
     }

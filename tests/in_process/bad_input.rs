@@ -11,8 +11,8 @@ use tests::test_app::valid_body;
 use tests::{Contents, TestApp, TestCall};
 
 use Operation::{
-    CreateKey, DeleteKey, GetKey, GetUsage, ListAudit, ListKeys, ListUserKeys, PauseKey, RemoveDefault, ResumeKey,
-    RotateKey, SetDefault, UpdateKey, VerifyKey,
+    CreateKey, DeleteKey, GetKey, GetUsage, ImportKeys, ListAudit, ListKeys, ListUserKeys, LookupKey, PauseKey,
+    RemoveDefault, ResumeKey, RotateKey, SetDefault, UpdateKey, VerifyKey,
 };
 
 const NOT_AN_ID: [&str; 20] = [
@@ -37,7 +37,7 @@ const NOT_AN_ID: [&str; 20] = [
     "１",
     "null",
 ];
-const WITH_BODY: [Operation; 5] = [CreateKey, UpdateKey, SetDefault, RemoveDefault, VerifyKey];
+const WITH_BODY: [Operation; 6] = [CreateKey, UpdateKey, SetDefault, RemoveDefault, VerifyKey, ImportKeys];
 
 /// The operations whose bodies, if any, are fields and not a form.
 fn of_fields() -> impl Iterator<Item = Operation> {
@@ -164,18 +164,23 @@ async fn a_missing_or_empty_body_is_refused_where_there_must_be_one() {
     subject.refuses(call(test, SetDefault).body("{}"), &["id"], "nothing in it").await;
     subject.refuses(call(test, RemoveDefault).body("{}"), &["id"], "nothing in it").await;
     subject.refuses(call(test, VerifyKey).body("{}"), &["key"], "nothing in it").await;
+    subject.refuses(call(test, LookupKey).body("{}"), &["key"], "nothing in it").await;
+    subject.refuses(call(test, LookupKey), &["body"], "none").await;
+    subject.refuses(call(test, ImportKeys).body("{}"), &["keys"], "nothing in it").await;
     subject.assert_untouched().await;
 }
 
 #[tokio::test]
-async fn a_body_has_at_most_16_kib_unless_it_is_a_form() {
+async fn a_body_has_at_most_16_kib_unless_it_is_a_form_or_an_import() {
     let test = start().await;
     for operation in of_fields() {
-        let body = format!("{:<16385}", right_body(operation).to_string());
+        let limit = if operation == ImportKeys { 256 * 1024 } else { 16 * 1024 };
+        let body = right_body(operation).to_string();
+        let body = format!("{body}{}", " ".repeat(limit + 1 - body.len()));
         for call in [call(&test, operation).body(&body), call(&test, operation).base64_body(body.as_bytes())] {
             let before = test.contents().await.without_limits();
             let answer = call.send().await;
-            let message = "body must not be larger than 16384 bytes";
+            let message = format!("body must not be larger than {limit} bytes");
             let expected =
                 json!({"error": "Request body too large", "details": [{"field": "body", "message": message}]});
             assert_eq!((answer.status, answer.json()), (413, expected), "{operation:?}");

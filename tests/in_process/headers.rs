@@ -46,14 +46,19 @@ async fn a_success_has_exactly_these_headers() {
             | Operation::ResumeKey
             | Operation::RotateKey
             | Operation::SetDefault
-            | Operation::RemoveDefault => &["etag", "ratelimit", "ratelimit-policy"],
+            | Operation::RemoveDefault
+            | Operation::LookupKey => &["etag", "ratelimit", "ratelimit-policy"],
             Operation::ListKeys
             | Operation::ListUserKeys
             | Operation::ListAudit
             | Operation::GetUsage
             | Operation::DeleteKey => &["ratelimit", "ratelimit-policy"],
             Operation::AuthorizeRequest => &["x-nuxera-key-id", "x-nuxera-key-type", "x-nuxera-user-id"],
-            Operation::VerifyKey | Operation::Transcribe | Operation::ForwardTranscription | Operation::Dictate => &[],
+            Operation::VerifyKey
+            | Operation::ImportKeys
+            | Operation::Transcribe
+            | Operation::ForwardTranscription
+            | Operation::Dictate => &[],
         };
         assert_headers(&answer, operation, further);
     }
@@ -73,7 +78,11 @@ async fn a_refusal_has_them_too() {
         assert_headers(&answer, operation, &[]);
         let answer = call.body("{").send().await;
         assert_eq!(answer.status, 400, "{operation:?}");
-        let limits = if operation == Operation::VerifyKey { &[][..] } else { &["ratelimit", "ratelimit-policy"] };
+        let limits = if matches!(operation, Operation::VerifyKey | Operation::ImportKeys) {
+            &[][..]
+        } else {
+            &["ratelimit", "ratelimit-policy"]
+        };
         assert_headers(&answer, operation, limits);
     }
     let answer = test.call(Operation::GetKey).id(9).send().await;

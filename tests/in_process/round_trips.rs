@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::Operation;
 use tests::engine::Engine;
 use tests::fault_proxy::{Fault, FaultProxy, Gate};
-use tests::test_app::TestCall;
+use tests::test_app::{EXISTING, TestCall};
 use tests::{TestApp, tokens};
 
 /// The write that counts a call against its user's limits; other writes of single items have the same name.
@@ -194,6 +194,39 @@ async fn a_presented_key_is_checked_and_counted_in_one_call() {
     // A string that cannot be a key is refused without a request.
     let typo = format!("{}{}", &key[..64], if key.ends_with('0') { "1" } else { "0" });
     expect(&test, verify(&test, &typo), 200, &[]).await;
+}
+
+#[tokio::test]
+async fn an_imported_string_costs_one_read_more_and_a_lookup_no_more_than_a_read() {
+    let test = start(&[]).await;
+    let admin = |operation| test.call(operation).bearer(&tokens::with_role(901, "admin"));
+    let key = |string: &str, id: Option<u64>| json!({"user_id": 7, "key": string, "id": id, "name": "k", "type": "live", "status": "active"});
+    let import = |keys: &[Value]| {
+        let mut keys = keys.to_vec();
+        keys.iter_mut().for_each(|key| {
+            if key["id"].is_null() {
+                drop(key.as_object_mut().map(|key| key.remove("id")))
+            }
+        });
+        admin(Operation::ImportKeys).json(&json!({"keys": keys}))
+    };
+    const TURN: &str = "UpdateItem";
+    let first: &[&[&str]] = &[&[TURN, "BatchGetItem"], &[NEXT_ID], &["TransactWriteItems"], &[TURN]];
+    expect(&test, import(&[key(EXISTING, None)]), 200, first).await;
+    // Its record tells whether the string still is the key's.
+    expect(&test, import(&[key(EXISTING, None)]), 200, &[&[TURN, "BatchGetItem"], &["BatchGetItem"], &[TURN]]).await;
+    // The counter is raised, and the ids that it skips are noted.
+    let kept: &[&[&str]] =
+        &[&[TURN, "BatchGetItem"], &["GetItem"], &["TransactWriteItems"], &["Query"], &["TransactWriteItems"], &[TURN]];
+    expect(&test, import(&[key("nux_live_0123456789abcdef", Some(99))]), 200, kept).await;
+
+    expect(&test, verify(&test, EXISTING), 200, &[&["GetItem"], &[USE]]).await;
+    expect(&test, verify(&test, "nux_live_ffffffffffffffff"), 200, &[&["GetItem"]]).await;
+    let lookup = |key: &str| admin(Operation::LookupKey).json(&json!({"key": key}));
+    expect(&test, lookup(EXISTING), 200, &[&["GetItem", LIMIT], &["BatchGetItem"]]).await;
+    let issued = test.call(Operation::GetKey).id(1).send().await.json();
+    expect(&test, lookup(issued["key"].as_str().expect("a key")), 200, &[&["BatchGetItem", LIMIT]]).await;
+    expect(&test, lookup("x"), 404, &[&[LIMIT]]).await;
 }
 
 /// A cold container reads its data keys beside the first read and unwraps them once.

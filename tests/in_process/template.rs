@@ -24,9 +24,10 @@ fn each_lane_is_a_key_in_a_plan_and_the_authorizer_names_them_all() {
         let user_id = UserId::new(lanes.count.get() + number).expect("an id");
         (format!("Lane{number}"), "LanePlan", lanes.of_user(user_id))
     });
+    let existing = ("ExistingLane".to_owned(), "LanePlan", lanes.existing());
     let services = ("ServicesLane".to_owned(), "ServicesPlan", lanes.services());
     let unauthenticated = ("UnauthenticatedLane".to_owned(), "UnauthenticatedPlan", lanes.unauthenticated());
-    let expected: Vec<(String, &str, String)> = users.chain([services, unauthenticated]).collect();
+    let expected: Vec<(String, &str, String)> = users.chain([existing, services, unauthenticated]).collect();
     let of_type = |kind: &'static str| {
         let resources = resources.as_mapping().expect("resources").iter();
         resources.filter(move |(_, resource)| resource["Type"] == kind).map(|(name, _)| text(name)).collect::<Vec<_>>()

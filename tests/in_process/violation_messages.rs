@@ -4,7 +4,9 @@ use serde_json::json;
 use shared::Operation;
 use tests::{TestApp, TestCall, tokens};
 
-use Operation::{CreateKey, GetKey, ListKeys, RemoveDefault, RotateKey, SetDefault, UpdateKey, VerifyKey};
+use Operation::{
+    CreateKey, GetKey, ImportKeys, ListKeys, LookupKey, RemoveDefault, RotateKey, SetDefault, UpdateKey, VerifyKey,
+};
 
 const TIME: &str = "must be an RFC 3339 timestamp, such as 2027-03-01T12:00:00Z";
 const ID: &str = "must be an integer from 1 to 9007199254740991";
@@ -47,6 +49,9 @@ const JSON: &[(Operation, &str, &str, &str)] = &[
         "must be a whole number of seconds from 0 to 2592000",
     ),
     (VerifyKey, r#"{"key":1}"#, "key", "must be a string"),
+    (LookupKey, r#"{"key":1}"#, "key", "must be a string"),
+    (ImportKeys, r#"{"keys":1}"#, "keys", "must be an array"),
+    (ImportKeys, r#"{"keys":[]}"#, "keys", "must have 1 to 100 elements"),
 ];
 
 /// An operation, the event and the rest of a message in HL7, the field at fault and the whole text.
@@ -181,6 +186,8 @@ fn call(test: &TestApp, operation: Operation) -> TestCall<'_> {
     let call = test.call(operation);
     if operation == VerifyKey {
         call.bearer(&tokens::with_role(900, "service"))
+    } else if [LookupKey, ImportKeys].contains(&operation) {
+        call.bearer(&tokens::with_role(901, "admin"))
     } else if [UpdateKey, RotateKey].contains(&operation) {
         call.id(1)
     } else {

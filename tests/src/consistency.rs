@@ -112,6 +112,14 @@ impl Contents {
                 assert!(!self.partition(&trail).is_empty(), "{trail} is there");
             }
         }
+        for string in ids("EXISTING#") {
+            let item = self.get(&format!("EXISTING#{string}"), "KEY").expect("an item");
+            let place = ["user_id", "key_id"].map(|name| integer(item, name).expect("an id").to_string());
+            assert!(
+                !self.partition(&format!("AUDIT#{}", place.join("#"))).is_empty(),
+                "the key of {string} had a trail"
+            );
+        }
         for trail in ids("AUDIT#") {
             let (user_id, id) = trail.split_once('#').expect("a user and a key");
             self.assert_trail_agrees(&trail, parsed(user_id), parsed(id));
@@ -123,7 +131,7 @@ impl Contents {
         let count =
             |actions: &[&str]| entries.iter().filter(|entry| actions.contains(&&*text(entry, "action"))).count();
         let record = self.key(user_id, id);
-        assert_eq!(count(&["create"]), 1, "creations in trail {trail}");
+        assert_eq!(count(&["create", "import"]), 1, "creations in trail {trail}");
         assert_eq!(count(&["delete"]), usize::from(record.is_none()), "deletions in trail {trail}");
         // Each value of a field was replaced as often as it was set, except the current one.
         let mut balance: BTreeMap<(String, String), i64> = BTreeMap::new();

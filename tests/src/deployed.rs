@@ -107,6 +107,23 @@ impl Deployed {
         panic!("{path}: {ATTEMPTS} times a 503")
     }
 
+    /// Imports keys as an admin, and returns the outcomes. One import runs at a time, so it may have to wait.
+    pub async fn import(&self, keys: &Value) -> Vec<Value> {
+        let call = self.call(Method::POST, "/api/apiKeys/import").bearer_auth(self.token_with_role(901, "admin"));
+        let call = call.json(&json!({"keys": keys}));
+        for _ in 0..ATTEMPTS {
+            let response = call.try_clone().expect("a body in memory").send().await.expect("an answer");
+            let (status, text) = (response.status(), response.text().await.expect("text"));
+            if status != StatusCode::SERVICE_UNAVAILABLE {
+                assert!(status.is_success(), "{status} {text}");
+                let answer: Value = serde_json::from_str(&text).expect("JSON");
+                return answer["results"].as_array().expect("results").clone();
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("{ATTEMPTS} times a 503")
+    }
+
     /// A new key, as every later call shows it: without the message.
     pub async fn new_key(&self, user_id: u64, body: Value) -> Value {
         let mut key = self.manage(user_id, Method::POST, "/api/apiKeys", Some(body)).await;

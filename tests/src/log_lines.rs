@@ -62,7 +62,7 @@ impl LogLines {
 #[must_use]
 pub fn secrets(text: &str) -> Vec<String> {
     static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
-        let pattern = r"nux_(live|test)_[0-9A-Za-z]{50,}|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]+";
+        let pattern = r"nux_(live|test)_([0-9A-Za-z]{50,}|[0-9a-fA-F]{16})|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]+";
         Regex::new(pattern).expect("a pattern")
     });
     PATTERN.find_iter(text).map(|found| found.as_str().to_owned()).collect()

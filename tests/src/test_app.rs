@@ -24,6 +24,9 @@ use crate::key_strings::CHECKSUM_SECRETS;
 use crate::log_lines::LogLines;
 use crate::{form, repository, tokens, validators};
 
+/// A key string from before this service.
+pub const EXISTING: &str = "3f2b8c1e-9a4d-4e7f-8b6a-0c1d2e3f4a5b";
+
 /// The default start time of tests.
 pub const START: &str = "2026-03-01T12:00:00.250Z";
 
@@ -222,6 +225,13 @@ impl TestApp {
             Operation::AuthorizeRequest => {
                 return call.bearer(&tokens::with_role(900, "service")).header("x-api-key", string());
             }
+            Operation::LookupKey => {
+                return call.bearer(&tokens::with_role(901, "admin")).json(&json!({"key": string()}));
+            }
+            Operation::ImportKeys => {
+                let key = json!({"user_id": 7, "key": EXISTING, "name": "old", "type": "live", "status": "active"});
+                return call.bearer(&tokens::with_role(901, "admin")).json(&json!({"keys": [key]}));
+            }
             Operation::Transcribe | Operation::Dictate => {
                 return call.header("x-api-key", string()).form(&form::transcription(b"RIFF", 7));
             }
@@ -305,6 +315,8 @@ impl TestApp {
             Operation::ListAudit => endpoint!(list_audit),
             Operation::RotateKey => endpoint!(rotate_key),
             Operation::GetUsage => endpoint!(get_usage),
+            Operation::LookupKey => endpoint!(lookup_key),
+            Operation::ImportKeys => endpoint!(import_keys),
             Operation::VerifyKey => endpoint!(verify_key),
             Operation::AuthorizeRequest => endpoint!(authorize_request),
             Operation::Transcribe => endpoint_with_key!(transcribe),
@@ -335,7 +347,8 @@ pub fn valid_body(operation: Operation) -> Option<Value> {
         Operation::SetDefault => Some(json!({"id": 2})),
         Operation::RemoveDefault => Some(json!({"id": 1})),
         Operation::RotateKey => Some(json!({"grace_period_seconds": 60})),
-        Operation::VerifyKey => Some(json!({"key": "x"})),
+        Operation::VerifyKey | Operation::LookupKey => Some(json!({"key": "x"})),
+        Operation::ImportKeys => Some(json!({"keys": [{}]})),
         Operation::ListKeys
         | Operation::GetKey
         | Operation::DeleteKey

@@ -31,7 +31,7 @@ NULL = '""'
 YES_NO = set(load_reference("HL70136", "Table", VERSION)[1])
 TYPES = {"live", "test", "ai-medical-note", "t2yd"}
 STATUSES = {"active", "paused", "expired"}
-ACTIONS = {"create", "update", "delete", "pause", "resume", "set_default", "remove_default", "rotate", "expire"}
+ACTIONS = {"create", "update", "delete", "pause", "resume", "set_default", "remove_default", "rotate", "expire", "import"}
 ROLES = {"user", "admin", "service", "system"}
 REASONS = {"unknown", "paused", "expired", "limit"}
 

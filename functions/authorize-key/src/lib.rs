@@ -10,5 +10,5 @@ use shared::{App, Error};
 ///
 /// If there is no key or it does not work, or if DynamoDB fails.
 pub async fn handle(app: App, check: Check) -> Result<Key, Error> {
-    check.presented_key(&app)?.check(&app.keys, check.timestamp()).await
+    check.presented_key(&app).await?.check(&app.keys, check.timestamp()).await
 }

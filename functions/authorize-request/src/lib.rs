@@ -13,6 +13,6 @@ pub const ACCESS: Access = Access::Service;
 ///
 /// If there is no key or it does not work, or if DynamoDB fails.
 pub async fn handle(app: App, call: Call) -> Result<Reply, Error> {
-    let key = call.presented_key(&app)?.check(&app.keys, call.timestamp()).await?;
+    let key = call.presented_key(&app).await?.check(&app.keys, call.timestamp()).await?;
     Ok(Reply::authorization(&key))
 }

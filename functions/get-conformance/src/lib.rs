@@ -49,6 +49,7 @@ const RESOURCES: &[(&str, &str, &str)] = resources![
         "NamingSystem" "user-id",
         "OperationDefinition" "get-usage",
         "OperationDefinition" "list-audit",
+        "OperationDefinition" "lookup-key",
         "OperationDefinition" "pause-key",
         "OperationDefinition" "remove-default",
         "OperationDefinition" "resume-key",

@@ -21,6 +21,10 @@ pub enum Access {
     User,
     /// A service: a valid JWT with the role `service`.
     Service,
+    /// An admin: a valid JWT with the role `admin`, within the rate limits.
+    Admin,
+    /// An admin who moves many keys at once: the same, without rate limits.
+    AdminInBulk,
 }
 
 /// A call whose JWT was verified.
@@ -67,9 +71,9 @@ impl Call {
     ///
     /// # Errors
     ///
-    /// If there is none, or the deployment did not issue it.
-    pub fn presented_key(&self, app: &App) -> Result<PresentedKey, Error> {
-        PresentedKey::read(self.api_key.as_deref(), app.checksums()?)
+    /// If there is none, or the deployment neither issued nor imported it; or when the table fails.
+    pub async fn presented_key(&self, app: &App) -> Result<PresentedKey, Error> {
+        PresentedKey::read(self.api_key.as_deref(), &app.keys).await
     }
 
     /// The user in the path.

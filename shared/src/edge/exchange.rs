@@ -19,7 +19,7 @@ use super::request_body::{bytes_of, charset_of, format_of, read_body};
 use crate::allowance::Allowance;
 use crate::config::Cors;
 use crate::damage::Damaged;
-use crate::error::Error;
+use crate::error::{Error, Reason};
 use crate::format::{self, Content, Fields, Format, ReadContext, Sender, WriteContext};
 use crate::ids::{KeyId, Locator};
 use crate::keys::{Caller, PlainKey};
@@ -102,6 +102,10 @@ impl Head {
         let format = |name| if is_fhir { Ok(Format::Fhir) } else { format_of(headers, name) };
         let (response_format, response_error) = split(format(RESPONSE_FORMAT));
         let (request_format, request_error) = split(format(REQUEST_FORMAT));
+        let other_than_json = [(RESPONSE_FORMAT, response_format), (REQUEST_FORMAT, request_format)]
+            .into_iter()
+            .find(|(_, format)| operation.is_json_only() && *format != Format::Json)
+            .map(|(name, _)| Error::invalid(name, Reason::Value, format!("{name} must be \"json\" on this path")));
         let path: HashMap<String, String> =
             request.path_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let mut query: HashMap<String, Vec<String>> = HashMap::new();
@@ -140,7 +144,7 @@ impl Head {
             operation,
             now,
             request_id: request_id.unwrap_or_else(|| app.random.uuid_v7(now).to_string()),
-            format_error: response_error.or(request_error).filter(|_| !is_ignored),
+            format_error: response_error.or(request_error).or(other_than_json).filter(|_| !is_ignored),
             request_format,
             response_format,
             list_parameters: list_parameters(&query, is_fhir, counts_only),
@@ -232,6 +236,9 @@ impl Head {
                 };
                 let body = format::write(self.response_format, &content, &about);
                 (Cow::Borrowed(self.response_format.content_type()), body)
+            }
+            Payload::Imported(outcomes) => {
+                (Cow::Borrowed(Format::Json.content_type()), format::write_import(&outcomes))
             }
             Payload::Upstream { key_id: _, content_type, body } => (content_type.into(), body.into()),
             Payload::Authorization { user_id, key_id, kind } => {

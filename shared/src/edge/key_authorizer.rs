@@ -18,7 +18,8 @@ use super::presented_key::PresentedKey;
 use crate::clock::Timestamp;
 use crate::damage::noted;
 use crate::error::Error;
-use crate::keys::Key;
+use crate::ids::KeyId;
+use crate::keys::{Key, PlainKey};
 use crate::operation::Operation;
 use crate::telemetry::log::{CallFacts, Cause, LeftOut};
 use crate::telemetry::metrics::LATENCY;
@@ -63,9 +64,9 @@ impl Check {
     ///
     /// # Errors
     ///
-    /// If there is none, or the deployment did not issue it.
-    pub fn presented_key(&self, app: &App) -> Result<PresentedKey, Error> {
-        PresentedKey::read(self.key.as_deref(), app.checksums()?)
+    /// If there is none, or the deployment neither issued nor imported it; or when the table fails.
+    pub async fn presented_key(&self, app: &App) -> Result<PresentedKey, Error> {
+        PresentedKey::read(self.key.as_deref(), &app.keys).await
     }
 }
 
@@ -134,13 +135,13 @@ where
     };
     let ((result, damaged), round_trips) = counted(noted(Box::pin(checked))).await;
     let ended = app.clock.now();
-    let claimed = PresentedKey::read(key.as_deref(), app.checksums().map_err(|_| "no checksums")?).ok();
-    let claimed = claimed.map(|key| key.claimed);
+    let checksums = app.checksums().map_err(|_| "no checksums")?;
+    let claimed = key.and_then(|key| PlainKey::parse(key.trim(), checksums)).map(|(_, claimed)| claimed);
     let status = result.as_ref().map_or_else(|error| error.kind().status(), |_| 200);
     let facts = CallFacts {
         user_id: result.as_ref().ok().map(|key| key.user_id.get()),
         claimed_user_id: claimed.filter(|_| result.is_err()).map(|claimed| claimed.user_id.get()),
-        key_id: claimed.map(|claimed| claimed.key_id.get()),
+        key_id: claimed.map(|claimed| claimed.key_id).or(result.as_ref().ok().map(|key| key.id)).map(KeyId::get),
         damaged: LeftOut(&damaged),
         ..CallFacts::new(NAME, request_id, status, (ended - now).num_milliseconds())
     };

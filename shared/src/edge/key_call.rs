@@ -66,7 +66,7 @@ impl KeyCall {
     #[must_use]
     pub fn claimed_user(&self) -> UserId {
         match &self.presented {
-            Presented::Key(key) => key.claimed.user_id,
+            Presented::Key(PresentedKey(claim)) => claim.locator.user_id,
             Presented::Default(caller) => caller.user_id,
         }
     }
@@ -107,7 +107,7 @@ impl KeyCall {
     pub async fn use_key(&self, keys: &Keys) -> Result<Key, Error> {
         let now = self.timestamp();
         let checked = match &self.presented {
-            Presented::Key(PresentedKey { key, claimed }) => keys.check_key(key, *claimed, now).await?,
+            Presented::Key(PresentedKey(claim)) => keys.check_key(*claim, now).await?,
             Presented::Default(caller) => keys.use_default(caller.user_id, now).await?,
         };
         match checked {
@@ -131,7 +131,7 @@ impl KeyCall {
     pub async fn judge_key(&self, keys: &Keys) -> Result<(), Error> {
         let now = self.timestamp();
         let refused = match &self.presented {
-            Presented::Key(PresentedKey { key, claimed }) => keys.judge_key(key, *claimed, now).await?,
+            Presented::Key(PresentedKey(claim)) => keys.judge_key(*claim, now).await?,
             Presented::Default(caller) => keys.judge_default(caller.user_id, now).await?,
         };
         match refused {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::error::{Error, Refusal};
 use crate::format::Content;
 use crate::ids::{KeyId, UserId};
-use crate::keys::{AuditPage, Issued, Key, KeyPage, KeyType, KeyView, UsageView, Verification};
+use crate::keys::{AuditPage, ImportOutcome, Issued, Key, KeyPage, KeyType, KeyView, UsageView, Verification};
 
 /// The largest body that a form or an answer passed on may be, as Lambda carries it: as text or base64 within JSON. Lambda
 /// takes and returns 6 MB (6,291,456 bytes); the rest is for everything else in an event, chiefly the headers: API Gateway
@@ -31,6 +31,8 @@ pub struct Reply {
 pub(crate) enum Payload {
     /// Content of this service, in the format that the client asked for.
     Content(Content),
+    /// The outcomes of an import, in JSON.
+    Imported(Vec<ImportOutcome>),
     /// The answer of a service behind this one, unchanged.
     Upstream {
         /// The key that was used.
@@ -56,7 +58,7 @@ impl Payload {
     pub(super) fn version(&self) -> Option<u64> {
         match self {
             Self::Content(Content::Key(key) | Content::Created(key)) => Some(key.version),
-            Self::Content(_) | Self::Upstream { .. } | Self::Authorization { .. } => None,
+            Self::Content(_) | Self::Imported(_) | Self::Upstream { .. } | Self::Authorization { .. } => None,
         }
     }
 
@@ -66,7 +68,9 @@ impl Payload {
             Self::Content(Content::Keys(page)) => {
                 Self::Content(Content::Keys(KeyPage { keys: Vec::new(), next: None, ..page }))
             }
-            other @ (Self::Content(_) | Self::Upstream { .. } | Self::Authorization { .. }) => other,
+            other @ (Self::Content(_) | Self::Imported(_) | Self::Upstream { .. } | Self::Authorization { .. }) => {
+                other
+            }
         }
     }
 }
@@ -102,7 +106,8 @@ impl Reply {
                 | Content::Deleted
                 | Content::Audit(_)
                 | Content::Problem(_),
-            ) => None,
+            )
+            | Payload::Imported(_) => None,
         }
     }
 
@@ -156,6 +161,13 @@ impl Reply {
     #[must_use]
     pub fn keys(page: KeyPage) -> Self {
         Self { next: page.next.clone(), ..Self::new(200, Content::Keys(page)) }
+    }
+
+    /// 200 with the outcomes of an import.
+    #[must_use]
+    pub fn imported(outcomes: Vec<ImportOutcome>) -> Self {
+        let payload = Payload::Imported(outcomes);
+        Self { status: 200, payload, created: None, next: None, replayed: false }
     }
 
     /// 200 for a deleted key.

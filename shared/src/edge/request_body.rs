@@ -8,9 +8,6 @@ use crate::error::{Error, Reason};
 use crate::format::{self, Fields, Format, Incoming, ReadContext, Sender};
 use crate::operation::RequestBody;
 
-/// The largest body of a management call, in bytes.
-pub const MAX_BODY_BYTES: usize = 16 * 1024;
-
 /// The format that a header names.
 pub(super) fn format_of(headers: &HeaderMap, name: &'static str) -> Result<Format, Error> {
     let Some(value) = headers.get(name) else { return Ok(Format::Json) };
@@ -46,18 +43,19 @@ pub(super) fn read_body(
         Body::Binary(bytes) => bytes,
         Body::Empty | _ => &[],
     };
+    let limit = expected.operation.max_body_bytes();
     match bytes.len() {
         0 if expected.operation.body() == RequestBody::Required => {
             (None, Err(Error::invalid("body", Reason::Required, "body is required")))
         }
         0 => (None, Ok(Fields::none())),
-        1..=MAX_BODY_BYTES => {
+        length if length <= limit => {
             let Incoming { sender, fields } = format::read(format, bytes, expected);
             (sender, fields.map_err(Error::Invalid))
         }
         _ => {
-            let sender = format::sender(format, bytes.get(..MAX_BODY_BYTES).unwrap_or_default());
-            (sender, Err(Error::TooLarge { limit: MAX_BODY_BYTES }))
+            let sender = format::sender(format, bytes.get(..limit).unwrap_or_default());
+            (sender, Err(Error::TooLarge { limit }))
         }
     }
 }

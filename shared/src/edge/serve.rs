@@ -21,7 +21,7 @@ use crate::admission::Admission;
 use crate::damage::noted;
 use crate::error::Error;
 use crate::format::Fields;
-use crate::keys::{Actor, Author, Caller};
+use crate::keys::{Actor, Author, Caller, Role};
 use crate::operation::{Operation, RequestBody};
 use crate::telemetry::round_trips::{RoundTrips, counted};
 
@@ -156,16 +156,19 @@ where
         Ok(caller) => caller,
         Err(error) => return Outcome::refused(error),
     };
+    let denied = Outcome { caller: Some(caller), ..Outcome::refused(Error::AccessDenied) };
+    let is_admin = caller.role == Role::Admin;
     let admission = match access {
-        Access::User => match app.limiter.known_refusal(caller.user_id, head.now) {
+        Access::Service if !caller.is_service => return denied,
+        Access::Admin | Access::AdminInBulk if !is_admin => return denied,
+        Access::User | Access::Admin => match app.limiter.known_refusal(caller.user_id, head.now) {
             None => app.limiter.admission(caller.user_id, head.now),
             Some(allowance) => {
                 let refused = Outcome::refused(Error::RateLimited(allowance));
                 return Outcome { caller: Some(caller), allowance: Some(allowance), ..refused };
             }
         },
-        Access::Service if caller.is_service => Admission::unlimited(),
-        Access::Service => return Outcome { caller: Some(caller), ..Outcome::refused(Error::AccessDenied) },
+        Access::Service | Access::AdminInBulk => Admission::unlimited(),
     };
     let handled = async {
         let Input { source_ip, idempotency_key, if_match, api_key, path, query, fields, body: _ } = input;
@@ -199,8 +202,8 @@ where
     Outcome { result, caller: Some(caller), claimed: None, is_verified: true, allowance }
 }
 
-/// Reads the credential, and runs the endpoint. A presented key is not looked up here: nothing is read, or counted, for a
-/// string that cannot be a key or a request that is wrong.
+/// Reads the credential, and runs the endpoint. A presented key is not checked here: nothing is counted for a string that
+/// cannot be a key or a request that is wrong, and nothing is read unless only an item tells whose the string is.
 async fn answer_with_key<F>(
     app: &App,
     head: &Head,
@@ -216,7 +219,7 @@ where
         Err(error) => return Outcome::refused(error),
     };
     let (caller, claimed) = match &presented {
-        Presented::Key(key) => (None, Some(key.claimed)),
+        Presented::Key(PresentedKey(claim)) => (None, Some(claim.locator)),
         Presented::Default(caller) => (Some(*caller), None),
     };
     let verified = Verified::default();
@@ -258,7 +261,7 @@ async fn authenticate(app: &App, head: &Head, headers: &HeaderMap) -> Result<Cal
 /// An empty key is one that the client has lost. To use the default key in its place would hide that.
 async fn credential(app: &App, head: &Head, api_key: Option<&str>, headers: &HeaderMap) -> Result<Presented, Error> {
     if api_key.is_some() {
-        return PresentedKey::read(api_key, app.checksums()?).map(Presented::Key);
+        return PresentedKey::read(api_key, &app.keys).await.map(Presented::Key);
     }
     match authenticate(app, head, headers).await {
         Ok(caller) => Ok(Presented::Default(caller)),

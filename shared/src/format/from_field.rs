@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::error::Reason;
-use crate::ids::KeyId;
+use crate::ids::{KeyId, UserId};
 use crate::keys::{GracePeriod, KeyName, KeyType, Status};
 
 /// A type that request fields can have.
@@ -59,10 +59,32 @@ impl FromField for Timestamp {
 
 impl FromField for KeyId {
     fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
-        value
-            .as_u64()
-            .and_then(Self::new)
-            .ok_or_else(|| (Reason::Type, "must be an integer from 1 to 9007199254740991".to_owned()))
+        value.as_u64().and_then(Self::new).ok_or_else(no_id)
+    }
+}
+
+impl FromField for UserId {
+    fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
+        value.as_u64().and_then(Self::new).ok_or_else(no_id)
+    }
+}
+
+fn no_id() -> (Reason, String) {
+    (Reason::Type, "must be an integer from 1 to 9007199254740991".to_owned())
+}
+
+impl FromField for bool {
+    fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
+        value.as_bool().ok_or_else(|| (Reason::Type, "must be true or false".to_owned()))
+    }
+}
+
+/// The elements of a list.
+pub(super) struct Elements(pub(super) Vec<Value>);
+
+impl FromField for Elements {
+    fn from_field(value: &Value) -> Result<Self, (Reason, String)> {
+        value.as_array().cloned().map(Self).ok_or_else(|| (Reason::Type, "must be an array".to_owned()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! JSON, the default format.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -11,7 +12,8 @@ use super::exchange::{Content, Incoming};
 use super::request_fields::Fields;
 use crate::error::{Problem, Reason, Violation};
 use crate::fields::SHOWN;
-use crate::keys::KeyView;
+use crate::ids::KeyId;
+use crate::keys::{ImportOutcome, KeyView};
 
 /// Reads an object of fields.
 pub(super) fn read(body: &[u8]) -> Incoming {
@@ -83,6 +85,43 @@ impl Serialize for Created<'_> {
     }
 }
 
+/// Writes the outcomes of an import.
+#[must_use]
+pub fn write_import(outcomes: &[ImportOutcome]) -> Vec<u8> {
+    let results = outcomes.iter().map(|outcome| match outcome {
+        ImportOutcome::Imported { id, left_out } => {
+            let field = "is_default";
+            let detail =
+                |left_out: &&str| Detail { field, message: format!("{field} was left out: {left_out}").into() };
+            ImportResult { outcome: "imported", id: Some(*id), details: left_out.iter().map(detail).collect() }
+        }
+        ImportOutcome::Exists(id) => ImportResult { outcome: "exists", id: Some(*id), details: Vec::new() },
+        ImportOutcome::Invalid(violations) => {
+            let details = violations.iter().map(|violation| {
+                let Violation { field, message, reason: _, at: _ } = violation;
+                Detail { field, message: message.into() }
+            });
+            ImportResult { outcome: "invalid", id: None, details: details.collect() }
+        }
+    });
+    let body = Imported { results: results.collect() };
+    serde_json::to_vec(&body).expect("views have string keys and no failing serializers")
+}
+
+#[derive(Serialize)]
+struct Imported<'a> {
+    results: Vec<ImportResult<'a>>,
+}
+
+#[derive(Serialize)]
+struct ImportResult<'a> {
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<KeyId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<Detail<'a>>,
+}
+
 #[derive(Serialize)]
 struct Message {
     message: &'static str,
@@ -98,14 +137,14 @@ struct ErrorBody<'a> {
 #[derive(Serialize)]
 struct Detail<'a> {
     field: &'a str,
-    message: &'a str,
+    message: Cow<'a, str>,
 }
 
 impl<'a> From<&'a Problem> for ErrorBody<'a> {
     fn from(problem: &'a Problem) -> Self {
         let details = problem.violations.iter().map(|violation| {
             let Violation { field, message, reason: _, at: _ } = violation;
-            Detail { field, message }
+            Detail { field, message: message.into() }
         });
         Self { error: problem.text, details: details.collect() }
     }

@@ -16,5 +16,6 @@ mod wire_format;
 pub use self::codec::{read, sender, write};
 pub use self::exchange::{Content, Incoming, ProcessingId, ReadContext, Sender, WriteContext};
 pub use self::from_field::FromField;
+pub use self::json::write_import;
 pub use self::request_fields::{Fields, Rejected};
 pub use self::wire_format::Format;

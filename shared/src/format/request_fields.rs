@@ -1,10 +1,11 @@
 //! The fields of a request, whatever its format, and the checks that every endpoint needs.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use super::from_field::FromField;
+use super::from_field::{Elements, FromField};
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Violation};
 use crate::fields::SHOWN;
@@ -129,6 +130,32 @@ impl Fields {
         }
     }
 
+    /// A required list of objects, each with fields of its own.
+    ///
+    /// # Errors
+    ///
+    /// If it is absent, no list, or has fewer or more elements; the violation is recorded. An element that is no object is a
+    /// violation of its own.
+    pub fn objects(&mut self, name: &'static str, count: RangeInclusive<usize>) -> Result<Vec<Self>, Rejected> {
+        let Elements(elements) = self.required(name)?;
+        if !count.contains(&elements.len()) {
+            let rule = format!("must have {} to {} elements", count.start(), count.end());
+            return Err(self.reject(name, Reason::Value, rule));
+        }
+        let fields = elements.into_iter().map(|element| {
+            let mut fields = Self::none();
+            match element {
+                Value::Object(members) => members.into_iter().for_each(|(name, value)| fields.insert(name, value)),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                    let message = format!("each element of {name} must be an object");
+                    fields.add_violation(Violation::new(name, Reason::Type, message));
+                }
+            }
+            fields
+        });
+        Ok(fields.collect())
+    }
+
     /// The fields as a JSON object, sorted by name, with times in UTC and types by their own names: the same for the same
     /// request in any format.
     pub(crate) fn canonical(&self) -> String {
@@ -210,7 +237,16 @@ impl Fields {
     /// # Errors
     ///
     /// All recorded violations, and one for each field that the endpoint does not read.
-    pub fn read<T>(mut self, input: impl FnOnce(&mut Self) -> Result<T, Rejected>) -> Result<T, Error> {
+    pub fn read<T>(self, input: impl FnOnce(&mut Self) -> Result<T, Rejected>) -> Result<T, Error> {
+        self.checked(input).map_err(Error::Invalid)
+    }
+
+    /// Reads inputs that are judged by themselves, such as an element of a list.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fields::read`].
+    pub fn checked<T>(mut self, input: impl FnOnce(&mut Self) -> Result<T, Rejected>) -> Result<T, Vec<Violation>> {
         let read = input(&mut self);
         let unknown = std::mem::take(&mut self.values).into_iter().map(|(name, _)| {
             let at = self.place_of(&name);
@@ -221,7 +257,7 @@ impl Fields {
         self.violations.truncate(MAX_VIOLATIONS);
         match read {
             Ok(value) if self.violations.is_empty() => Ok(value),
-            Ok(_) | Err(Rejected) => Err(Error::Invalid(self.violations)),
+            Ok(_) | Err(Rejected) => Err(self.violations),
         }
     }
 }

@@ -32,6 +32,8 @@ named! {
         Rotate = "rotate",
         /// The key expired.
         Expire = "expire",
+        /// The key was taken over from before this service.
+        Import = "import",
     }
 }
 

@@ -6,6 +6,7 @@
 use icu_properties::props::{BidiControl, DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
+use crate::keys::existing::EXISTING_DIGITS;
 use crate::keys::secret::{ENDING_LEN, Prefix};
 
 /// The rule that a text breaks, for an error message, or nothing.
@@ -27,7 +28,8 @@ pub fn broken_rule(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether a text has a key string in it, judged by its form: in any case, also cut by blanks or invisible characters.
+/// Whether a text has a key string in it, judged by its form: in any case, also cut by blanks or invisible characters. Of
+/// strings from before this service, those with a prefix count; a UUID is most often something else.
 #[must_use]
 pub fn holds_key_string(text: &str) -> bool {
     let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
@@ -35,8 +37,9 @@ pub fn holds_key_string(text: &str) -> bool {
     let kept: String = kept.map(|char| char.to_ascii_lowercase()).collect();
     [Prefix::Live, Prefix::Test].iter().any(|prefix| {
         kept.match_indices(prefix.as_str()).any(|(at, prefix)| {
-            let rest = kept[at + prefix.len()..].bytes();
-            rest.take_while(u8::is_ascii_alphanumeric).count() >= ENDING_LEN
+            let rest = || kept[at + prefix.len()..].bytes();
+            rest().take_while(u8::is_ascii_alphanumeric).count() >= ENDING_LEN
+                || rest().take_while(u8::is_ascii_hexdigit).count() >= EXISTING_DIGITS
         })
     })
 }
@@ -60,6 +63,7 @@ mod tests {
 
     use super::*;
 
+    const EXISTING: &str = "nux_test_0123456789abcdef";
     const KEY: &str = "nux_live_000000007000000001abcdefghijklmnopqrstuvwxyzABCDEF0a1B2c";
 
     #[test]
@@ -80,10 +84,18 @@ mod tests {
             invisible,
             split,
             format!("nux_live_{KEY}"),
+            EXISTING.to_owned(),
+            format!("old {EXISTING}_"),
+            EXISTING.to_uppercase(),
+            EXISTING.replace("8", " 8\u{200b}"),
         ] {
             assert!(holds_key_string(&text), "{text}");
         }
-        for text in ["nux_live_…0a1B", &KEY[..64], &KEY[1..], &KEY.replace('_', "-"), "nux_live_", ""] {
+        let uuid = "3f2b8c1e-9a4d-4e7f-8b6a-0c1d2e3f4a5b";
+        let short = format!("nux_live_Z{}", &KEY[10..64]);
+        for text in
+            ["nux_live_…0a1B", &short, &EXISTING[..24], uuid, &KEY[1..], &KEY.replace('_', "-"), "nux_live_", ""]
+        {
             assert!(!holds_key_string(text), "{text}");
         }
     }

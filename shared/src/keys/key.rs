@@ -48,7 +48,7 @@ pub struct Key {
 /// A replaced key string, which works until its grace period ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Previous {
-    /// SHA-256 of the string.
+    /// The hash of the string, as [`Secret::hash`].
     pub hash: [u8; 32],
     /// The end of its grace period.
     pub until: Timestamp,
@@ -120,6 +120,13 @@ impl Key {
             Status::Active | Status::Paused => Ok(()),
             Status::Expired => Err(KeyExpired),
         }
+    }
+
+    /// Whether a hash is that of its string, or of the one before while its grace lasts.
+    #[must_use]
+    pub fn knows(&self, hash: &[u8; 32], now: Timestamp) -> bool {
+        self.secret.hash == *hash
+            || self.previous.is_some_and(|previous| previous.hash == *hash && previous.until > now)
     }
 
     /// Stops the key from working until it is resumed; a paused key stays as it is.

@@ -3,6 +3,7 @@
 mod audit;
 mod author;
 mod event;
+mod existing;
 mod expiry;
 pub(crate) mod free_text;
 mod idempotency;
@@ -21,6 +22,7 @@ mod view;
 pub use self::audit::{Action, Change, Changes, Entry, format_milliseconds};
 pub use self::author::{Actor, Author, Caller, Role};
 pub use self::event::Event;
+pub use self::existing::{ExistingKey, ExistingString, ImportOutcome, MAX_IMPORTED_ID, import_changes};
 pub use self::expiry::{NOTICE_DAYS, Step, next_due};
 pub use self::idempotency::{Idempotency, Issued, SECONDS_KEPT};
 pub use self::key::{Audited, GracePeriod, Key, KeyExpired, NewKey, Previous, Update, audited, deletion, entry_after};

@@ -48,8 +48,10 @@ impl Trails {
     /// Whether both are trails of one key: after a restore, an id may be given again.
     #[must_use]
     pub fn are_of_one_key(&self) -> bool {
-        let creation =
-            |trail: &[Entry]| trail.iter().find(|entry| entry.action == Action::Create).map(|entry| entry.id);
+        let creation = |trail: &[Entry]| {
+            let mut firsts = trail.iter().filter(|entry| matches!(entry.action, Action::Create | Action::Import));
+            firsts.next().map(|entry| entry.id)
+        };
         match (creation(&self.restored), creation(&self.old)) {
             (Some(restored), Some(old)) => restored == old,
             (None, _) | (_, None) => true,

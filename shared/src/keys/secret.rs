@@ -55,7 +55,7 @@ impl Prefix {
 /// A whole key string in the clear. It has no `Display`, its `Debug` is redacted, it leaves the process only through
 /// [`PlainKey::reveal`], and its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PlainKey(Zeroizing<String>);
+pub struct PlainKey(pub(super) Zeroizing<String>);
 
 impl PlainKey {
     /// Generates a new key string.
@@ -102,13 +102,19 @@ impl PlainKey {
         &self.0
     }
 
+    /// Whether it is of the form that this service issues, and not of one from before it.
+    fn is_issued(&self) -> bool {
+        self.0.len() == KEY_LEN
+    }
+
     /// The mask, which recognises the key.
     #[must_use]
     pub fn masked(&self) -> Mask {
-        Mask(format!("{}…{}", &self.0[..PREFIX_LEN], &self.0[KEY_LEN - MASK_DIGITS..]))
+        let prefix = if self.is_issued() { &self.0[..PREFIX_LEN] } else { "" };
+        Mask(format!("{prefix}…{}", &self.0[self.0.len() - MASK_DIGITS..]))
     }
 
-    /// SHA-256 of the key: enough, at 190 random bits.
+    /// SHA-256 of the key: enough to store, at 190 random bits. That of a key from before this service is not.
     ///
     /// # Panics
     ///
@@ -120,9 +126,12 @@ impl PlainKey {
     }
 
     /// The part that is encrypted: the prefix's kind, the secret, and the checksum, which stays as it was issued when its
-    /// secret is rotated. The rest follows from the record.
+    /// secret is rotated. The rest follows from the record. Of a key from before this service, it is the whole string.
     #[must_use]
     pub(crate) fn secret_part(&self) -> Zeroizing<String> {
+        if !self.is_issued() {
+            return self.0.clone();
+        }
         let kind = &self.0["nux_".len()..="nux_".len()];
         Zeroizing::new([kind, &self.0[PREFIX_LEN + 2 * ID_DIGITS..]].concat())
     }
@@ -130,6 +139,9 @@ impl PlainKey {
     /// The key again, from what was encrypted.
     #[must_use]
     pub(crate) fn from_secret_part(part: &str, locator: Locator) -> Option<Self> {
+        if let Some(existing) = Self::existing(part) {
+            return Some(existing);
+        }
         let prefix =
             [Prefix::Live, Prefix::Test].into_iter().find(|prefix| part.starts_with(&prefix.as_str()[4..5]))?;
         (part.len() == 1 + SECRET_DIGITS + CHECKSUM_DIGITS).then(|| Self::assemble(prefix, locator, &part[1..]))
@@ -142,16 +154,28 @@ impl fmt::Debug for PlainKey {
     }
 }
 
-/// A key string without its secret: the prefix, `…` and the last four characters.
+/// A key string without its secret: the prefix, `…` and the last four characters. A key from before this service has no
+/// prefix, and `…` alone if its string is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mask(String);
 
 impl Mask {
+    /// The mask of a string of which a hash alone is known.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self("…".to_owned())
+    }
+
     /// A mask from storage; `None` if the text is none.
     #[must_use]
     pub fn stored(text: &str) -> Option<Self> {
-        let ending = Prefix::ALL.iter().find_map(|prefix| text.strip_prefix(prefix.as_str()))?.strip_prefix('…')?;
-        let is_mask = ending.len() == MASK_DIGITS && ending.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let (prefix, ending) = text.split_once('…')?;
+        let is_alphanumeric = ending.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let is_mask = match ending.len() {
+            0 => prefix.is_empty(),
+            MASK_DIGITS => is_alphanumeric && (prefix.is_empty() || Prefix::parse(prefix).is_some()),
+            _ => false,
+        };
         is_mask.then(|| Self(text.to_owned()))
     }
 
@@ -171,7 +195,7 @@ impl From<Mask> for String {
 /// A key string as its record holds it: a hash to check by, and what it is shown from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret {
-    /// SHA-256 of the whole key string.
+    /// SHA-256 of the whole key string; of one from before this service, the keyed hash of that.
     pub hash: [u8; 32],
     /// What it is shown from.
     pub shown: Shown,

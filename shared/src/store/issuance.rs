@@ -1,20 +1,18 @@
 //! Issuance of key strings: new keys and rotations.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use chrono::SubsecRound;
 use futures_util::future::{join, join3, join4};
 
-use super::aws_requests::Request as _;
-use super::item::{count_of, number};
+use super::ids::damaged_counter;
+use super::item::count_of;
 use super::key_record::to_item;
 use super::keys::Keys;
 use super::meta::Meta;
 use super::primary_key::PrimaryKey;
-use super::table::{Cancelled, Conflict, VALIDATION, built, failure};
+use super::table::{Cancelled, Conflict, built};
 use crate::clock::Timestamp;
 use crate::config::KeyReveal;
-use crate::damage::Damaged;
 use crate::error::Error;
 use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::{
@@ -245,23 +243,7 @@ impl Keys {
     }
 
     async fn next_id(&self) -> Result<KeyId, Error> {
-        let update = self
-            .table
-            .update_item(PrimaryKey::next_id())
-            .update_expression("ADD last_id :1")
-            .expression_attribute_values(":1", count_of(1))
-            .return_values(ReturnValue::UpdatedNew);
-        let attributes = match update.send_boxed().await {
-            Ok(output) => output.attributes.unwrap_or_default(),
-            // Nothing can be added to it.
-            Err(error) if error.code() == Some(VALIDATION) => return Err(damaged_counter().into()),
-            Err(error) => return Err(failure(&error)),
-        };
-        let id = attributes.get("last_id").and_then(number).and_then(KeyId::new);
-        id.ok_or_else(|| damaged_counter().into())
+        let id = *self.next_ids(1).await?.start();
+        KeyId::new(id).ok_or_else(|| damaged_counter().into())
     }
-}
-
-fn damaged_counter() -> Damaged {
-    Damaged::new("the counter of ids", "last_id")
 }

@@ -267,12 +267,21 @@ impl Keys {
 
     /// The view of a key for the caller: whole to its owner if the deployment says so, else masked.
     pub(super) async fn show(&self, author: &Author, key: Key, meta: &Meta) -> Result<KeyView, Error> {
+        let is_whole = self.reveal == KeyReveal::Always && author.actor.user_id == Some(key.user_id);
+        self.show_as(author, key, meta, is_whole).await
+    }
+
+    /// The view of a key with its string masked, also for its owner.
+    pub(super) async fn show_masked(&self, author: &Author, key: Key, meta: &Meta) -> Result<KeyView, Error> {
+        self.show_as(author, key, meta, false).await
+    }
+
+    async fn show_as(&self, author: &Author, key: Key, meta: &Meta, is_whole: bool) -> Result<KeyView, Error> {
         let locator = Locator { user_id: key.user_id, key_id: key.id };
         let shown = match &key.secret.shown {
             Shown::Whole(sealed) => {
                 let plain = self.vault.open(sealed, locator).await?;
-                let whole = self.reveal == KeyReveal::Always && author.actor.user_id == Some(key.user_id);
-                if whole { ShownKey::Whole(plain) } else { ShownKey::Masked(plain.masked().into()) }
+                if is_whole { ShownKey::Whole(plain) } else { ShownKey::Masked(plain.masked().into()) }
             }
             Shown::Masked(mask) => ShownKey::Masked(mask.clone().into()),
         };

@@ -10,13 +10,14 @@ use super::aws_requests::Request as _;
 use super::item::count_of;
 use super::key_record::from_item;
 use super::keys::Keys;
+use super::presented::Claim;
 use super::primary_key::PrimaryKey;
 use super::table::{VALIDATION, failure};
 use crate::clock::Timestamp;
 use crate::damage::Damaged;
 use crate::error::{Error, KeyRefused, Refusal};
 use crate::ids::{Locator, UserId};
-use crate::keys::{Checked, DAYS_SHOWN, Day, Key, KeyType, PlainKey, Status};
+use crate::keys::{Checked, DAYS_SHOWN, Day, Key, KeyType, Status};
 
 impl Keys {
     /// Checks a presented key and counts the use. A string that cannot be a key is refused without a read.
@@ -25,19 +26,19 @@ impl Keys {
     ///
     /// When the table fails.
     pub async fn check(&self, presented: &str, now: Timestamp) -> Result<Checked, Error> {
-        match PlainKey::parse(presented, self.checksums()?) {
-            Some((key, locator)) => self.check_key(&key, locator, now).await,
+        match self.locate(presented).await? {
+            Some(claim) => self.check_key(claim, now).await,
             None => Ok(Checked::Refused(Refusal::Unknown.into())),
         }
     }
 
-    /// Checks a presented key whose checksum is right, and counts the use.
+    /// Checks a presented key whose place is known, and counts the use.
     ///
     /// # Errors
     ///
     /// When the table fails.
-    pub async fn check_key(&self, key: &PlainKey, locator: Locator, now: Timestamp) -> Result<Checked, Error> {
-        self.count_use(locator, Some(key.hash()), now).await
+    pub async fn check_key(&self, claim: Claim, now: Timestamp) -> Result<Checked, Error> {
+        self.count_use(claim.locator, Some(claim.hash), now).await
     }
 
     /// Counts a use of a user's default key, for a verified caller.
@@ -55,13 +56,8 @@ impl Keys {
     /// # Errors
     ///
     /// When the table fails.
-    pub async fn judge_key(
-        &self,
-        key: &PlainKey,
-        locator: Locator,
-        now: Timestamp,
-    ) -> Result<Option<KeyRefused>, Error> {
-        self.judge(locator, Some(key.hash()), now).await
+    pub async fn judge_key(&self, claim: Claim, now: Timestamp) -> Result<Option<KeyRefused>, Error> {
+        self.judge(claim.locator, Some(claim.hash), now).await
     }
 
     /// Judges a user's default key without counting a use: `None` if it works.
@@ -179,10 +175,7 @@ impl Keys {
 /// The reason to refuse a key, given its record. An active key is refused for nothing but its daily limit.
 fn refusal(key: Option<&Key>, hash: Option<[u8; 32]>, now: Timestamp) -> KeyRefused {
     let Some(key) = key else { return Refusal::Unknown.into() };
-    let known = |hash| {
-        key.secret.hash == hash || key.previous.is_some_and(|previous| previous.hash == hash && previous.until > now)
-    };
-    if !hash.is_none_or(known) {
+    if !hash.is_none_or(|hash| key.knows(&hash, now)) {
         return Refusal::Unknown.into();
     }
     match key.status(now) {

@@ -18,6 +18,10 @@ pub struct PrimaryKey {
 
 /// The sort keys of all of a user's keys begin with this.
 pub const KEY_PREFIX: &str = "KEY#";
+/// The partitions of strings from before this service begin with this.
+const EXISTING_PREFIX: &str = "EXISTING#";
+/// The sort keys of ranges of ids for imported keys begin with this.
+const IMPORT_RANGE_PREFIX: &str = "IMPORT_RANGE#";
 /// The sort keys of all data keys begin with this.
 pub const DATA_KEY_PREFIX: &str = "DATA_KEY#";
 
@@ -72,6 +76,57 @@ impl PrimaryKey {
     #[must_use]
     pub fn journal(id: Uuid) -> Self {
         Self { partition: Self::SWEEP.to_owned(), sort: id.to_string() }
+    }
+
+    /// The item by which a string from before this service is found, given its keyed hash. Nothing sorts such items: each has
+    /// a partition of its own.
+    #[must_use]
+    pub fn existing(hash: &[u8; 32]) -> Self {
+        Self { partition: format!("{EXISTING_PREFIX}{}", URL_SAFE_NO_PAD.encode(hash)), sort: "KEY".to_owned() }
+    }
+
+    /// The keyed hash of such an item; `None` for another item.
+    #[must_use]
+    pub fn parse_existing(item: &Item) -> Option<[u8; 32]> {
+        let hash = item.get("PK")?.as_s().ok()?.strip_prefix(EXISTING_PREFIX)?;
+        URL_SAFE_NO_PAD.decode(hash).ok()?.try_into().ok()
+    }
+
+    /// The item that keeps the id of an imported key from being given again.
+    #[must_use]
+    pub fn imported_id(id: KeyId) -> Self {
+        Self { partition: format!("IMPORTED_ID#{id}"), sort: "KEY".to_owned() }
+    }
+
+    /// A range of ids that are given to imported keys alone, by its last id.
+    #[must_use]
+    pub fn import_range(last: KeyId) -> Self {
+        Self { partition: Self::SYSTEM.to_owned(), sort: Self::import_range_sort(last) }
+    }
+
+    /// The beginning of the sort keys of all such ranges.
+    #[must_use]
+    pub fn import_ranges() -> String {
+        IMPORT_RANGE_PREFIX.to_owned()
+    }
+
+    /// The sort key of such a range: they are in the order of their ids.
+    #[must_use]
+    pub fn import_range_sort(last: KeyId) -> String {
+        format!("{IMPORT_RANGE_PREFIX}{last:0>16}")
+    }
+
+    /// The last id of such a range; `None` for another item.
+    #[must_use]
+    pub fn parse_import_range(item: &Item) -> Option<KeyId> {
+        let id = item.get("SK")?.as_s().ok()?.strip_prefix(IMPORT_RANGE_PREFIX)?;
+        KeyId::parse(id.trim_start_matches('0'))
+    }
+
+    /// The turn of the import that runs.
+    #[must_use]
+    pub fn import_turn() -> Self {
+        Self { partition: Self::SYSTEM.to_owned(), sort: "IMPORT".to_owned() }
     }
 
     /// The counter of key ids.

@@ -84,12 +84,15 @@ impl Keys {
         Ok(entries)
     }
 
-    /// Gives no id again that another table has given.
+    /// Gives no id again that another table has given, and leaves to imported keys those that are for them.
     ///
     /// # Errors
     ///
     /// When a table fails.
     pub async fn continue_ids_of(&self, other: &Self) -> Result<(), Error> {
+        for range in other.ranges_of_imports(None).await? {
+            self.note_range(&range).await?;
+        }
         let Some(last_id) = other.table.get(PrimaryKey::next_id()).await?.and_then(|mut item| item.remove("last_id"))
         else {
             return Ok(());

@@ -165,6 +165,12 @@ fn call<'a>(test: &'a TestApp, operation: Operation, user: &User) -> TestCall<'a
         Operation::AuthorizeRequest => {
             call.bearer(&tokens::with_role(900, "service")).header("x-api-key", &user.string)
         }
+        Operation::LookupKey => call.bearer(&tokens::with_role(901, "admin")).json(&json!({"key": user.string})),
+        Operation::ImportKeys => {
+            let string = format!("nux_live_{:016x}", user.id);
+            let key = json!({"user_id": user.id, "key": string, "name": "Old", "type": "live", "status": "active"});
+            call.bearer(&tokens::with_role(901, "admin")).json(&json!({"keys": [key]}))
+        }
         Operation::Transcribe | Operation::Dictate => {
             let form = form::transcription(&audio(), user.id);
             call.without_header("Authorization").header("x-api-key", &user.string).form(&form)

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use shared::Operation;
 use shared::store::Item;
-use tests::TestApp;
 use tests::engine::Engine;
+use tests::{TestApp, tokens};
 
 use super::{
     Damage, SETTINGS, assert_failed, cases, create, damage, damage_in_log, full_key, key_place, keys_of_user, list, n,
@@ -120,6 +120,11 @@ impl<'a> Case<'a> {
         if effect != Effect::Unreadable {
             assert_eq!(verify(test, new).send().await.ok()["valid"], true, "{case}");
         }
+        let lookup =
+            || test.call(Operation::LookupKey).bearer(&tokens::with_role(901, "admin")).json(&json!({"key": new}));
+        if effect == Effect::Unshown {
+            assert_failed(&lookup().send().await, Operation::LookupKey, case);
+        }
         let record = stored(test, &key_place(user, victim)).await;
         for operation in Operation::ALL {
             let call = test.call(operation).user(user);
@@ -131,7 +136,11 @@ impl<'a> Case<'a> {
                 | Operation::DeleteKey
                 | Operation::AuthorizeRequest
                 | Operation::ForwardTranscription
-                | Operation::Dictate => continue,
+                | Operation::Dictate
+                | Operation::ImportKeys => continue,
+                // The rotation has mended it.
+                Operation::LookupKey if effect == Effect::Unshown => continue,
+                Operation::LookupKey => lookup(),
                 Operation::UpdateKey => call.id(victim).json(&json!({"name": "renamed"})),
                 Operation::SetDefault | Operation::RemoveDefault => call.json(&json!({"id": victim})),
                 Operation::VerifyKey => verify(test, new),
@@ -160,14 +169,16 @@ impl<'a> Case<'a> {
                 | Operation::PauseKey
                 | Operation::ResumeKey
                 | Operation::SetDefault
-                | Operation::RemoveDefault => effect == Effect::Harmless,
+                | Operation::RemoveDefault
+                | Operation::LookupKey => effect == Effect::Harmless,
                 Operation::CreateKey
                 | Operation::ListKeys
                 | Operation::ListUserKeys
                 | Operation::DeleteKey
                 | Operation::AuthorizeRequest
                 | Operation::ForwardTranscription
-                | Operation::Dictate => continue,
+                | Operation::Dictate
+                | Operation::ImportKeys => continue,
             };
             if stays_usable {
                 assert_eq!(answer.status, 200, "{operation:?} {case}: {}", answer.text);

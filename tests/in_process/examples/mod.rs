@@ -18,8 +18,8 @@ use shared::ids::KeyId;
 use tests::{TestApp, TestCall, form, repository};
 
 use Operation::{
-    CreateKey, DeleteKey, ForwardTranscription, GetKey, GetUsage, ListAudit, ListKeys, ListUserKeys, PauseKey,
-    RemoveDefault, ResumeKey, RotateKey, SetDefault, Transcribe, UpdateKey, VerifyKey,
+    CreateKey, DeleteKey, ForwardTranscription, GetKey, GetUsage, ImportKeys, ListAudit, ListKeys, ListUserKeys,
+    LookupKey, PauseKey, RemoveDefault, ResumeKey, RotateKey, SetDefault, Transcribe, UpdateKey, VerifyKey,
 };
 
 const CONTRACT: &str = "openapi.yaml";
@@ -43,6 +43,8 @@ const RESPONSES: &[(&str, Operation)] = &[
     ("keyPaused", PauseKey),
     ("keyResumed", ResumeKey),
     ("keyRotated", RotateKey),
+    ("keyFound", LookupKey),
+    ("existingKeyFound", LookupKey),
     ("keyDefaultSet", SetDefault),
     ("keyDefaultRemoved", RemoveDefault),
     ("keys", ListKeys),
@@ -61,6 +63,9 @@ const RESPONSES: &[(&str, Operation)] = &[
     ("tokenInvalid", GetKey),
     ("accessDenied", ListUserKeys),
     ("serviceRequired", VerifyKey),
+    ("adminRequired", LookupKey),
+    ("invalidImport", ImportKeys),
+    ("importTooLarge", ImportKeys),
     ("notFound", GetKey),
     ("expired", PauseKey),
     ("changed", UpdateKey),
@@ -81,6 +86,8 @@ const REASONS: &[(&str, &[Reason])] = &[
     ("invalidId", &[Reason::Type]),
     ("invalidFormat", &[Reason::Value]),
     ("tooLarge", &[Reason::TooLong]),
+    ("importTooLarge", &[Reason::TooLong]),
+    ("invalidImport", &[Reason::Value]),
 ];
 
 /// The examples of published definitions, and their files.
@@ -104,6 +111,7 @@ const REQUESTS: &[(&str, &str, Operation)] = &[
     ("rotateHl7", "rotate", RotateKey),
     ("rotateFhir", "rotate", RotateKey),
     ("verifyHl7", "verify", VerifyKey),
+    ("lookupHl7", "lookup", LookupKey),
     ("verifyFhir", "verify", VerifyKey),
     ("pauseHl7", "nothing", PauseKey),
     ("resumeHl7", "nothing", ResumeKey),

@@ -52,7 +52,7 @@ export function duration(ms: number): string {
 }
 
 /** The prefix, `…` and the last four characters, as the API masks a string. */
-export const mask = (key: string): string => key.replace(/^(nux_(?:live|test)_).*(.{4})$/, '$1…$2');
+export const mask = (key: string): string => key.replace(/^(nux_(?:live|test)_(?=.{56}))?.*(.{4})$/, '$1…$2');
 
 export const isWhole = (key: string): boolean => !key.includes('…');
 
@@ -66,6 +66,7 @@ export const ACTIONS: Record<AuditEntry['action'], string> = {
   remove_default: 'No longer the default',
   rotate: 'Rotated',
   expire: 'Expired',
+  import: 'Imported',
 };
 
 /** The names of fields in a trail. */

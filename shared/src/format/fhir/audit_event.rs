@@ -80,7 +80,7 @@ impl Serialize for AuditEntry<'_> {
 /// `AuditEvent.action`: a change without new values from the client is an execution.
 const fn code(action: Action) -> &'static str {
     match action {
-        Action::Create => "C",
+        Action::Create | Action::Import => "C",
         Action::Update => "U",
         Action::Delete => "D",
         Action::Pause

@@ -156,7 +156,9 @@ mod tests {
             | Operation::AuthorizeRequest
             | Operation::Transcribe
             | Operation::ForwardTranscription
-            | Operation::Dictate => None,
+            | Operation::Dictate
+            | Operation::LookupKey
+            | Operation::ImportKeys => None,
         };
         ReadContext { operation, path_id, fhir_base: "https://nuxera.cloud/fhir", charset: None }
     }

@@ -1,4 +1,4 @@
-import { ArrowRight, CirclePlus, Clock, Pause, Pencil, Play, RefreshCw, Star, StarOff, Trash2 } from 'lucide';
+import { ArrowRight, CirclePlus, Clock, Download, Pause, Pencil, Play, RefreshCw, Star, StarOff, Trash2 } from 'lucide';
 import { useState } from 'preact/hooks';
 
 import type { ApiKey, AuditEntry } from '../../api/client.ts';
@@ -22,6 +22,7 @@ const ICONS: Record<AuditEntry['action'], typeof Clock> = {
   remove_default: StarOff,
   rotate: RefreshCw,
   expire: Clock,
+  import: Download,
 };
 
 /** The trail of a key, newest first. */
