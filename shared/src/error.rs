@@ -414,6 +414,8 @@ pub enum Reason {
     Value,
     /// The field is not accepted here.
     Unknown,
+    /// The query parameter is not accepted here.
+    UnknownParameter,
     /// The body, or a parameter's encoding, cannot be parsed.
     Structure,
     /// Larger than allowed.

@@ -91,8 +91,11 @@ struct Row {
     needs_zak: bool,
     /// FHIR: whether a request may be a `Basic` resource.
     takes_basic: bool,
-    /// FHIR: the routes below its base.
+    /// The query parameters of its requests, or `None` where the query is another service's.
+    query_parameters: Option<&'static [&'static str]>,
+    /// FHIR: the routes below its base, and their query parameters.
     fhir_routes: &'static [&'static str],
+    fhir_parameters: &'static [&'static str],
     /// Whether a request may repeat what responses have and clients do not set, as long as it is unchanged.
     takes_unchanged: bool,
     /// The verb by which Nuxera's web client names the operation in HL7 v2 and FHIR, if it has the operation.
@@ -120,7 +123,9 @@ const DEFAULTS: Row = Row {
     trigger_event: "",
     needs_zak: true,
     takes_basic: false,
+    query_parameters: Some(&[]),
     fhir_routes: &[],
+    fhir_parameters: &[],
     takes_unchanged: false,
     web_client_verb: None,
     deadline_seconds: 12,
@@ -133,6 +138,7 @@ const DEFAULTS: Row = Row {
 /// A call that is passed on to a service behind this one, with the use of a key.
 const FORWARDED: Row = Row {
     body: RequestBody::Opaque,
+    query_parameters: None,
     needs_zak: false,
     // The service is waited for until 27 s are over.
     deadline_seconds: 28,
@@ -159,7 +165,9 @@ const ROWS: [Row; 20] = [
         name: "list-keys",
         failure: "Failed to fetch API Keys",
         trigger_event: "Z02",
+        query_parameters: Some(&["limit", "cursor", "status", "type"]),
         fhir_routes: &["GET /fhir/Basic"],
+        fhir_parameters: &["_count", "cursor", "_summary", "_id", "status", "type"],
         needs_zak: false,
         ..DEFAULTS
     },
@@ -235,6 +243,7 @@ const ROWS: [Row; 20] = [
         name: "list-user-keys",
         failure: "Failed to fetch API Keys",
         trigger_event: "Z10",
+        query_parameters: Some(&["limit", "cursor", "status", "type"]),
         needs_zak: false,
         ..DEFAULTS
     },
@@ -243,7 +252,9 @@ const ROWS: [Row; 20] = [
         name: "list-audit",
         failure: "Failed to fetch API Key audit trail",
         trigger_event: "Z13",
+        query_parameters: Some(&["limit", "cursor"]),
         fhir_routes: &["GET /fhir/Basic/{id}/$audit", "POST /fhir/Basic/{id}/$audit"],
+        fhir_parameters: &["_count", "cursor", "_summary"],
         ..DEFAULTS
     },
     Row {
@@ -280,6 +291,7 @@ const ROWS: [Row; 20] = [
         failure: "Failed to authorize the request",
         body: RequestBody::Ignored,
         trigger_event: "Z19",
+        query_parameters: None,
         needs_zak: false,
         handles_key_strings: true,
         ..DEFAULTS
@@ -290,6 +302,7 @@ const ROWS: [Row; 20] = [
         failure: "Failed to transcribe",
         body: RequestBody::Form,
         form_parts: &["audio", "userId", "speciality"],
+        query_parameters: Some(&[]),
         trigger_event: "Z15",
         ..FORWARDED
     },
@@ -399,6 +412,18 @@ impl Operation {
         self.row().takes_basic
     }
 
+    /// The query parameters of its requests, or `None` where the query is another service's.
+    #[must_use]
+    pub const fn query_parameters(self) -> Option<&'static [&'static str]> {
+        self.row().query_parameters
+    }
+
+    /// FHIR: the query parameters below its base.
+    #[must_use]
+    pub const fn fhir_parameters(self) -> &'static [&'static str] {
+        self.row().fhir_parameters
+    }
+
     /// FHIR: the routes below its base, beside the one under `/api`.
     #[must_use]
     pub const fn fhir_routes(self) -> &'static [&'static str] {
@@ -417,8 +442,7 @@ impl Operation {
         self.row().web_client_verb
     }
 
-    /// The time after which the service answers by itself. Each step of a call is bounded more narrowly; this bounds many
-    /// slow steps in a row. `template.yaml` lets Lambda give up a little later.
+    /// The time after which the service answers by itself.
     #[must_use]
     pub const fn deadline(self) -> std::time::Duration {
         std::time::Duration::from_secs(self.row().deadline_seconds)

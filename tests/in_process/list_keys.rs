@@ -81,11 +81,3 @@ async fn links_use_the_path_that_the_client_called() {
         assert!(link.starts_with(&format!("<{path}?limit=1&cursor=")), "{link}");
     }
 }
-
-#[tokio::test]
-async fn unknown_parameters_are_ignored() {
-    let test = TestApp::start().await;
-    test.key("a").await;
-    let answer = test.call(Operation::ListKeys).query("sort", "name").query("page", "2").send().await;
-    assert_eq!(answer.ok().as_array().map(Vec::len), Some(1));
-}

@@ -44,6 +44,7 @@ mod panics;
 mod parallel_calls;
 mod pause_and_resume;
 mod preflight;
+mod query_parameters;
 mod races;
 mod rate_limits;
 mod reconcile;

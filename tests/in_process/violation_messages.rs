@@ -247,6 +247,12 @@ async fn violations_outside_the_body() {
         (list().query("limit", "1").query("limit", "1"), "limit", "limit must not be repeated"),
         (list().query("cursor", "!"), "cursor", "cursor must come from a Link header"),
         (
+            list().query("sort", "name"),
+            "sort",
+            "sort is not a query parameter of this request; it takes limit, cursor, status, type",
+        ),
+        (test.call(GetKey).id(1).query("x", ""), "x", "x is not a query parameter of this request; it takes none"),
+        (
             list().header("x-request-format", "xml"),
             "x-request-format",
             r#"x-request-format must be one of "json", "hl7", "fhir""#,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::app::App;
 use super::entity_tag::{self, NotTags};
 use super::presented_key::PresentedKey;
+use super::query::{Query, one_of};
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason};
 use crate::format::{Fields, Rejected};
@@ -41,7 +42,7 @@ pub struct Call {
     pub(super) if_match: Option<String>,
     pub(super) api_key: Option<String>,
     pub(super) path: HashMap<String, String>,
-    pub(super) query: HashMap<String, Vec<String>>,
+    pub(super) query: Query,
     pub(super) fields: Fields,
 }
 
@@ -179,9 +180,4 @@ impl Call {
     pub fn read<T>(&mut self, input: impl FnOnce(&mut Fields) -> Result<T, Rejected>) -> Result<T, Error> {
         std::mem::take(&mut self.fields).read(input)
     }
-}
-
-/// The rule for one of some names.
-fn one_of<const N: usize>(names: [&str; N]) -> String {
-    format!("one of {}", names.map(|name| format!("\"{name}\"")).join(", "))
 }

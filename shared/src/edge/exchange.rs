@@ -12,8 +12,9 @@ use lambda_http::{Body, Request, RequestExt};
 use super::app::App;
 use super::browser_headers::{HSTS, open_to};
 use super::entity_tag;
-use super::fhir_query::{self, FhirQuery, Query};
+use super::fhir_query::{self, FhirQuery};
 use super::key_call::RawBody;
+use super::query::Query;
 use super::reply::{Payload, Reply};
 use super::request_body::{bytes_of, charset_of, format_of, read_body};
 use crate::allowance::Allowance;
@@ -68,7 +69,7 @@ pub(super) struct Input {
     /// The header `x-api-key`.
     pub(super) api_key: Option<String>,
     pub(super) path: HashMap<String, String>,
-    pub(super) query: HashMap<String, Vec<String>>,
+    pub(super) query: Query,
     pub(super) fields: Result<Fields, Error>,
     pub(super) body: RawBody,
 }
@@ -108,7 +109,7 @@ impl Head {
             .map(|(name, _)| Error::invalid(name, Reason::Value, format!("{name} must be \"json\" on this path")));
         let path: HashMap<String, String> =
             request.path_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let mut query: HashMap<String, Vec<String>> = HashMap::new();
+        let mut query = Query::new();
         for (name, value) in request.query_string_parameters().iter() {
             query.entry(name.to_owned()).or_default().push(value.to_owned());
         }
@@ -127,7 +128,7 @@ impl Head {
             let (sender, fields) = read_body(request_format, &body, expected);
             (sender, fields, RawBody::default())
         };
-        let (query, counts_only, fields) = match fhir_query::read_if(is_fhir, query) {
+        let (query, counts_only, fields) = match fhir_query::read_if(is_fhir, query, operation, headers) {
             Ok(FhirQuery { query, counts_only }) => (query, counts_only, fields),
             Err(error) => (Query::new(), false, Err(error)),
         };

@@ -15,6 +15,7 @@ pub mod key_authorizer;
 pub mod key_call;
 pub mod presented_key;
 pub mod publish;
+mod query;
 pub mod reply;
 mod request_body;
 pub mod schedule;

@@ -223,7 +223,7 @@ where
         Presented::Default(caller) => (Some(*caller), None),
     };
     let verified = Verified::default();
-    let Input { mut path, query, body, .. } = input;
+    let Input { mut path, query, fields, body, .. } = input;
     let mut query: Vec<(String, String)> = query
         .into_iter()
         .flat_map(|(name, values)| values.into_iter().map(move |value| (name.clone(), value)))
@@ -231,6 +231,8 @@ where
     // Parameters of one name stay in their order.
     query.sort_by(|(one, _), (next, _)| one.cmp(next));
     let handled = async {
+        // There are none, but the query may be wrong.
+        fields?;
         let call = KeyCall {
             now: head.now,
             request_id: head.request_id.clone(),

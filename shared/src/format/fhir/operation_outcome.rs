@@ -65,9 +65,12 @@ fn of_reason(reason: Reason) -> &'static str {
         Reason::Type | Reason::Value => "value",
         Reason::Structure | Reason::Sequence => "structure",
         Reason::TooLong => "too-long",
-        Reason::Unknown | Reason::MessageType | Reason::EventCode | Reason::ProcessingId | Reason::VersionId => {
-            "invalid"
-        }
+        Reason::Unknown
+        | Reason::UnknownParameter
+        | Reason::MessageType
+        | Reason::EventCode
+        | Reason::ProcessingId
+        | Reason::VersionId => "invalid",
     }
 }
 
@@ -103,6 +106,7 @@ fn place(violation: &Violation, about: &WriteContext<'_>) -> (Option<String>, Op
         (Format::Hl7, Some(at)) => return (Some(format!("{message} ({at})")), None),
         (_, Some(at)) => Some(at.clone()),
         (_, None) if field == "body" => None,
+        (_, None) if *reason == Reason::UnknownParameter => is_identifier(field).then(|| format!("http.{field}")),
         (_, None) if !in_body => Some(format!("http.{field}")),
         (Format::Json, None) if is_identifier(field) => Some(field.to_string()),
         (_, None) => None,

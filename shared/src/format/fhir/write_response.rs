@@ -199,6 +199,9 @@ mod tests {
         assert_eq!(issue(unknown, create, Format::Json), json!(["invalid", "m", null]), "no FHIRPath identifier");
         let limit = Violation::new("limit", Reason::Value, "m");
         assert_eq!(issue(limit, Operation::ListKeys, Format::Json), json!(["value", "m", "http.limit"]));
+        let parameter = |name: &'static str| Violation::new(name, Reason::UnknownParameter, "m");
+        assert_eq!(issue(parameter("name"), create, Format::Json), json!(["invalid", "m", "http.name"]));
+        assert_eq!(issue(parameter("na me"), create, Format::Json), json!(["invalid", "m", null]));
         let path_id = Violation::new("id", Reason::Type, "m");
         assert_eq!(issue(path_id, Operation::GetKey, Format::Json), json!(["value", "m", "http.id"]));
         let too_large = Violation::new("body", Reason::TooLong, "m");

@@ -13,6 +13,7 @@ pub(super) fn acknowledgement(problem: &Problem) -> &'static str {
         | Reason::Type
         | Reason::Value
         | Reason::Unknown
+        | Reason::UnknownParameter
         | Reason::Structure
         | Reason::TooLong
         | Reason::Sequence => false,
@@ -66,6 +67,9 @@ fn write_one(writer: &mut Writer, status: u16, place: &str, code: &str, message:
 
 /// ERR-2 (ERL): segment, its number among those of its name, and the field.
 fn place(violation: &Violation) -> Option<String> {
+    if violation.reason == Reason::UnknownParameter {
+        return None;
+    }
     let in_message = violation.at.as_deref().and_then(location);
     in_message.or_else(|| Field::named(&violation.field).map(|field| format!("ZAK^1^{}", field.zak)))
 }
@@ -104,7 +108,12 @@ fn of_violation(violation: &Violation) -> &'static str {
         Reason::Value if Field::named(&violation.field).is_some_and(|field| field.kind == FieldType::Code) => {
             TABLE_VALUE
         }
-        Reason::Value | Reason::Type | Reason::Unknown | Reason::Structure | Reason::TooLong => DATA_TYPE,
+        Reason::Value
+        | Reason::Type
+        | Reason::Unknown
+        | Reason::UnknownParameter
+        | Reason::Structure
+        | Reason::TooLong => DATA_TYPE,
         Reason::MessageType => "200^Unsupported message type^HL70357",
         Reason::EventCode => "201^Unsupported event code^HL70357",
         Reason::ProcessingId => "202^Unsupported processing id^HL70357",
@@ -207,6 +216,7 @@ mod tests {
             (Reason::Value, "type", "103", "AE"),
             (Reason::Value, "status", "103", "AE"),
             (Reason::Unknown, "key", "102", "AE"),
+            (Reason::UnknownParameter, "key", "102", "AE"),
             (Reason::Structure, "body", "102", "AE"),
             (Reason::TooLong, "body", "102", "AE"),
             (Reason::Sequence, "body", "100", "AE"),
@@ -234,6 +244,7 @@ mod tests {
             assert_eq!(located("body", not_a_place), None, "{not_a_place:?}");
         }
         assert_eq!(place(&Violation::new("limit", Reason::Value, "m")), None);
+        assert_eq!(place(&Violation::new("name", Reason::UnknownParameter, "m")), None);
     }
 
     #[test]
