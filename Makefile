@@ -24,6 +24,7 @@ export SAM_CLI_TELEMETRY := 0
 VENV := .local/venv/installed
 CHECKERS := .local/checks/installed
 LINTERS := .local/linters/installed
+GENERATORS := .local/clients/installed
 # Of the cases of test-contract: the same in every run, unless another is asked for.
 SEED ?= 20261125
 # The machine's own, which a deployment may replace.
@@ -36,7 +37,8 @@ BUILT := -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(PAGES) $(shell find functions shared $(BUILT) -type f -print)
 
 .PHONY: build local local-reset token pages test torture bench bench-build validators deploy destroy reconcile import check-format check-lints check-dependencies \
-	check-advisories check-template check-contract clients endpoint generated test-in-process test-guides test-torture test-deployed test-deployment test-contract test-pages
+	check-advisories check-template check-contract clients endpoint generated test-in-process test-guides test-torture test-deployed test-deployment test-contract test-pages \
+	test-clients
 
 # Compiles and packages the functions; ARCHITECTURE=arm64 for another processor than the machine's.
 build: $(BUILD)
@@ -52,7 +54,7 @@ token: $(VENV)
 
 # Every check is a target of its own, so a failing one can be repeated alone.
 CHECKS := check-format check-lints check-dependencies check-template check-contract test-in-process test-guides test-torture test-deployed \
-	test-deployment test-contract test-pages
+	test-deployment test-contract test-pages test-clients
 
 test: $(VENV)
 	@times=; \
@@ -163,6 +165,14 @@ test-pages: $(BUILD) tests/pages/node_modules/.package-lock.json
 	@python local/local_aws.py reset
 	python local/local_aws.py run npm test --silent --prefix tests/pages
 
+# Clients that generators write, as docs/clients.md says, against a local AWS whose limit of calls is soon reached.
+test-clients: export LOCAL_DIR := .local/test-clients
+test-clients: export PORT := 0
+test-clients: export PARAMETERS := RateLimitPerMinute=40
+test-clients: $(BUILD) $(GENERATORS)
+	@python local/local_aws.py reset
+	python local/local_aws.py run .local/clients/venv/bin/python tests/clients/run.py $(if $(UPDATE_DOCS),--update)
+
 # The judges of what is sent in HL7 v2 and FHIR. It is done at once when they are there.
 validators: $(VENV)
 	@tests/validators/install.sh
@@ -224,6 +234,15 @@ $(LINTERS): tests/contract/package.json tests/contract/package-lock.json
 	@mkdir -p .local/linters
 	@cp $^ .local/linters
 	@cd .local/linters && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+$(GENERATORS): tests/clients/requirements.txt tests/clients/package.json tests/clients/package-lock.json
+	@echo "Installing the generators of clients (openapi-python-client, OpenAPI Generator, openapi-typescript, Hey API, newman) into .local/clients ..."
+	@rm -rf .local/clients
+	@python3 -m venv .local/clients/venv
+	@.local/clients/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/clients/requirements.txt
+	@cp tests/clients/package.json tests/clients/package-lock.json .local/clients
+	@cd .local/clients && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 pages: $(PAGES)

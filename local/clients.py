@@ -63,10 +63,15 @@ def json_view(contract):
             without_format_headers(view, holder)
         for operation in operations_of(item):
             operation["description"] = re.sub(r"\AHL7 event [^.]*\.\s*", "", operation["description"])
+            if is_empty_body(view, operation):
+                del operation["requestBody"]
             for answer in operation["responses"].values():
                 share_error(view, answer)
     for holder in every(view, "content"):
         formats = {name: content for name, content in holder["content"].items() if name in (JSON, FORM)}
+        if formats.keys() == {JSON, FORM}:
+            # Of two, openapi-python-client makes a module that cannot be imported, and of any value as well.
+            formats = {JSON: formats[JSON] | {"schema": {"type": "object"}}}
         holder["content"] = formats
         if not formats:
             del holder["content"]
@@ -88,6 +93,12 @@ def without_format_headers(view, holder):
         holder["parameters"] = kept
         if not kept:
             del holder["parameters"]
+
+
+def is_empty_body(view, operation):
+    """Whether all that the body may be is an object without members."""
+    body = resolved(view, operation.get("requestBody", {"required": True}))
+    return not body.get("required") and not resolved(view, body["content"][JSON]["schema"]).get("properties")
 
 
 def share_error(view, answer):
@@ -156,6 +167,8 @@ def openapi_3_0(view):
     older = copy.deepcopy(view)
     older["openapi"] = "3.0.3"
     del older["info"]["summary"], older["info"]["license"]["identifier"]
+    # OpenAPI Generator writes it into each file.
+    older["info"]["description"] = ABOUT.strip()
     for item in older["paths"].values():
         for operation in operations_of(item):
             # A reference has no text of its own.
@@ -191,10 +204,10 @@ def schema_3_0(schema):
     if "examples" in schema:
         schema["example"] = schema.pop("examples")[0]
     if isinstance(schema.get("type"), list):
-        types = [name for name in schema.pop("type") if name != "null"]
-        # Null belongs to a type there.
-        either = [{"type": name, "nullable": name == types[0]} for name in types]
-        schema |= either[0] if len(either) == 1 else {"oneOf": either}
+        first, *others = [name for name in schema.pop("type") if name != "null"]
+        # Null belongs to a type there. Generators lose it in a choice of types, so that is any value.
+        if not others:
+            schema |= {"type": first, "nullable": True}
     if "$ref" in schema and len(schema) > 1:
         schema["allOf"] = [{"$ref": schema.pop("$ref")}]
     return schema

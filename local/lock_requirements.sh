@@ -13,6 +13,6 @@ lock() {
 }
 # The tool that locks, first.
 echo uv | lock - local/uv.txt
-for directory in local tests tests/validators; do
+for directory in local tests tests/validators tests/clients; do
     lock "$directory/requirements.in" "$directory/requirements.txt"
 done

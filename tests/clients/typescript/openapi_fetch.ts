@@ -1,0 +1,70 @@
+// What a client of openapi-fetch, with the types of openapi-typescript, does with keys of its own, also when it is refused.
+
+import assert from 'node:assert/strict';
+
+import createClient from 'openapi-fetch';
+
+import type { paths } from './schema.js';
+
+const { API_URL, TOKEN, SERVICE_TOKEN } = process.env;
+const clientOf = (token?: string) => createClient<paths>({ baseUrl: API_URL!, headers: { Authorization: `Bearer ${token}` } });
+const client = clientOf(TOKEN);
+const service = clientOf(SERVICE_TOKEN);
+
+async function create(name: string) {
+  const { data, error } = await client.POST('/api/apiKeys', {
+    body: { name, type: 'live', status: 'active', expiry_at: null },
+  });
+  assert.ok(data, error?.error);
+  return data;
+}
+
+async function namesInPages(limit: number) {
+  const pages: string[][] = [];
+  let cursor: string | undefined;
+  do {
+    const { data, error, response } = await client.GET('/api/apiKeys', { params: { query: { limit, cursor } } });
+    assert.ok(data, error?.error);
+    pages.push(data.map((key) => key.name));
+    cursor = response.headers.get('link')?.match(/cursor=([^>&]+)/)?.[1];
+  } while (cursor);
+  return pages;
+}
+
+const created = await create('first');
+assert.match(created.key, /^nux_live_[0-9A-Za-z]{56}$/);
+assert.deepEqual([created.message, created.expiry_at, created.usage_count], ['API Key created', null, 0]);
+const path = { id: created.id };
+const read = await client.GET('/api/apiKeys/{id}', { params: { path } });
+assert.equal(read.data?.key, created.key);
+
+for (const name of ['second', 'third', 'fourth', 'fifth']) await create(name);
+assert.deepEqual(await namesInPages(2), [['first', 'second'], ['third', 'fourth'], ['fifth']]);
+
+const verify = () => service.POST('/api/apiKeys/verify', { body: { key: created.key } });
+const valid = await verify();
+assert.ok(valid.data?.valid === true && valid.data.id === created.id);
+const paused = await client.PATCH('/api/apiKeys/{id}/pause', { params: { path } });
+assert.equal(paused.data?.status, 'paused');
+const refused = await verify();
+assert.ok(refused.data?.valid === false && refused.data.reason === 'paused');
+
+const trail = await client.GET('/api/apiKeys/{id}/audit', { params: { path } });
+assert.deepEqual(trail.data?.map((entry) => entry.action), ['pause', 'create']);
+assert.deepEqual(trail.data?.[0]?.changes['status'], { from: 'active', to: 'paused' });
+
+const wrong = await client.POST('/api/apiKeys', {
+  body: { name: 'late', type: 'live', status: 'active', expiry_at: '2020-01-01T00:00:00Z' },
+});
+assert.equal(wrong.response.status, 400);
+assert.deepEqual(wrong.error?.details, [{ field: 'expiry_at', message: 'expiry_at must be in the future' }]);
+
+for (let call = 0; ; call += 1) {
+  assert.ok(call < 200, 'no call was refused');
+  const { error, response } = await client.GET('/api/apiKeys', { params: { query: { limit: 1 } } });
+  if (response.status === 429) {
+    assert.equal(error?.error, 'Rate limit exceeded');
+    assert.ok(Number(response.headers.get('retry-after')) > 0);
+    break;
+  }
+}
