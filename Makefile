@@ -1,19 +1,22 @@
-# make local     builds everything and runs it on this machine, until Ctrl-C
-# make test      runs all checks and tests
-# make pages     builds the console and the reference, which functions/get-page serves
-# make torture   lets everything go wrong at once, and holds what is left against a model
-# make bench     measures what our code costs, by what it cannot do without
-# make endpoint  writes an endpoint to begin with: make endpoint NAME=archive-key
-# make clients   writes what code generators and API tools take, into clients/
-# make generated writes all that is generated: FHIR snapshots, the HL7 and FHIR examples of openapi.yaml, clients/
-# make deploy    deploys to AWS: make deploy ENV=staging [DRY_RUN=1]
-# make reconcile ends in a restored table what was ended since its backup: make reconcile ENV=prod TO=restored-table
-# make import    moves existing keys here: make import FILE=keys.ndjson [ENV=prod]
-# make destroy   deletes a deployment, and says what it keeps: make destroy ENV=staging
+# make help        prints these lines
+# make local       builds everything and runs it on this machine, until Ctrl-C
+# make token       prints a token for the local stack: make token USER_ID=123 [ROLE=admin]
+# make local-reset deletes the data of the local stack
+# make test        runs all checks and tests; each is a target of its own, as docs/testing.md lists them
+# make pages       builds the console and the reference, which functions/get-page serves
+# make torture     lets everything go wrong at once, and holds what is left against a model
+# make bench       measures what our code costs, by what it cannot do without
+# make endpoint    writes an endpoint to begin with: make endpoint NAME=archive-key
+# make clients     writes what code generators and API tools take, into clients/
+# make generated   writes all that is generated: FHIR snapshots, the HL7 and FHIR examples of openapi.yaml, clients/
+# make deploy      deploys to AWS: make deploy ENV=staging [DRY_RUN=1]
+# make reconcile   ends in a restored table what was ended since its backup: make reconcile ENV=prod TO=restored-table
+# make import      moves existing keys here: make import FILE=keys.ndjson [ENV=prod]
+# make destroy     deletes a deployment, and says what it keeps: make destroy ENV=staging
 
 # Before anything is installed or compiled, what the machine lacks is named, all at once.
 ifeq ($(MAKELEVEL),0)
-ifneq ($(shell local/preflight.sh $(or $(MAKECMDGOALS),local) >&2; echo $$?),0)
+ifneq ($(shell local/preflight.sh $(or $(MAKECMDGOALS),help) >&2; echo $$?),0)
 $(error Install what is missing, and repeat the command)
 endif
 endif
@@ -36,9 +39,12 @@ PAGES := $(WEB)/dist/docs.html
 BUILT := -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(PAGES) $(shell find functions shared $(BUILT) -type f -print)
 
-.PHONY: build local local-reset token pages test torture bench bench-build validators deploy destroy reconcile import check-format check-lints check-dependencies \
+.PHONY: help build local local-reset token pages test torture bench bench-build validators deploy destroy reconcile import check-format check-lints check-dependencies \
 	check-advisories check-template check-contract clients endpoint generated test-in-process test-guides test-torture test-deployed test-deployment test-contract test-pages \
 	test-clients
+
+help:
+	@sed -n 's/^# make /make /p' Makefile
 
 # Compiles and packages the functions; ARCHITECTURE=arm64 for another processor than the machine's.
 build: $(BUILD)

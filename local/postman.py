@@ -9,8 +9,12 @@ import json
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 # What the examples of the contract say, and the variable that takes its place. Numbers are not in quotes.
 VARIABLES = {"id": "{{id}}", "key": "{{key}}", "user_id": "{{user_id}}", "userId": "{{user_id}}"}
+# Headers that each call sends: a repeat of the collection is no repeat of the call.
+HEADERS = {"Idempotency-Key": "{{$guid}}", "x-api-key": "{{key}}"}
+# The operations that are a service's.
+OF_SERVICES = {"verifyKey", "authorizeRequest", "authorizeRequestBelow"}
 ABOUT = """\
-Set the variables `base_url`, `token` and, to verify keys, `service_token`: tokens of a user, and of one with the role \
+Set the variables `base_url`, `token` and, for the calls of services, `service_token`: tokens of a user, and of one with the role \
 `service`. The first call creates a key, and the last deletes it.
 """
 # The id and the string of the key that was created.
@@ -38,17 +42,20 @@ def item(view, path, method, operation):
     given = [resolved(view, parameter) for parameter in view["paths"][path].get("parameters", []) + operation.get("parameters", [])]
     query = [{"key": parameter["name"], "value": str(parameter["example"]), "disabled": True}
              for parameter in given if parameter["in"] == "query"]
-    steps = path.strip("/").replace("{", "{{").replace("}", "}}").split("/")
+    for parameter in given:
+        if parameter["in"] == "path":
+            place = VARIABLES.get(parameter["name"]) or parameter["example"]
+            path = path.replace("{" + parameter["name"] + "}", place)
+    steps = path.strip("/").split("/")
     request = {
         "method": method.upper(),
         "description": operation["description"],
         "url": {"raw": "/".join(["{{base_url}}", *steps]), "host": ["{{base_url}}"], "path": steps, "query": query},
-        # A repeat of the collection is no repeat of the call.
-        "header": [{"key": parameter["name"], "value": "{{$guid}}"} for parameter in given if parameter["in"] == "header"],
+        "header": [header(parameter) for parameter in given if parameter["in"] == "header"],
     }
     if "apiKey" in {name for scheme in operation.get("security", []) for name in scheme}:
         request |= {"auth": {"type": "noauth"}, "header": [{"key": "x-api-key", "value": "{{key}}"}]}
-    elif operation["operationId"] == "verifyKey":
+    elif operation["operationId"] in OF_SERVICES:
         request["auth"] = bearer("service_token")
     if "requestBody" in operation:
         request["body"] = body(view, resolved(view, operation["requestBody"])["content"])
@@ -60,6 +67,14 @@ def item(view, path, method, operation):
         script += REMEMBERED.splitlines()
     event = {"listen": "test", "script": {"type": "text/javascript", "exec": script}}
     return {"name": operation["summary"], "event": [event], "request": request}
+
+
+def header(parameter):
+    """A header; what no call of the collection needs is there to be switched on."""
+    name = parameter["name"]
+    if name in HEADERS:
+        return {"key": name, "value": HEADERS[name]}
+    return {"key": name, "value": str(parameter["example"]), "disabled": True}
 
 
 def body(view, content):

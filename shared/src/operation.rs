@@ -1,4 +1,5 @@
-//! The operations of the API: one row of a table per endpoint.
+//! The operations of the API: one row of a table per endpoint. The rows and the readers of their columns are one file, which
+//! grows by a row with each endpoint.
 
 /// One per endpoint, in the order of the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

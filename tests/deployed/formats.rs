@@ -109,6 +109,20 @@ async fn what_is_not_there_below_the_fhir_base_is_an_operation_outcome() {
 }
 
 #[tokio::test]
+async fn the_headers_of_a_definition_can_be_had_alone() {
+    let deployed = Deployed::from_env();
+    for (path, status) in [("/fhir/metadata", 200), ("/fhir/StructureDefinition/api-key", 200), ("/fhir/nothing", 404)]
+    {
+        let get = deployed.call(Method::GET, path).send().await.expect("an answer");
+        let head = deployed.call(Method::HEAD, path).send().await.expect("an answer");
+        assert_eq!((head.status(), head.headers().get("etag")), (get.status(), get.headers().get("etag")), "{path}");
+        assert_eq!(head.status(), status, "{path}");
+        assert_eq!(head.headers()["content-type"], "application/fhir+json; charset=utf-8");
+        assert_eq!(head.text().await.expect("text"), "", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_fhir_base_needs_no_header_but_the_token() {
     let deployed = Deployed::from_env();
     let token = deployed.token(USER_ID + 1);

@@ -98,8 +98,8 @@ fn folders_functions_events_operations_and_routes_are_the_same() {
     // What is not there has a route, too.
     let rest = api.insert(PUBLISHER.to_owned(), BTreeSet::new());
     let below = METHODS.map(|method| route(method, "/fhir/{path+}"));
-    let base = ["get", "post"].map(|method| route(method, "/fhir"));
-    assert_eq!(rest, Some(below.into_iter().chain(base).collect()));
+    let others = [route("get", "/fhir"), route("post", "/fhir"), route("head", "/fhir/{path+}")];
+    assert_eq!(rest, Some(below.into_iter().chain(others).collect()));
     let mut documented = openapi_routes();
     let definitions = documented.insert(PUBLISHER.to_owned(), BTreeSet::new());
     let published = ["GET /fhir/metadata", "GET /fhir/{resource_type}/{id}"].map(str::to_owned);

@@ -38,6 +38,18 @@ const JSON: &[(Operation, &str, &str, &str)] = &[
         "must be in the future",
     ),
     (CreateKey, r#"{"name":"a","type":"live","status":"active","x":1}"#, "x", "is not a field of this request"),
+    (
+        RotateKey,
+        r#"{"resourceType":"Parameters"}"#,
+        "resourceType",
+        "is not a field of this request; for FHIR, send the header x-request-format: fhir",
+    ),
+    (
+        CreateKey,
+        "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.5.1\rZAK|1|||a|live|active",
+        "body",
+        "must be valid JSON; parsing failed at line 1, column 1; for a message of HL7 v2, send the header x-request-format: hl7",
+    ),
     (UpdateKey, "{}", "body", "must contain at least one of name, type and expiry_at"),
     (SetDefault, r#"{"id":"1"}"#, "id", ID),
     (SetDefault, r#"{"id":1,"old_id":0}"#, "old_id", ID),

@@ -74,7 +74,7 @@ impl<'a> Form<'a> {
     /// If it is none, incomplete or ambiguous, a part has no name, or there are too many.
     pub(crate) fn read(content_type: &str, body: &'a Bytes) -> Result<Self, Error> {
         let boundary = boundary(content_type).ok_or_else(|| {
-            let message = "content-type must be multipart/form-data with a boundary";
+            let message = "content-type must be multipart/form-data with a boundary, which HTTP clients add when they set the header themselves";
             Error::invalid("content-type", Reason::Value, message)
         })?;
         if body.is_empty() {

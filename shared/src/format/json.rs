@@ -23,12 +23,19 @@ pub(super) fn read(body: &[u8]) -> Incoming {
             serde_json::error::Category::Syntax
             | serde_json::error::Category::Eof
             | serde_json::error::Category::Io => {
-                format!("body must be valid JSON; parsing failed at line {}, column {}", error.line(), error.column())
+                let (line, column) = (error.line(), error.column());
+                format!("body must be valid JSON; parsing failed at line {line}, column {column}{}", hint(body))
             }
         };
         vec![Violation::new("body", Reason::Structure, message)]
     });
     Incoming { sender: None, fields }
+}
+
+/// The header that a message of HL7 v2 lacks, which may begin with the framing of MLLP.
+fn hint(body: &[u8]) -> &'static str {
+    let is_hl7 = body.strip_prefix(b"\x0b").unwrap_or(body).starts_with(b"MSH");
+    if is_hl7 { "; for a message of HL7 v2, send the header x-request-format: hl7" } else { "" }
 }
 
 impl<'de> Deserialize<'de> for Fields {

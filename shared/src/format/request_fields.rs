@@ -250,7 +250,11 @@ impl Fields {
         let read = input(&mut self);
         let unknown = std::mem::take(&mut self.values).into_iter().map(|(name, _)| {
             let at = self.place_of(&name);
-            Violation { at, ..field_violation(name, Reason::Unknown, "is not a field of this request") }
+            let rule = match name.as_str() {
+                "resourceType" => "is not a field of this request; for FHIR, send the header x-request-format: fhir",
+                _ => "is not a field of this request",
+            };
+            Violation { at, ..field_violation(name, Reason::Unknown, rule) }
         });
         let unknown: Vec<_> = unknown.collect();
         self.violations.extend(unknown);

@@ -10,7 +10,8 @@ from nuxera_generated.exceptions import ApiException, BadRequestException
 from nuxera_generated.models.error import Error
 
 HOST = os.environ["API_URL"]
-client = ApiClient(Configuration(host=HOST, access_token=os.environ["TOKEN"]))
+# Left to itself, it waits after a 429, and repeats the call.
+client = ApiClient(Configuration(host=HOST, access_token=os.environ["TOKEN"], retries=0))
 service = ApiClient(Configuration(host=HOST, access_token=os.environ["SERVICE_TOKEN"]))
 keys = KeysApi(client)
 

@@ -70,7 +70,10 @@ async fn a_body_that_is_no_form_is_refused_and_counts_no_use() {
     let stub = Stub::start(transcript()).await;
     let test = app_before(&stub).await;
     let key = test.key("ward").await;
-    let type_expected = [("content-type", "content-type must be multipart/form-data with a boundary")];
+    let type_expected = [(
+        "content-type",
+        "content-type must be multipart/form-data with a boundary, which HTTP clients add when they set the header themselves",
+    )];
     let form_expected = [("body", "body must be a complete form, divided by the boundary that content-type names")];
     let call = || with_key(&test, &key);
     let of_type = |content_type: &str| call().header("Content-Type", content_type);
