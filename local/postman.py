@@ -13,9 +13,11 @@ VARIABLES = {"id": "{{id}}", "key": "{{key}}", "user_id": "{{user_id}}", "userId
 HEADERS = {"Idempotency-Key": "{{$guid}}", "x-api-key": "{{key}}"}
 # The operations that are a service's.
 OF_SERVICES = {"verifyKey", "authorizeRequest", "authorizeRequestBelow"}
+# What would leave keys behind.
+LEFT_OUT = {"importKeys"}
 ABOUT = """\
-Set the variables `base_url`, `token` and, for the calls of services, `service_token`: tokens of a user, and of one with the role \
-`service`. The first call creates a key, and the last deletes it.
+Set the variables `base_url`, `token`, `service_token` and `admin_token`: tokens of a user, and of ones with the roles `service` and \
+`admin`. The first call creates a key, and the last deletes it.
 """
 # The id and the string of the key that was created.
 REMEMBERED = """\
@@ -27,9 +29,9 @@ for (const name of ["id", "key", "user_id"]) {
 
 def collection(view):
     operations = [(path, method, operation) for path, item in view["paths"].items() for method, operation in item.items()
-                  if method != "parameters"]
+                  if method != "parameters" and operation["operationId"] not in LEFT_OUT]
     operations.sort(key=lambda operation: operation[2]["operationId"] == "deleteKey")
-    variables = {"base_url": view["servers"][0]["url"], "token": "", "service_token": "", "id": "", "key": "", "user_id": ""}
+    variables = {"base_url": view["servers"][0]["url"], "token": "", "service_token": "", "admin_token": "", "id": "", "key": "", "user_id": ""}
     return {
         "info": {"name": view["info"]["title"], "description": ABOUT, "schema": SCHEMA},
         "auth": bearer("token"),
@@ -57,6 +59,8 @@ def item(view, path, method, operation):
         request |= {"auth": {"type": "noauth"}, "header": [{"key": "x-api-key", "value": "{{key}}"}]}
     elif operation["operationId"] in OF_SERVICES:
         request["auth"] = bearer("service_token")
+    elif "Admin" in operation["tags"]:
+        request["auth"] = bearer("admin_token")
     if "requestBody" in operation:
         request["body"] = body(view, resolved(view, operation["requestBody"])["content"])
         if request["body"]["mode"] == "raw":

@@ -114,7 +114,8 @@ def rust(folder, commands, program):
 
 def collection():
     user = next(USERS)
-    variables = {"base_url": os.environ["API_URL"], "token": token(user), "service_token": token(user, "service")}
+    variables = {"base_url": os.environ["API_URL"], "token": token(user)}
+    variables |= {f"{role}_token": token(user, role) for role in ("service", "admin")}
     options = [option for name, value in variables.items() for option in ("--env-var", f"{name}={value}")]
     command = ["newman", "run", ROOT / "clients/postman_collection.json", "--working-dir", ROOT / "local/samples", *options]
     run("newman", [*command, "--bail", "--reporters", "cli", "--color", "off"], WORK)

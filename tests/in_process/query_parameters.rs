@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::Operation;
-use tests::{TestApp, TestCall, repository, tokens};
+use tests::{TestApp, TestCall, repository};
 
 /// Parameters of FHIR that clients add by themselves.
 const HINTS: [(&str, &str); 5] =
@@ -98,10 +98,9 @@ async fn the_query_of_another_service_is_its_own() {
 
 /// A call of the first FHIR route of an operation.
 fn below_fhir(test: &TestApp, operation: Operation) -> TestCall<'_> {
-    let call = test.call(operation).below_fhir();
+    let call = test.valid_call(operation).below_fhir();
     let is_of_key = operation.fhir_routes()[0].contains("{id}");
-    let call = if is_of_key { call.id(1) } else { call };
-    if operation == Operation::VerifyKey { call.bearer(&tokens::with_role(900, "service")) } else { call }
+    if is_of_key { call.id(1) } else { call }
 }
 
 #[tokio::test]
