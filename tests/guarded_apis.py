@@ -77,6 +77,15 @@ class TheGuardedApis(unittest.TestCase):
                 self.assertEqual(notes, {"notes": [], "of_user": str(USER), "by_key": str(key["id"]), "type": kind}, stage)
             self.assertEqual(manage("GET", f"/api/apiKeys/{key['id']}")["usage_count"], len(self.notes))
 
+    def test_take_imported_keys(self):
+        key = {"user_id": USER, "key": "nux_live_a1a1a1a1a1a1a1a1", "name": "Older", "type": "live", "status": "active"}
+        admin = tokens.sign(os.environ["JWT_SECRET"], 901, "admin")
+        status, answer = call(f"{API_URL}/api/apiKeys/import", "POST", {"keys": [key]}, Authorization=f"Bearer {admin}")
+        self.assertEqual(status, 200, answer)
+        for stage, url in self.notes.items():
+            status, notes = call(url, x_api_key=key["key"])
+            self.assertEqual((status, notes.get("by_key")), (200, str(answer["results"][0]["id"])), stage)
+
     def test_refuse_the_rest_from_the_next_request_on(self):
         for stage, url in self.notes.items():
             unknown = {"rest": 401, "http": 403}[stage]

@@ -51,6 +51,7 @@ MEMBERS = {
 }
 # Without them, the key does not compile.
 FIELD = {
+    "shared/src/keys/existing.rs",
     "shared/src/keys/key.rs",
     "shared/src/keys/view.rs",
     "shared/src/store/issuance.rs",

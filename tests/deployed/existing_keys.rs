@@ -9,7 +9,7 @@ use tests::deployed::Deployed;
 use tests::{Contents, engine, repository};
 
 /// A user of this file only.
-const USER_ID: u64 = 4_601;
+const USER_ID: u64 = 4_701;
 const UUID: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 const PREFIXED: &str = "nux_live_feedfacefeedface";
 
@@ -68,6 +68,10 @@ async fn an_imported_string_opens_what_a_key_opens() {
     let (status, found) = answer(post("/api/apiKeys/lookup", &deployed.token_with_role(901, "admin"), UUID)).await;
     assert_eq!((status, &found["key"], &found["is_default"]), (200, &json!("…0ae7"), &json!(true)));
     assert_eq!(found["usage_count"], uses.len() + 1, "one for each use");
+    let authorize = deployed.call(Method::GET, "/api/apiKeys/authorize").bearer_auth(deployed.service_token());
+    let authorized = authorize.header("x-api-key", UUID).send().await.expect("an answer");
+    assert_eq!(authorized.status(), 200);
+    assert_eq!(authorized.headers()["x-nuxera-key-id"], id.to_string());
 
     // What is stored of them, without the secret.
     let table = Table::new(engine::client(&deployed.sdk_config(), &CallLog::default()), &deployed.table_name);
