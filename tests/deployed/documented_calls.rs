@@ -1,4 +1,4 @@
-//! Runs the examples of README.md, docs/api-tour.md and docs/formats.md in one shell each, as a reader would, and compares
+//! Runs the examples of README.md, docs/api-tour.md, docs/command-line.md and docs/formats.md in one shell each, as a reader would, and compares
 //! their output with the pages. Python and JavaScript have the packages of `tests/validators`, FHIR's clients among them.
 //!
 //! `UPDATE_DOCS=1 make test-deployed` writes the output into the pages instead.
@@ -9,9 +9,16 @@ use std::process::Command;
 use regex::Regex;
 use tests::repository;
 
+use crate::command_line::program;
+
 /// The pages with their minimum number of examples. They use the same user's keys, so they run one after the other.
-const PAGES: [(&str, usize); 4] =
-    [("README.md", 6), ("docs/api-tour.md", 28), ("docs/formats.md", 6), ("docs/existing-keys.md", 5)];
+const PAGES: [(&str, usize); 5] = [
+    ("README.md", 7),
+    ("docs/api-tour.md", 28),
+    ("docs/command-line.md", 6),
+    ("docs/formats.md", 6),
+    ("docs/existing-keys.md", 5),
+];
 const MARK: &str = "@@@ end of example";
 
 /// A block of a program, with the block that shows its output.
@@ -87,6 +94,9 @@ fn run(examples: &[Example]) -> Vec<String> {
         script.push_str(&example.script.replace(". .local/", ". \"$LOCAL_DIR\"/"));
         script.push_str(&["printf '%s\\n' '", MARK, "'\n"].concat());
     }
+    // As if the command line had been installed.
+    let programs = program().parent().expect("a folder").display().to_string();
+    let script = format!("PATH={programs}:$PATH\n{script}");
     let output =
         Command::new("bash").arg("-c").arg(script).current_dir(repository::root()).output().expect("bash is there");
     let printed = String::from_utf8(output.stdout).expect("UTF-8");
@@ -107,6 +117,7 @@ fn normalized(text: &str) -> String {
         (r"(ZAK\|\d+\|)\d+", "${1}ID"),
         (r"\|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-\w\|", "|CONTROL|"),
         (r"Basic/\d+", "Basic/ID"),
+        (r"Key \d+ is", "Key ID is"),
         (r"http://[^/\s]+", "http://HOST"),
         (r#"("system": "https://nuxera.cloud/fhir/sid/api-key-id",\s+"value": )"\d+""#, "${1}ID"),
     ];
