@@ -88,7 +88,7 @@ impl Stub {
     }
 }
 
-/// Reads a request with a length; `None` if the client disconnects.
+/// Reads a request with a length, or by GET, which has no body; `None` if the client disconnects.
 async fn read(connection: &mut BufReader<TcpStream>) -> Option<Received> {
     let Message { head, body } = Message::read(connection).await.ok()??;
     let mut lines = head.into_iter();
@@ -96,5 +96,5 @@ async fn read(connection: &mut BufReader<TcpStream>) -> Option<Received> {
     let headers: BTreeMap<String, String> = lines
         .filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned())))
         .collect();
-    headers.contains_key("content-length").then_some(Received { request_line, headers, body })
+    (headers.contains_key("content-length") || request_line.starts_with("GET ")).then_some(Received { request_line, headers, body })
 }
