@@ -1,5 +1,5 @@
-//! Runs the examples of README.md, docs/api-tour.md, docs/command-line.md and docs/formats.md in one shell each, as a reader would, and compares
-//! their output with the pages. Python and JavaScript have the packages of `tests/validators`, FHIR's clients among them.
+//! Runs the examples of the README and of pages of docs/ in one shell each, as a reader would, and compares their output
+//! with the pages. Python and JavaScript have the packages of `tests/validators`, FHIR's clients among them.
 //!
 //! `UPDATE_DOCS=1 make test-deployed` writes the output into the pages instead.
 

@@ -96,5 +96,9 @@ async fn read(connection: &mut BufReader<TcpStream>) -> Option<Received> {
     let headers: BTreeMap<String, String> = lines
         .filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned())))
         .collect();
-    (headers.contains_key("content-length") || request_line.starts_with("GET ")).then_some(Received { request_line, headers, body })
+    (headers.contains_key("content-length") || request_line.starts_with("GET ")).then_some(Received {
+        request_line,
+        headers,
+        body,
+    })
 }
