@@ -11,7 +11,7 @@ use shared::store::Item;
 use tests::consistency::text;
 use tests::engine::{self, Engine};
 use tests::fault_proxy::{Fault, FaultProxy};
-use tests::{Contents, TestApp};
+use tests::{Contents, TestApp, tokens};
 
 /// No limit gets in the way of many calls by one user.
 const UNLIMITED: [(&str, &str); 2] = [("RATE_LIMIT_PER_MINUTE", "1000000"), ("RATE_LIMIT_PER_HOUR", "1000000")];
@@ -198,6 +198,40 @@ async fn changes_that_the_old_table_took_after_the_first_run_are_caught_up_with(
     assert_eq!(reconcile(&old, &behind, WET).await.0.ended, 0);
     assert!(works(&restored, &keys[1]).await);
     restored.contents().await.assert_consistent();
+}
+
+#[tokio::test]
+async fn imported_keys_come_back_by_another_import_and_ended_ones_stay_ended() {
+    let (url, old) = start().await;
+    let import = async |test: &TestApp| {
+        let key = |id: u64| {
+            let string = format!("nux_live_{id:016x}");
+            json!({"user_id": 7, "id": id, "key": string, "name": "old", "type": "live", "status": "active"})
+        };
+        let call = test.call(Operation::ImportKeys).bearer(&tokens::with_role(901, "admin"));
+        let answer = call.json(&json!({"keys": [key(90), key(91), key(100)]})).send().await.ok();
+        let outcomes = answer["results"].as_array().expect("results").iter();
+        outcomes.map(|outcome| outcome["outcome"].as_str().expect("a text").to_owned()).collect::<Vec<_>>()
+    };
+    let empty = back_up_and_restore(&url, &old).await;
+    assert_eq!(import(&old).await, ["imported", "imported", "imported"]);
+    let restored = back_up_and_restore(&url, &old).await;
+    old.advance(TimeDelta::minutes(1));
+    call(&old, Operation::DeleteKey, 90).await;
+    rotate(&old, 91, 0).await;
+    old.advance(TimeDelta::minutes(1));
+    reconcile(&old, &restored, WET).await;
+    assert_eq!(import(&restored).await, ["invalid", "invalid", "exists"]);
+    for id in [90, 91] {
+        assert_eq!(restored.verify(&format!("nux_live_{id:016x}")).await["reason"], "unknown");
+    }
+
+    // A backup from before the import knows neither keys nor ids.
+    reconcile(&old, &empty, WET).await;
+    assert_eq!(import(&empty).await, ["imported", "imported", "imported"], "with the ids that they had");
+    assert_eq!(empty.verify("nux_live_0000000000000064").await["id"], 100);
+    assert_eq!(empty.key("new").await["id"], 101);
+    empty.contents().await.assert_consistent();
 }
 
 #[tokio::test]
