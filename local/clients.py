@@ -3,8 +3,8 @@
     clients.py          writes the files into clients/
     clients.py --check  fails if that would change one
 
-    openapi.json             the contract in JSON alone: without the formats HL7 v2 and FHIR, the headers that choose them, and
-                             the definitions of FHIR. Errors share one schema.
+    openapi.json             the contract in JSON alone: without the formats HL7 v2 and FHIR, their own URLs, the headers that choose
+                             them, and the definitions of FHIR. Errors share one schema.
     openapi-3.0.json         the same for tools that know OpenAPI 3.0 only.
     postman_collection.json  a call of each operation, in an order that works, for Postman and Bruno.
 """
@@ -56,7 +56,7 @@ def json_view(contract):
     _formats, limits, rest = info["description"].partition("## Every response")
     info["description"] = ABOUT + limits + rest
     view["components"]["schemas"]["Error"] = error_schema(contract)
-    view["paths"] = {path: item for path, item in view["paths"].items() if not path.startswith("/fhir/")}
+    view["paths"] = {path: item for path, item in view["paths"].items() if not path.startswith(("/fhir/", "/hl7"))}
     view["tags"] = [tag for tag in view["tags"] if tag["name"] in tags_of(view)]
     for item in view["paths"].values():
         for holder in [item, *operations_of(item)]:

@@ -233,12 +233,16 @@ def crate(change, parts):
         "requestId": request_id,
     }
     change.create(f"events/{parts['name']}.json", json.dumps(event, indent=2) + "\n")
+    arm = f"        Operation::{parts['pascal']} => Endpoint::new({parts['snake']}::ACCESS, {parts['snake']}::handle),\n"
+    change.insert("functions/receive-message/src/lib.rs", "        Operation::AuthorizeRequest\n", arm)
+    dependency = f'{parts["name"]} = {{ path = "../{parts["name"]}" }}\n'
+    change.insert("functions/receive-message/Cargo.toml", "shared.workspace = true\n", dependency)
 
 
 def operation_row(change, parts, operations):
     file = "shared/src/operation.rs"
-    change.insert(file, "}\n\n/// The body of an operation's requests.", VARIANT.format(**parts))
-    change.insert(file, "];\n\n/// The rows are in the order", ROW.format(**parts))
+    change.insert(file, "    /// `POST /hl7`, with a message", VARIANT.format(**parts))
+    change.insert(file, "    Row {\n        operation: Operation::ReceiveMessage,", ROW.format(**parts))
     rows = int(re.search(r"const ROWS: \[Row; (\d+)\]", operations)[1])
     change.files[file] = change.read(file).replace(f"[Row; {rows}]", f"[Row; {rows + 1}]")
 

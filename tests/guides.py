@@ -23,6 +23,7 @@ COMPILER = {
     "tests/in_process/faults.rs",
     "tests/in_process/formats.rs",
     "tests/in_process/headers.rs",
+    "tests/in_process/receive_message.rs",
 }
 # The tests were compiled without the endpoint, so its row and its failure text are missing in the code.
 TESTS = {

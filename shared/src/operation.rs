@@ -44,6 +44,8 @@ pub enum Operation {
     LookupKey,
     /// `POST /api/apiKeys/import`
     ImportKeys,
+    /// `POST /hl7`, with a message that asks for none of the others
+    ReceiveMessage,
 }
 
 /// The body of an operation's requests.
@@ -88,6 +90,8 @@ struct Row {
     form_parts: &'static [&'static str],
     /// HL7 v2: the trigger event, MSH-9.2.
     trigger_event: &'static str,
+    /// The field that the path of its route holds, and a message at the URL of all messages instead.
+    path_field: Option<&'static str>,
     /// HL7 v2: whether a request must have a ZAK segment.
     needs_zak: bool,
     /// FHIR: whether a request may be a `Basic` resource.
@@ -122,6 +126,7 @@ const DEFAULTS: Row = Row {
     body: RequestBody::None,
     form_parts: &[],
     trigger_event: "",
+    path_field: Some("id"),
     needs_zak: true,
     takes_basic: false,
     query_parameters: Some(&[]),
@@ -140,6 +145,7 @@ const DEFAULTS: Row = Row {
 const FORWARDED: Row = Row {
     body: RequestBody::Opaque,
     query_parameters: None,
+    path_field: None,
     needs_zak: false,
     // The service is waited for until 27 s are over.
     deadline_seconds: 28,
@@ -148,13 +154,14 @@ const FORWARDED: Row = Row {
     ..DEFAULTS
 };
 
-const ROWS: [Row; 20] = [
+const ROWS: [Row; 21] = [
     Row {
         operation: Operation::CreateKey,
         name: "create-key",
         failure: "Failed to create API Key",
         body: RequestBody::Required,
         trigger_event: "Z01",
+        path_field: None,
         fhir_routes: &["POST /fhir/Basic"],
         web_client_verb: Some("create"),
         takes_basic: true,
@@ -167,6 +174,7 @@ const ROWS: [Row; 20] = [
         failure: "Failed to fetch API Keys",
         trigger_event: "Z02",
         query_parameters: Some(&["limit", "cursor", "status", "type"]),
+        path_field: None,
         fhir_routes: &["GET /fhir/Basic"],
         fhir_parameters: &["_count", "cursor", "_summary", "_id", "status", "type"],
         needs_zak: false,
@@ -225,6 +233,7 @@ const ROWS: [Row; 20] = [
         failure: "Failed to set default API Key",
         body: RequestBody::Required,
         trigger_event: "Z08",
+        path_field: None,
         fhir_routes: &["POST /fhir/Basic/$set-default"],
         web_client_verb: Some("setDefault"),
         ..DEFAULTS
@@ -235,6 +244,7 @@ const ROWS: [Row; 20] = [
         failure: "Failed to remove default API Key",
         body: RequestBody::Required,
         trigger_event: "Z09",
+        path_field: None,
         fhir_routes: &["POST /fhir/Basic/$remove-default"],
         web_client_verb: Some("removeDefault"),
         ..DEFAULTS
@@ -245,6 +255,7 @@ const ROWS: [Row; 20] = [
         failure: "Failed to fetch API Keys",
         trigger_event: "Z10",
         query_parameters: Some(&["limit", "cursor", "status", "type"]),
+        path_field: Some("user_id"),
         needs_zak: false,
         ..DEFAULTS
     },
@@ -282,6 +293,7 @@ const ROWS: [Row; 20] = [
         failure: "Failed to verify API Key",
         body: RequestBody::Required,
         trigger_event: "Z14",
+        path_field: None,
         fhir_routes: &["POST /fhir/Basic/$verify"],
         handles_key_strings: true,
         ..DEFAULTS
@@ -293,6 +305,7 @@ const ROWS: [Row; 20] = [
         body: RequestBody::Ignored,
         trigger_event: "Z19",
         query_parameters: None,
+        path_field: None,
         needs_zak: false,
         handles_key_strings: true,
         ..DEFAULTS
@@ -327,6 +340,7 @@ const ROWS: [Row; 20] = [
         failure: "Failed to look up API Key",
         body: RequestBody::Required,
         trigger_event: "Z16",
+        path_field: None,
         fhir_routes: &["POST /fhir/Basic/$lookup"],
         handles_key_strings: true,
         ..DEFAULTS
@@ -337,11 +351,23 @@ const ROWS: [Row; 20] = [
         failure: "Failed to import API Keys",
         body: RequestBody::Required,
         trigger_event: "Z20",
+        path_field: None,
         // A hundred transactions, and those that conflicts repeat.
         deadline_seconds: 28,
         handles_key_strings: true,
         is_json_only: true,
         max_body_bytes: 256 * 1024,
+        ..DEFAULTS
+    },
+    Row {
+        operation: Operation::ReceiveMessage,
+        name: "receive-message",
+        failure: "Failed to process the message",
+        body: RequestBody::Required,
+        query_parameters: None,
+        path_field: None,
+        needs_zak: false,
+        handles_key_strings: true,
         ..DEFAULTS
     },
 ];
@@ -356,11 +382,11 @@ const _: () = {
 };
 
 impl Operation {
-    /// Every operation, in the order of the documentation.
-    pub const ALL: [Self; ROWS.len()] = {
-        let mut all = [Self::CreateKey; ROWS.len()];
+    /// Every operation that a request can ask for, in the order of the documentation.
+    pub const ALL: [Self; Self::ReceiveMessage as usize] = {
+        let mut all = [Self::CreateKey; Self::ReceiveMessage as usize];
         let mut index = 0;
-        while index < ROWS.len() {
+        while index < all.len() {
             all[index] = ROWS[index].operation;
             index += 1;
         }
@@ -399,6 +425,17 @@ impl Operation {
     #[must_use]
     pub const fn trigger_event(self) -> &'static str {
         self.row().trigger_event
+    }
+
+    /// The field that the path of its route holds, and a message at the URL of all messages instead.
+    #[must_use]
+    pub const fn path_field(self) -> Option<&'static str> {
+        self.row().path_field
+    }
+
+    /// HL7 v2: the operations that a message at the URL of all messages can ask for.
+    pub fn in_messages() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|operation| operation.body().has_fields() && !operation.is_json_only())
     }
 
     /// HL7 v2: whether a request must have a ZAK segment.

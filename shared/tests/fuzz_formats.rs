@@ -86,11 +86,25 @@ fn fuzz(format: Format, executions: u64) {
     assert!(accepted > executions / 1_000, "too few messages survive the damage: {accepted} accepted");
 }
 
+/// Reads a message at the URL of all messages. Without an operation it must be refused.
+fn read_message(body: &[u8]) {
+    let operation = format::operation_of_message(body, None).unwrap_or(Operation::ReceiveMessage);
+    let path_field = operation.path_field();
+    let expected = ReadContext { operation, path_id: None, path_field, fhir_base: BASE, charset: None };
+    let Incoming { sender, fields } = format::read(Format::Hl7, body, expected);
+    let message_id = sender.as_ref().and_then(Sender::message_id);
+    assert!(message_id.is_none_or(|id| id.matches('\r').count() >= 2), "{sender:?}");
+    assert!(operation != Operation::ReceiveMessage || fields.is_err());
+}
+
 /// Reads a body and writes the error, if any; returns whether the request is accepted.
 fn execute(format: Format, body: &[u8], operation: Operation) -> bool {
+    if format == Format::Hl7 {
+        read_message(body);
+    }
     let has_id = !matches!(operation, Operation::CreateKey | Operation::SetDefault | Operation::RemoveDefault);
     let path_id = KeyId::new(42).filter(|_| has_id);
-    let expected = ReadContext { operation, path_id, fhir_base: BASE, charset: None };
+    let expected = ReadContext { operation, path_id, path_field: None, fhir_base: BASE, charset: None };
     let Incoming { sender, fields } = format::read(format, body, expected);
     let read = fields.map_err(Error::Invalid).and_then(|fields| {
         fields.read(|fields| {

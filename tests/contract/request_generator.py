@@ -5,6 +5,7 @@ import os
 import random
 import re
 import unicodedata
+import uuid
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,12 +13,15 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.core import NotSet
+from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import TestPhase
 from schemathesis.openapi.checks import UnsupportedMethodResponse, UseAfterFree
 
 HL7, FHIR = "application/hl7-v2", "application/fhir+json"
 FORMATS = {"application/json": "json", HL7: "hl7", FHIR: "fhir"}
+# Of a message at the URL of all messages.
+MESSAGES = [HL7, "application/hl7-v2+er7", "x-application/hl7-v2+er7", "text/plain"]
 EVENTS = {
     "createKey": "Z01",
     "updateKey": "Z04",
@@ -29,6 +33,9 @@ EVENTS = {
     "verifyKey": "Z14",
     "lookupKey": "Z16",
 }
+# The further events at the URL of all messages, with the field of ZAK that names what they are about.
+READING_EVENTS = {"listKeys": ("Z02", None), "getKey": ("Z03", 2), "listUserKeys": ("Z10", 10)}
+READING_EVENTS |= {"getUsage": ("Z12", 2), "listAudit": ("Z13", 2)}
 # Its first 44 bytes are what the transcription service takes for a recording.
 RECORDING = (Path(__file__).parents[2] / "local/samples/recording.wav").read_bytes()
 
@@ -75,12 +82,12 @@ def before_load_schema(_context, schema):
     links |= {name: {"operationId": name, "requestBody": body} for name, body in LINKED_BODIES.items()}
 
 
-@schemathesis.serializer(HL7)
+@schemathesis.serializer(*MESSAGES)
 def write_hl7(_context, value):
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-@schemathesis.deserializer(HL7)
+@schemathesis.deserializer(*MESSAGES)
 def read_hl7(_context, response):
     return response.content.decode()
 
@@ -88,7 +95,7 @@ def read_hl7(_context, response):
 @schemathesis.hook
 def filter_case(_context, case):
     """An empty text is no body, which is not needed everywhere: it breaks no rule there."""
-    return case.body != "" or case.media_type != HL7
+    return case.body != "" or case.media_type not in MESSAGES
 
 
 @schemathesis.hook
@@ -109,7 +116,8 @@ def before_call(_context, case, _kwargs):
                 case.path_parameters[name] = real[name][number % len(real[name])]
     if ParameterLocation.QUERY in valid and "cursor" in case.query:
         # Cursors are opaque: only those that the API gave are any good.
-        case.query["cursor"] = STATE["cursors"][operation]
+        # A message may ask for any list; another list than that of the cursor refuses it.
+        case.query["cursor"] = STATE["cursors"].get(operation, STATE["cursors"]["listKeys"])
     if ParameterLocation.HEADER in valid and "If-Match" in case.headers:
         # A version that is not the key's is refused with 412.
         case.headers["If-Match"] = "*"
@@ -123,8 +131,8 @@ def before_call(_context, case, _kwargs):
         # The links to what can be done with a key lead through its JSON.
         case.headers["x-response-format"] = "json"
     if ParameterLocation.BODY in valid and not isinstance(case.body, NotSet):
-        if case.media_type == HL7:
-            case.body = hl7_request(operation, case.body)
+        if case.media_type in MESSAGES:
+            case.body = message(case.body) if operation == "receiveMessage" else hl7_request(operation, case.body)
         elif case.media_type in FORMATS:
             case.body = acceptable(case.body)
             if operation == "updateKey":
@@ -187,13 +195,25 @@ def misleads(text):
     return not seen or re.search("[\ufffd\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", text) is not None
 
 
-def hl7_request(operation, seed):
+def message(seed):
+    """A message for any operation but a deletion."""
+    draw = random.Random(str(seed))
+    operation = draw.choice([*EVENTS, *READING_EVENTS])
+    about = {2: str(draw.choice(STATE["ids"])), 10: str(STATE["user_id"])}
+    if operation in READING_EVENTS:
+        event, field = READING_EVENTS[operation]
+        return written(event, {field: about[field]} if field else {}, draw)
+    fields = {"updateKey", "pauseKey", "resumeKey", "rotateKey"} & {operation} and {2: about[2]}
+    return hl7_request(operation, seed, fields or {})
+
+
+def hl7_request(operation, seed, fields=None):
     """A message for the operation. What is drawn for it follows from the seed, the string that the schema gave."""
     draw = random.Random(str(seed))
     name = draw.choice(["Lab gateway", "Stationsgerät Ä", "a", "x" * 100, r"A \T\ B \F\ C"])
     kind = draw.choice(["live", "test", "ai-medical-note", "t2yd"])
     expiry = draw.choice(["", '""', "21000101000000+0000", "29991231235959.999+0200"])
-    zak = dict.fromkeys(range(1, 15), "") | {1: "1"}
+    zak = dict(fields or {})
     match operation:
         case "createKey":
             zak |= {4: name, 5: kind, 6: draw.choice(["active", "paused", "expired"]), 9: expiry}
@@ -209,8 +229,13 @@ def hl7_request(operation, seed):
             zak |= {3: draw.choice([STATE["key"], "nux_live_x"])}
         case "pauseKey" | "resumeKey":
             pass
-    control = "".join(draw.choices("ABC123", k=draw.randint(1, 20)))
-    header = rf"MSH|^~\&|LAB|HOSP|NUXERA|APIKEYS|20260303090000.000+0000||ZAK^{EVENTS[operation]}^ZAK_Z01|{control}|P|2.5.1"
+    return written(EVENTS[operation], zak, draw)
+
+
+def written(event, fields, draw):
+    """A message with these fields of ZAK. Its control id is of this message alone: a repeat would be the same request."""
+    zak = dict.fromkeys(range(1, 15), "") | {1: "1"} | fields
+    header = rf"MSH|^~\&|LAB|HOSP|NUXERA|APIKEYS|20260303090000.000+0000||ZAK^{event}^ZAK_Z01|{uuid.uuid4().hex[:20]}|P|2.5.1"
     return header + "||||||UNICODE UTF-8\rZAK|" + "|".join(zak.values()).rstrip("|") + draw.choice(["\r", "\n", "\r\n"])
 
 
@@ -226,6 +251,10 @@ def filter_failure(_context, failure, case, response):
     if isinstance(failure, UseAfterFree):
         # The audit trail outlives its key.
         return operation_of(case) != "listAudit"
+    if isinstance(failure, AcceptedNegativeData) and operation_of(case) == "receiveMessage":
+        # A message is refused with 200 and an acknowledgment that says so, and it decides which parameters mean anything.
+        refused = any(code in response.content for code in (b"\rMSA|AE|", b"\rMSA|AR|"))
+        return not refused and case.meta.is_negative_at(ParameterLocation.BODY)
     if not isinstance(failure, UnsupportedMethodResponse):
         return True
     if operation_of(case).startswith("authorizeRequest"):

@@ -35,6 +35,15 @@ async fn a_data_key_of_a_year_is_replaced() {
     assert!(Contents::of(&table).await.get("SYSTEM", "DATA_KEY#0000000003").is_some(), "a third data key");
     let path = format!("/api/apiKeys/{}", imported[0]["id"]);
     assert_eq!(deployed.manage(USER_ID, Method::GET, &path, None).await["key"], key["key"]);
+
+    // By a message, too.
+    age(&table, 3).await;
+    let id = &rotated["id"];
+    let message = format!("MSH|^~\\&|LABGW|HOSP|NUXERA|APIKEYS|||ZAK^Z11^ZAK_Z01|R1|P|2.5.1\rZAK|1|{id}\r");
+    let call = deployed.call(Method::POST, "/hl7").bearer_auth(deployed.token(USER_ID)).body(message);
+    let answer = call.send().await.expect("an answer").text().await.expect("text");
+    assert!(answer.contains("\rMSA|AA|R1\r"), "{answer}");
+    assert!(Contents::of(&table).await.get("SYSTEM", "DATA_KEY#0000000004").is_some(), "a fourth data key");
 }
 
 /// Makes a data key a year older.

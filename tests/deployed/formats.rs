@@ -15,24 +15,29 @@ async fn send(method: Method, path: &str, format: &str, body: String) -> (u16, S
     (response.status().as_u16(), response.text().await.expect("text"))
 }
 
-fn message(event: &str, zak: &str) -> String {
-    format!("MSH|^~\\&|LABGW|HOSP|NUXERA|APIKEYS|20260303090000+0000||ZAK^{event}^ZAK_Z01|C00001|P|2.5.1\r{zak}\r")
+/// A message. Without a control id of its own, a creation would be the repeat of another.
+fn message(control_id: &str, event: &str, zak: &str) -> String {
+    format!(
+        "MSH|^~\\&|LABGW|HOSP|NUXERA|APIKEYS|20260303090000+0000||ZAK^{event}^ZAK_Z01|{control_id}|P|2.5.1\r{zak}\r"
+    )
 }
 
 #[tokio::test]
 async fn a_hospital_engine_works_with_messages_alone() {
     let (status, created) =
-        send(Method::POST, "/api/apiKeys", "hl7", message("Z01", "ZAK|1|||Lab gateway|live|active")).await;
+        send(Method::POST, "/api/apiKeys", "hl7", message("C1", "Z01", "ZAK|1|||Lab gateway|live|active")).await;
     assert_eq!(status, 201, "{created}");
     validators::hl7(&created).expect("valid");
     let id = created.split("\rZAK|1|").nth(1).and_then(|zak| zak.split('|').next()).expect("an id").to_owned();
     let (status, paused) =
-        send(Method::PATCH, &format!("/api/apiKeys/{id}/pause"), "hl7", message("Z06", &format!("ZAK|1|{id}"))).await;
+        send(Method::PATCH, &format!("/api/apiKeys/{id}/pause"), "hl7", message("C2", "Z06", &format!("ZAK|1|{id}")))
+            .await;
     assert_eq!(status, 200, "{paused}");
-    assert!(paused.contains("|ACK^Z06^ACK_Z01|") && paused.contains("\rMSA|AA|C00001\r"), "{paused}");
+    assert!(paused.contains("|ACK^Z06^ACK_Z01|") && paused.contains("\rMSA|AA|C2\r"), "{paused}");
     let (status, list) = send(Method::GET, "/api/apiKeys", "hl7", String::new()).await;
     assert!(status == 200 && list.contains("|Lab gateway|live|paused|"), "{list}");
-    let (status, refused) = send(Method::POST, "/api/apiKeys", "hl7", message("Z01", "ZAK|1||||live|active")).await;
+    let (status, refused) =
+        send(Method::POST, "/api/apiKeys", "hl7", message("C3", "Z01", "ZAK|1||||live|active")).await;
     assert!(status == 400 && refused.contains("\rERR||ZAK^1^4|101^"), "{refused}");
     validators::hl7(&refused).expect("valid");
 }
@@ -41,16 +46,17 @@ async fn a_hospital_engine_works_with_messages_alone() {
 #[tokio::test]
 async fn a_message_in_latin_1_arrives_byte_for_byte() {
     let deployed = Deployed::from_env();
-    let header = message("Z01", "").trim_end().to_owned();
-    let body = [format!("{header}||||||8859/1\rZAK|1|||").as_bytes(), b"B\xfcro|live|active\r"].concat();
-    for (content_type, status, expected) in [
+    let sent = [
         (Some("application/hl7-v2"), 201, "|Büro|"),
         (Some("x-application/hl7-v2+er7"), 201, "|Büro|"),
         (Some("text/plain"), 201, "|Büro|"),
         (Some("application/octet-stream"), 201, "|Büro|"),
         (Some("application/json"), 400, "\rERR||MSH^1^18|102^"),
         (None, 400, "\rERR||MSH^1^18|102^"),
-    ] {
+    ];
+    for (number, (content_type, status, expected)) in sent.into_iter().enumerate() {
+        let header = message(&format!("L{number}"), "Z01", "").trim_end().to_owned();
+        let body = [format!("{header}||||||8859/1\rZAK|1|||").as_bytes(), b"B\xfcro|live|active\r"].concat();
         let call = deployed.call(Method::POST, "/api/apiKeys").bearer_auth(deployed.token(USER_ID));
         let call = call.header("x-request-format", "hl7").header("x-response-format", "hl7").body(body.clone());
         let call = content_type.into_iter().fold(call, |call, kind| call.header("Content-Type", kind));

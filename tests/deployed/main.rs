@@ -11,6 +11,7 @@ mod guarding;
 mod hostile;
 mod isolation;
 mod lifecycle;
+mod receive_message;
 mod storage;
 mod transcribe;
 mod web_client;

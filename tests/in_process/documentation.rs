@@ -135,6 +135,8 @@ fn called(page: &str) -> BTreeSet<(String, Vec<String>)> {
     let mut called = BTreeSet::new();
     for block in block.captures_iter(page) {
         for call in block[1].split("curl ").skip(1) {
+            // Behind a pipe, options are those of another program.
+            let call = call.split(" | ").next().expect("a call");
             let sends = [" -d ", " -F ", " --data-binary "].iter().any(|option| call.contains(option));
             let default = if sends { "POST" } else { "GET" };
             let method = method.captures(call).map_or(default.to_owned(), |method| method[1].to_owned());

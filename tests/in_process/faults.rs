@@ -53,7 +53,8 @@ fn requests(operation: Operation) -> &'static [&'static str] {
         | Operation::AuthorizeRequest
         | Operation::Transcribe
         | Operation::ForwardTranscription
-        | Operation::Dictate => &["UpdateItem"],
+        | Operation::Dictate
+        | Operation::ReceiveMessage => &["UpdateItem"],
     }
 }
 

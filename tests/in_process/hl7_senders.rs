@@ -10,6 +10,11 @@ fn message(header: &str, segments: &str) -> String {
     format!("{header}\r{segments}\r")
 }
 
+/// The header with a control id of its own, so that the message is no repeat.
+fn header(control_id: usize) -> String {
+    HEADER.replace("|C1|", &format!("|C{control_id}|"))
+}
+
 fn create(test: &TestApp) -> TestCall<'_> {
     test.call(Operation::CreateKey).format("hl7")
 }
@@ -34,7 +39,7 @@ fn refusal(answer: &Answer) -> (&str, &str) {
 #[tokio::test]
 async fn a_message_arrives_in_the_character_set_that_it_names() {
     let test = TestApp::start().await;
-    for (charset, content_type, name) in [
+    let sent = [
         ("", "application/hl7-v2", "Büro € 漢".as_bytes()),
         ("UTF8", "application/hl7-v2", "Büro € 漢".as_bytes()),
         ("UNICODE UTF-8", "text/plain", "Büro € 漢".as_bytes()),
@@ -42,8 +47,9 @@ async fn a_message_arrives_in_the_character_set_that_it_names() {
         ("8859/15", "application/hl7-v2; charset=\"ISO-8859-15\"", b"B\xfcro \xa4"),
         // The engine has left the name in the message when it wrote it in UTF-8.
         ("8859/1", "text/plain; charset=UTF-8", "Büro".as_bytes()),
-    ] {
-        let head = message(&format!("{HEADER}||||||{charset}"), "ZAK|1|||");
+    ];
+    for (number, (charset, content_type, name)) in sent.into_iter().enumerate() {
+        let head = message(&format!("{}||||||{charset}", header(number)), "ZAK|1|||");
         let body = [head.trim_end().as_bytes(), name, b"|live|active\r"].concat();
         let answer = create(&test).header("Content-Type", content_type).base64_body(&body).send().await;
         let expected = match name.len() {
@@ -113,10 +119,9 @@ async fn a_batch_is_told_to_come_one_by_one() {
 #[tokio::test]
 async fn delimiters_may_be_as_many_as_a_version_has() {
     let test = TestApp::start().await;
-    for (delimiters, name) in
-        [("^", "A&B~C"), ("^~", "A&B"), (r"^~\", "A&B"), (r"^~\&", r"A\T\B"), (r"^~\&#", r"A\P\B")]
-    {
-        let header = HEADER.replace(r"^~\&", delimiters).replace("2.5.1", "2.7");
+    let sent = [("^", "A&B~C"), ("^~", "A&B"), (r"^~\", "A&B"), (r"^~\&", r"A\T\B"), (r"^~\&#", r"A\P\B")];
+    for (number, (delimiters, name)) in sent.into_iter().enumerate() {
+        let header = header(number).replace(r"^~\&", delimiters).replace("2.5.1", "2.7");
         let answer = create(&test).body(&message(&header, &format!("ZAK|1|||{name}|live|active"))).send().await;
         let expected = match delimiters {
             "^" => r"A\T\B\R\C",
@@ -139,11 +144,11 @@ async fn formatting_is_taken_out_of_a_name() {
 #[tokio::test]
 async fn a_time_without_an_offset_has_that_of_the_message() {
     let test = TestApp::start().await;
-    for (sent, offset, kept) in [
-        ("20270301120000", "+0100", "20270301110000.000+0000"),
-        ("20270301120000+0000", "+0100", "20270301120000.000+0000"),
+    for (control_id, sent, offset, kept) in [
+        (1, "20270301120000", "+0100", "20270301110000.000+0000"),
+        (2, "20270301120000+0000", "+0100", "20270301120000.000+0000"),
     ] {
-        let header = HEADER.replace("+0100", offset);
+        let header = header(control_id).replace("+0100", offset);
         let zak = format!("ZAK|1|||Lab|live|active|||{sent}");
         assert_eq!(made(&create(&test).body(&message(&header, &zak)).send().await).1, kept);
     }

@@ -531,3 +531,97 @@ async fn an_idempotency_key_holds_no_key_string() {
     }
     assert_eq!(test.contents().await.records(), before);
 }
+
+fn by_message<'a>(test: &'a TestApp, control_id: &str, zak: &str) -> TestCall<'a> {
+    let event = if zak.ends_with("|60") { "Z11" } else { "Z01" };
+    let header = format!("MSH|^~\\&|LABGW|HOSP|NUXERA|APIKEYS|20260303||ZAK^{event}^ZAK_Z01|{control_id}|P|2.5.1");
+    test.call(Operation::ReceiveMessage).request_id("1").body(&format!("{header}\rZAK|{zak}\r"))
+}
+
+const CREATION: &str = "1|||Ward 3|live|active";
+const ROTATION: &str = "1|1||||||||||||60";
+
+/// MSA-1, and the number in the first ERR-3 if there is one.
+#[track_caller]
+fn acknowledged(answer: &Answer) -> String {
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let field = |segment: &str, number| {
+        let segment = answer.text.split('\r').find(|line| line.starts_with(segment))?;
+        segment.split('|').nth(number)?.split('^').next()
+    };
+    let (code, error) = (field("MSA|", 1).expect("an acknowledgment"), field("ERR|", 3));
+    let error = error.map(|error| format!(" {error}"));
+    format!("{code}{}", error.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_repeated_message_is_answered_again() {
+    let test = TestApp::start().await;
+    let first = by_message(&test, "C1", CREATION).send().await;
+    assert_eq!((acknowledged(&first), first.header("idempotent-replayed")), ("AA".to_owned(), None));
+    let rotated = by_message(&test, "C2", ROTATION).send().await;
+    assert_eq!((acknowledged(&rotated), rotated.header("idempotent-replayed")), ("AA".to_owned(), None));
+    for (control_id, zak) in [("C2", ROTATION), ("C1", CREATION)] {
+        let repeat = by_message(&test, control_id, zak).send().await;
+        assert_eq!((acknowledged(&repeat), repeat.header("idempotent-replayed")), ("AA".to_owned(), Some("true")));
+    }
+    assert_eq!(by_message(&test, "C2", ROTATION).send().await.text, rotated.text);
+    // The string of the creation has gone with the rotation.
+    assert!(by_message(&test, "C1", CREATION).send().await.text.contains("|nux_live_…"));
+    assert_eq!((test.audit(1).await.len(), test.contents().await.key_count(7)), (2, 1));
+
+    // On the other routes, too.
+    let message = by_message(&test, "C1", CREATION).event()["body"].as_str().expect("a message").to_owned();
+    let by_route = test.call(Operation::CreateKey).header("x-request-format", "hl7").body(&message).send().await;
+    assert_eq!((by_route.status, by_route.header("idempotent-replayed")), (201, Some("true")));
+    assert_eq!(by_route.json()["id"], 1);
+}
+
+#[tokio::test]
+async fn another_sender_user_or_day_makes_another_request_of_the_same_control_id() {
+    let test = TestApp::start().await;
+    let send = async |from: &str, to: &str, user: u64| {
+        let call = by_message(&test, "C1", CREATION);
+        let message = call.event()["body"].as_str().expect("a message").replacen(from, to, 1);
+        let answer = call.user(user).body(&message).send().await;
+        (acknowledged(&answer), answer.header("idempotent-replayed").is_some())
+    };
+    assert_eq!(send("", "", 7).await, ("AA".to_owned(), false));
+    for (from, to, user) in [("LABGW", "LABGW2", 7), ("HOSP", "HOSP2", 7), ("LABGW|HOSP", "LABGW|", 7), ("", "", 8)] {
+        assert_eq!(send(from, to, user).await, ("AA".to_owned(), false), "{to} {user}");
+        assert_eq!(send(from, to, user).await, ("AA".to_owned(), true), "{to} {user}");
+    }
+    // The rest of the header does not matter, what is asked for does.
+    assert_eq!(send("20260303", "20260304", 7).await, ("AA".to_owned(), true));
+    assert_eq!(send("Ward 3", "Ward 4", 7).await, ("AE 205".to_owned(), false));
+    assert_eq!(send("Ward 3", "A^B", 7).await, ("AE 102".to_owned(), false));
+    test.advance(TimeDelta::hours(24));
+    assert_eq!(send("", "", 7).await, ("AA".to_owned(), false));
+}
+
+#[tokio::test]
+async fn an_idempotency_key_takes_the_place_of_the_control_id() {
+    let test = TestApp::start().await;
+    let send = async |control_id: &str, key: Option<&str>| {
+        let call = by_message(&test, control_id, CREATION);
+        let call = key.into_iter().fold(call, |call, key| call.header("Idempotency-Key", key));
+        let answer = call.send().await;
+        (acknowledged(&answer), answer.header("idempotent-replayed").is_some())
+    };
+    assert_eq!(send("C1", Some("k1")).await, ("AA".to_owned(), false));
+    assert_eq!(send("C2", Some("k1")).await, ("AA".to_owned(), true));
+    assert_eq!(send("C1", Some("k2")).await, ("AA".to_owned(), false));
+    assert_eq!(send("C1", None).await, ("AA".to_owned(), false));
+    assert_eq!(send("C1", None).await, ("AA".to_owned(), true));
+    // No header is the identity of a message.
+    assert_eq!(send("", Some("k3")).await, ("AE 101".to_owned(), false));
+    assert_eq!(send("C9", Some("LABGW HOSP C1")).await, ("AE 102".to_owned(), false));
+}
+
+#[tokio::test]
+async fn messages_that_are_sent_at_once_are_one() {
+    let test = TestApp::start().await;
+    let answers = by_message(&test, "C1", CREATION).send_in_parallel(20).await;
+    assert_eq!(answers.iter().filter(|answer| answer.header("idempotent-replayed").is_none()).count(), 1);
+    assert_eq!(test.contents().await.key_count(7), 1);
+}

@@ -13,6 +13,9 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 /// The function that publishes the definitions of a format. It has no operation on keys.
 const PUBLISHER: &str = "get-conformance";
 
+/// The function of the URL of all messages. Its operation is that of the message.
+const MESSAGES: Operation = Operation::ReceiveMessage;
+
 /// The function of the pages, which are no part of the contract.
 const PAGES: &str = "get-page";
 
@@ -83,10 +86,16 @@ fn folders_functions_events_operations_and_routes_are_the_same() {
     }
 
     let mut api: Routes = template.into_iter().filter(|(name, routes)| !routes.is_empty() && name != PAGES).collect();
-    let mut operations: Vec<&str> = Operation::ALL.into_iter().map(Operation::name).chain([PUBLISHER]).collect();
+    let mut operations: Vec<&str> =
+        Operation::ALL.into_iter().chain([MESSAGES]).map(Operation::name).chain([PUBLISHER]).collect();
     operations.sort_unstable();
     assert_eq!(api.keys().collect::<Vec<_>>(), operations, "template.yaml and Operation::ALL");
     for operation in Operation::ALL {
+        let of_api = api[operation.name()].iter().find(|route| route.contains(" /api")).expect("a route below /api");
+        let in_path =
+            of_api.split_once('{').map(|(_, rest)| rest.trim_end_matches('}').split('}').next().expect("a name"));
+        // What is passed on has the rest of a path there.
+        assert_eq!(operation.path_field(), in_path.filter(|name| *name != "path+"), "{operation:?}");
         let of_fhir = api[operation.name()].iter().filter(|route| route.contains(" /fhir")).map(String::as_str);
         let expected: BTreeSet<&str> = operation.fhir_routes().iter().copied().collect();
         assert_eq!(of_fhir.collect::<BTreeSet<_>>(), expected, "{operation:?}");
@@ -124,7 +133,8 @@ fn documented_texts(openapi: &Value) -> BTreeSet<String> {
 #[test]
 fn every_error_text_is_documented_and_no_other() {
     let openapi = repository::yaml("openapi.yaml");
-    let of_code = ErrorKind::ALL.into_iter().flat_map(|kind| Operation::ALL.map(|operation| kind.text(operation)));
+    let operations = || Operation::ALL.into_iter().chain([MESSAGES]);
+    let of_code = ErrorKind::ALL.into_iter().flat_map(|kind| operations().map(move |operation| kind.text(operation)));
     let of_code: BTreeSet<String> = of_code.map(str::to_owned).collect();
     assert_eq!(documented_texts(&openapi), of_code);
 }

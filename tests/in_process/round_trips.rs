@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::Operation;
 use tests::engine::Engine;
 use tests::fault_proxy::{Fault, FaultProxy, Gate};
-use tests::test_app::{EXISTING, TestCall};
+use tests::test_app::{EXISTING, TestCall, message};
 use tests::{TestApp, tokens};
 
 /// The write that counts a call against its user's limits; other writes of single items have the same name.
@@ -121,6 +121,33 @@ async fn idempotency_adds_no_round_and_a_repeat_reads_its_string() {
     let rotate = || test.call(Operation::RotateKey).id(1).header("Idempotency-Key", "rotate");
     expect(&test, rotate(), 200, &[&["GetItem", "BatchGetItem", LIMIT], &["TransactWriteItems"]]).await;
     expect(&test, rotate(), 200, &[&["GetItem", "BatchGetItem", LIMIT], &["GetItem"]]).await;
+}
+
+/// A creation or rotation is remembered under the identity of its message.
+#[tokio::test]
+async fn messages_take_the_rounds_of_their_operations() {
+    let test = start(&[]).await;
+    let send = |event, zak: &str| test.call(Operation::ReceiveMessage).body(&message(event, zak));
+    let list = &[&["Query", "GetItem", LIMIT][..]];
+    let change: &[&[&str]] = &[&["BatchGetItem", LIMIT], &["TransactWriteItems"]];
+    expect(&test, send("Z02", "1"), 200, list).await;
+    expect(&test, send("Z03", "1|1"), 200, &[&["BatchGetItem", LIMIT]]).await;
+    let creation: &[&[&str]] = &[&["GetItem", "GetItem", NEXT_ID, LIMIT], &["TransactWriteItems"]];
+    expect(&test, send("Z01", "1|||k|live|active"), 200, creation).await;
+    expect(&test, send("Z04", "1|1||renamed"), 200, change).await;
+    expect(&test, send("Z06", "1|1"), 200, change).await;
+    expect(&test, send("Z07", "1|1"), 200, change).await;
+    expect(&test, send("Z10", "1|||||||||7"), 200, list).await;
+    expect(&test, send("Z11", "1|1"), 200, &[&["GetItem", "BatchGetItem", LIMIT], &["TransactWriteItems"]]).await;
+    expect(&test, send("Z12", "1|1"), 200, &[&["GetItem", LIMIT]]).await;
+    expect(&test, send("Z13", "1|1"), 200, &[&["Query", LIMIT]]).await;
+    test.advance(TimeDelta::seconds(1));
+    expect(&test, send("Z08", "1|2"), 200, change).await;
+    expect(&test, send("Z09", "1|2"), 200, change).await;
+    expect(&test, send("Z05", "1|1"), 200, change).await;
+    expect(&test, send("Z99", "1|1"), 200, &[&[LIMIT]]).await;
+    expect(&test, send("Z06", "1"), 200, &[&[LIMIT]]).await;
+    expect(&test, send("Z06", "1|1").without_header("Authorization"), 401, &[]).await;
 }
 
 #[tokio::test]

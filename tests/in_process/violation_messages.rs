@@ -41,14 +41,14 @@ const JSON: &[(Operation, &str, &str, &str)] = &[
     (
         RotateKey,
         r#"{"resourceType":"Parameters"}"#,
-        "resourceType",
-        "is not a field of this request; for FHIR, send the header x-request-format: fhir",
+        "body",
+        "is a FHIR resource: send it with Content-Type: application/fhir+json, or with x-request-format: fhir",
     ),
     (
         CreateKey,
         "MSH|^~\\&|A|B|||||ZAK^Z01|1|P|2.5.1\rZAK|1|||a|live|active",
         "body",
-        "must be valid JSON; parsing failed at line 1, column 1; for a message of HL7 v2, send the header x-request-format: hl7",
+        "is an HL7 message: send it with Content-Type: application/hl7-v2, or with x-request-format: hl7",
     ),
     (UpdateKey, "{}", "body", "must contain at least one of name, type and expiry_at"),
     (SetDefault, r#"{"id":"1"}"#, "id", ID),

@@ -3,6 +3,7 @@
 //!
 //! One file, because an app, its calls and their answers are used together.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use base64::Engine as _;
@@ -15,7 +16,7 @@ use shared::clock::{Clock, Random};
 use shared::config::Config;
 use shared::store::Table;
 use shared::store::{DataKey, Vault};
-use shared::{App, Operation, serve, serve_with_key};
+use shared::{App, Operation, serve, serve_message, serve_with_key};
 
 use crate::calls::CallLog;
 use crate::consistency::Contents;
@@ -210,6 +211,7 @@ impl TestApp {
         let string = || self.first_string.get().expect("a key was made");
         let call = match operation {
             Operation::CreateKey | Operation::ListKeys | Operation::SetDefault | Operation::RemoveDefault => call,
+            Operation::ReceiveMessage => return call.body(&message("Z06", "1|1")),
             Operation::ResumeKey => call.id(2),
             Operation::GetKey
             | Operation::UpdateKey
@@ -322,6 +324,7 @@ impl TestApp {
             Operation::Transcribe => endpoint_with_key!(transcribe),
             Operation::ForwardTranscription => endpoint_with_key!(forward_transcription),
             Operation::Dictate => endpoint_with_key!(dictate),
+            Operation::ReceiveMessage => Box::pin(serve_message(&self.app, receive_message::endpoint, request)).await,
         }
     }
 }
@@ -349,7 +352,8 @@ pub fn valid_body(operation: Operation) -> Option<Value> {
         Operation::RotateKey => Some(json!({"grace_period_seconds": 60})),
         Operation::VerifyKey | Operation::LookupKey => Some(json!({"key": "x"})),
         Operation::ImportKeys => Some(json!({"keys": [{}]})),
-        Operation::ListKeys
+        Operation::ReceiveMessage
+        | Operation::ListKeys
         | Operation::GetKey
         | Operation::DeleteKey
         | Operation::PauseKey
@@ -362,6 +366,16 @@ pub fn valid_body(operation: Operation) -> Option<Value> {
         | Operation::ForwardTranscription
         | Operation::Dictate => None,
     }
+}
+
+/// An HL7 message with an event, and the fields of its ZAK from the first on. No two have the same control id.
+#[must_use]
+pub fn message(event: &str, zak: &str) -> String {
+    static SENT: AtomicU64 = AtomicU64::new(0);
+    let control_id = SENT.fetch_add(1, Ordering::Relaxed);
+    format!(
+        "MSH|^~\\&|LABGW|HOSP|NUXERA|APIKEYS|20260303090000+0000||ZAK^{event}^ZAK_Z01|T{control_id}|P|2.5.1\rZAK|{zak}\r"
+    )
 }
 
 /// Builder of a call.

@@ -54,7 +54,11 @@ pub fn fhir(resource: &Value) -> Result<(), String> {
 pub fn response(content_type: &str, text: &str) -> Result<(), String> {
     match content_type {
         "application/json" => Ok(()),
-        "application/hl7-v2; charset=utf-8" => hl7(text),
+        // A message is answered in its own media type.
+        "application/hl7-v2; charset=utf-8"
+        | "application/hl7-v2+er7; charset=utf-8"
+        | "x-application/hl7-v2+er7; charset=utf-8"
+        | "text/plain; charset=utf-8" => hl7(text),
         "application/fhir+json; charset=utf-8" => fhir(&serde_json::from_str(text).expect("FHIR is JSON")),
         _ => panic!("{content_type} is none of ours"),
     }

@@ -39,7 +39,9 @@ pub(crate) fn open_to(web_origin: Option<&str>, cors: &Cors, headers: &mut Heade
         Cors::None => None,
         Cors::Any => Some(HeaderValue::from_static("*")),
         Cors::Origins(origins) => {
-            headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+            let others = headers.get(header::VARY).and_then(|vary| vary.to_str().ok());
+            let vary = others.map_or("Origin".to_owned(), |others| format!("{others}, Origin"));
+            headers.extend(HeaderValue::try_from(vary).ok().map(|vary| (header::VARY, vary)));
             let origin = web_origin.filter(|origin| origins.iter().any(|allowed| allowed == origin));
             origin.and_then(|origin| HeaderValue::from_str(origin).ok())
         }

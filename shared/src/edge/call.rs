@@ -38,6 +38,8 @@ pub struct Call {
     pub author: Author,
     /// The header `Idempotency-Key` as it came; empty when it is not ASCII.
     pub(super) idempotency_key: Option<String>,
+    /// The identity of the message, which stands in for an `Idempotency-Key`.
+    pub(super) message_id: Option<String>,
     /// The header `If-Match`; empty when it is not ASCII.
     pub(super) if_match: Option<String>,
     pub(super) api_key: Option<String>,
@@ -159,17 +161,20 @@ impl Call {
         }
     }
 
-    /// The `Idempotency-Key` with a fingerprint of the request, which is the same in every format. Must be called before
-    /// the input is read.
+    /// The `Idempotency-Key`, or else the identity of the message, with a fingerprint of the request, which is the same in
+    /// every format. Must be called before the input is read.
     ///
     /// # Errors
     ///
     /// If the header's value is wrong.
     pub fn idempotency(&self) -> Result<Option<Idempotency>, Error> {
-        let Some(key) = &self.idempotency_key else { return Ok(None) };
         let id = self.path.get("id").map(String::as_str).unwrap_or_default();
-        let canonical = format!("{} {id} {}", self.operation.name(), self.fields.canonical());
-        Idempotency::new(key, &canonical).map(Some)
+        let canonical = || format!("{} {id} {}", self.operation.name(), self.fields.canonical());
+        match (&self.idempotency_key, &self.message_id) {
+            (Some(key), _) => Idempotency::new(key, &canonical()).map(Some),
+            (None, Some(id)) => Ok(Some(Idempotency::of_message(id, &canonical()))),
+            (None, None) => Ok(None),
+        }
     }
 
     /// Reads the endpoint's input from the body, once.

@@ -14,23 +14,22 @@ use super::browser_headers::{HSTS, open_to};
 use super::entity_tag;
 use super::fhir_query::{self, FhirQuery};
 use super::key_call::RawBody;
+use super::negotiation::{Formats, VARY};
 use super::query::Query;
 use super::reply::{Payload, Reply};
-use super::request_body::{bytes_of, charset_of, format_of, read_body};
+use super::request_body::{bytes_of, charset_of, message_type, operation_of, read_body};
 use crate::allowance::Allowance;
 use crate::config::Cors;
 use crate::damage::Damaged;
-use crate::error::{Error, Reason};
+use crate::error::Error;
 use crate::format::{self, Content, Fields, Format, ReadContext, Sender, WriteContext};
-use crate::ids::{KeyId, Locator};
+use crate::ids::{KeyId, Locator, UserId};
 use crate::keys::{Caller, PlainKey};
 use crate::operation::{Operation, RequestBody};
 use crate::telemetry::log::{CallFacts, Cause, LeftOut, Route};
 use crate::telemetry::metrics::{LATENCY, UPSTREAM_LATENCY};
 use crate::telemetry::round_trips::RoundTrips;
 
-const REQUEST_FORMAT: &str = "x-request-format";
-const RESPONSE_FORMAT: &str = "x-response-format";
 const API_KEY: &str = "x-api-key";
 
 /// The head of a request: known before anybody is authenticated, and needed for every response.
@@ -42,6 +41,10 @@ pub(super) struct Head {
     pub(super) format_error: Option<Error>,
     pub(super) request_format: Format,
     pub(super) response_format: Format,
+    /// Whether the headers decide about the formats, and not the path.
+    is_negotiated: bool,
+    /// The media type of the response at the URL of all messages.
+    message_type: Option<&'static str>,
     /// The path as the client sees it, with the stage where that is in it.
     client_path: String,
     /// The query parameters that lead through a list, as the client names them.
@@ -65,6 +68,8 @@ pub(super) struct Head {
 pub(super) struct Input {
     pub(super) source_ip: Option<String>,
     pub(super) idempotency_key: Option<String>,
+    /// The identity of the message, which stands in for an `Idempotency-Key`.
+    pub(super) message_id: Option<String>,
     pub(super) if_match: Option<String>,
     /// The header `x-api-key`.
     pub(super) api_key: Option<String>,
@@ -100,34 +105,36 @@ impl Head {
         let headers = request.headers();
         let route = route(request).map(|route| route.path.to_owned()).unwrap_or_default();
         let is_fhir = route.starts_with("/fhir/");
-        let format = |name| if is_fhir { Ok(Format::Fhir) } else { format_of(headers, name) };
-        let (response_format, response_error) = split(format(RESPONSE_FORMAT));
-        let (request_format, request_error) = split(format(REQUEST_FORMAT));
-        let other_than_json = [(RESPONSE_FORMAT, response_format), (REQUEST_FORMAT, request_format)]
-            .into_iter()
-            .find(|(_, format)| operation.is_json_only() && *format != Format::Json)
-            .map(|(name, _)| Error::invalid(name, Reason::Value, format!("{name} must be \"json\" on this path")));
-        let path: HashMap<String, String> =
+        let is_message = operation == Operation::ReceiveMessage;
+        let is_ignored = operation.body() == RequestBody::Ignored;
+        let formats = Formats::of_call(operation, is_fhir, headers);
+        let charset = charset_of(headers);
+        let operation = if is_message { operation_of(&body, charset) } else { operation };
+        let mut path: HashMap<String, String> =
             request.path_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let mut query = Query::new();
         for (name, value) in request.query_string_parameters().iter() {
             query.entry(name.to_owned()).or_default().push(value.to_owned());
         }
+        let path_field = operation.path_field().filter(|_| is_message);
         let path_id = path.get("id").and_then(|id| KeyId::parse(id));
-        let charset = charset_of(headers);
-        let expected = ReadContext { operation, path_id, fhir_base: &app.config.fhir_base_url, charset };
+        let expected = ReadContext { operation, path_id, path_field, fhir_base: &app.config.fhir_base_url, charset };
         let gateway = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => Some(context),
             _ => None,
         };
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let is_ignored = operation.body() == RequestBody::Ignored;
-        let (sender, fields, body) = if !operation.body().has_fields() {
-            (None, Ok(Fields::none()), RawBody { content_type: text("content-type"), bytes: bytes_of(body) })
-        } else {
-            let (sender, fields) = read_body(request_format, &body, expected);
+        let (sender, fields, body) = if operation.body().has_fields() {
+            let (sender, fields) = read_body(formats.request, &body, expected);
             (sender, fields, RawBody::default())
+        } else {
+            (None, Ok(Fields::none()), RawBody { content_type: text("content-type"), bytes: bytes_of(body) })
         };
+        let fields = match path_field {
+            Some(name) => fields.and_then(|fields| path_field_of(name, fields, &mut path)),
+            None => fields,
+        };
+        let path_id = path_id.or_else(|| path.get("id").and_then(|id| KeyId::parse(id)));
         let (query, counts_only, fields) = match fhir_query::read_if(is_fhir, query, operation, headers) {
             Ok(FhirQuery { query, counts_only }) => (query, counts_only, fields),
             Err(error) => (Query::new(), false, Err(error)),
@@ -145,9 +152,11 @@ impl Head {
             operation,
             now,
             request_id: request_id.unwrap_or_else(|| app.random.uuid_v7(now).to_string()),
-            format_error: response_error.or(request_error).or(other_than_json).filter(|_| !is_ignored),
-            request_format,
-            response_format,
+            format_error: formats.error,
+            request_format: formats.request,
+            response_format: formats.response,
+            is_negotiated: formats.are_negotiated,
+            message_type: is_message.then(|| message_type(headers)),
             list_parameters: list_parameters(&query, is_fhir, counts_only),
             cursor: query.get("cursor").and_then(|values| values.first()).cloned(),
             counts_only,
@@ -155,12 +164,13 @@ impl Head {
             client_path,
             origin,
             web_origin: text("origin"),
-            sender,
             named_key: named_key.or_else(|| key_of(api_key.as_deref().filter(|_| is_ignored)?.trim(), app)),
+            sender,
         };
         let input = Input {
             source_ip: gateway.and_then(|context| context.identity.source_ip.clone()),
             idempotency_key: headers.get("idempotency-key").map(|key| key.to_str().unwrap_or_default().to_owned()),
+            message_id: head.sender.as_ref().and_then(Sender::message_id),
             if_match: headers.get(header::IF_MATCH).map(|tags| tags.to_str().unwrap_or_default().to_owned()),
             api_key,
             path,
@@ -198,7 +208,7 @@ impl Head {
                 if replayed {
                     set(HeaderName::from_static("idempotent-replayed"), "true");
                 }
-                if let Some(id) = created {
+                if let Some(id) = created.filter(|_| self.message_type.is_none()) {
                     set(header::LOCATION, &format!("{}/{id}", self.client_path.trim_end_matches('/')));
                 }
                 if let Some(tag) = payload.version().map(entity_tag::of_version) {
@@ -236,7 +246,7 @@ impl Head {
                     request_format: self.request_format,
                 };
                 let body = format::write(self.response_format, &content, &about);
-                (Cow::Borrowed(self.response_format.content_type()), body)
+                (Cow::Borrowed(self.message_type.unwrap_or(self.response_format.content_type())), body)
             }
             Payload::Imported(outcomes) => {
                 (Cow::Borrowed(Format::Json.content_type()), format::write_import(&outcomes))
@@ -253,9 +263,15 @@ impl Head {
         // Text, so that API Gateway does not take it for base64.
         let body = String::from_utf8(body).map_or_else(|error| Body::Binary(error.into_bytes()), Body::Text);
         let mut response = Response::new(body);
-        *response.status_mut() = status.try_into().expect("statuses are from 200 to 599");
+        *response.status_mut() = self.http_status(status).try_into().expect("statuses are from 200 to 599");
         *response.headers_mut() = headers;
         response
+    }
+
+    /// The status of HTTP. At the URL of all messages it tells whether the message was processed, as in HL7 over HTTP
+    /// (section 2.6); the response says the rest.
+    fn http_status(&self, status: u16) -> u16 {
+        if self.message_type.is_some() && status != 401 && status < 500 { 200 } else { status }
     }
 
     fn self_url(&self) -> String {
@@ -282,6 +298,9 @@ impl Head {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             headers.insert(HeaderName::from_static("x-request-id"), id);
+        }
+        if self.is_negotiated {
+            headers.append(header::VARY, HeaderValue::from_static(VARY));
         }
         open_to(self.web_origin.as_deref(), cors, &mut headers);
         headers
@@ -346,11 +365,15 @@ fn stage_of<'a>(client_path: &'a str, route: &str) -> &'a str {
     start.and_then(|start| path.get(..start)).unwrap_or_default()
 }
 
-fn split(format: Result<Format, Error>) -> (Format, Option<Error>) {
-    match format {
-        Ok(format) => (format, None),
-        Err(error) => (Format::Json, Some(error)),
-    }
+/// Moves the field that names what a message is about to where endpoints look for it.
+fn path_field_of(name: &'static str, fields: Fields, path: &mut HashMap<String, String>) -> Result<Fields, Error> {
+    let (id, fields) = if name == "user_id" {
+        fields.take::<UserId>(name).map(|(id, rest)| (id.to_string(), rest))?
+    } else {
+        fields.take::<KeyId>(name).map(|(id, rest)| (id.to_string(), rest))?
+    };
+    path.insert(name.to_owned(), id);
+    Ok(fields)
 }
 
 fn key_in_body(fields: &Fields, app: &App) -> Option<KeyId> {

@@ -13,6 +13,8 @@ pub mod fhir_query;
 pub mod gateway;
 pub mod key_authorizer;
 pub mod key_call;
+pub mod messages;
+mod negotiation;
 pub mod presented_key;
 pub mod publish;
 mod query;

@@ -34,7 +34,7 @@ pub async fn run<F>(operation: Operation, access: Access, handle: fn(App, Call) 
 where
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
 {
-    run_boxed(operation, Endpoint::Call(access, Box::new(move |app, call| handle(app, call).boxed()))).await
+    run_boxed(operation, Service::Call(Endpoint::new(access, handle))).await
 }
 
 /// Runs an endpoint that uses an API key as a Lambda function.
@@ -46,32 +46,45 @@ pub async fn run_with_key<F>(operation: Operation, handle: fn(App, KeyCall) -> F
 where
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
 {
-    run_boxed(operation, Endpoint::KeyCall(Box::new(move |app, call| handle(app, call).boxed()))).await
+    run_boxed(operation, Service::KeyCall(Box::new(move |app, call| handle(app, call).boxed()))).await
 }
 
 type Handler<C> = dyn Fn(App, C) -> BoxFuture<'static, Result<Reply, Error>> + Send + Sync;
 
-/// Boxed, so that the code that all endpoints share is compiled in this crate, and not for each of them again.
-enum Endpoint {
-    Call(Access, Box<Handler<Call>>),
+/// An endpoint for callers with a JWT. Boxed, so that the code that all endpoints share is compiled in this crate, and not
+/// for each of them again.
+pub struct Endpoint {
+    pub(super) access: Access,
+    pub(super) handle: Box<Handler<Call>>,
+}
+
+impl Endpoint {
+    /// An endpoint of the access that it asks for and the function that answers.
+    #[must_use]
+    pub fn new<F>(access: Access, handle: fn(App, Call) -> F) -> Self
+    where
+        F: Future<Output = Result<Reply, Error>> + Send + 'static,
+    {
+        Self { access, handle: Box::new(move |app, call| handle(app, call).boxed()) }
+    }
+}
+
+enum Service {
+    Call(Endpoint),
     KeyCall(Box<Handler<KeyCall>>),
 }
 
-fn run_boxed(operation: Operation, endpoint: Endpoint) -> LocalBoxFuture<'static, Result<(), lambda_http::Error>> {
+fn run_boxed(operation: Operation, service: Service) -> LocalBoxFuture<'static, Result<(), lambda_http::Error>> {
     async move {
-        crate::telemetry::log::init();
-        let (app, endpoint) = (App::from_env()?, Arc::new(endpoint));
-        // Without the settings that it needs the function does not start.
-        app.authenticator()?;
-        if operation.handles_key_strings() {
-            app.checksums()?;
-        }
+        let (app, service) = (started_app(operation)?, Arc::new(service));
         let service = service_fn(|request| {
-            let (app, endpoint) = (app.clone(), endpoint.clone());
+            let (app, service) = (app.clone(), service.clone());
             async move {
-                let response = match &*endpoint {
-                    Endpoint::Call(access, handle) => serve(&app, operation, *access, handle, request).await,
-                    Endpoint::KeyCall(handle) => serve_with_key(&app, operation, handle, request).await,
+                let response = match &*service {
+                    Service::Call(Endpoint { access, handle }) => {
+                        serve(&app, operation, *access, handle, request).await
+                    }
+                    Service::KeyCall(handle) => serve_with_key(&app, operation, handle, request).await,
                 };
                 Ok::<_, Infallible>(Verbatim(response))
             }
@@ -79,6 +92,17 @@ fn run_boxed(operation: Operation, endpoint: Endpoint) -> LocalBoxFuture<'static
         super::gateway::run(service).await
     }
     .boxed_local()
+}
+
+/// The app of a function. Without the settings that its operation needs the function does not start.
+pub(super) fn started_app(operation: Operation) -> Result<App, lambda_http::Error> {
+    crate::telemetry::log::init();
+    let app = App::from_env()?;
+    app.authenticator()?;
+    if operation.handles_key_strings() {
+        app.checksums()?;
+    }
+    Ok(app)
 }
 
 /// Answers one request of a caller with a JWT. Every outcome is a response in the format that the caller asked for.
@@ -121,7 +145,11 @@ where
 }
 
 /// The response, also if its making panics. Nothing that the client sent is looked at again then.
-async fn always(app: &App, operation: Operation, served: impl Future<Output = Response<Body>>) -> Response<Body> {
+pub(super) async fn always(
+    app: &App,
+    operation: Operation,
+    served: impl Future<Output = Response<Body>>,
+) -> Response<Body> {
     caught(served).await.unwrap_or_else(|error| {
         let (head, _) = Head::read(app, operation, &mut Request::default());
         head.respond(app, None, RoundTrips::default(), Outcome::refused(error), &[])
@@ -129,7 +157,7 @@ async fn always(app: &App, operation: Operation, served: impl Future<Output = Re
 }
 
 /// Refuses a request with a wrong format header, and answers by itself when time is up, or when something panics.
-async fn bounded(head: &Head, answer: impl Future<Output = Outcome>) -> Outcome {
+pub(super) async fn bounded(head: &Head, answer: impl Future<Output = Outcome>) -> Outcome {
     if let Some(error) = &head.format_error {
         return Outcome::refused(error.clone());
     }
@@ -141,7 +169,7 @@ async fn bounded(head: &Head, answer: impl Future<Output = Outcome>) -> Outcome 
 }
 
 /// Authenticates, and runs the endpoint beside the check of the caller's limits.
-async fn answer<F>(
+pub(super) async fn answer<F>(
     app: &App,
     head: &Head,
     input: Input,
@@ -171,7 +199,7 @@ where
         Access::Service | Access::AdminInBulk => Admission::unlimited(),
     };
     let handled = async {
-        let Input { source_ip, idempotency_key, if_match, api_key, path, query, fields, body: _ } = input;
+        let Input { source_ip, idempotency_key, message_id, if_match, api_key, path, query, fields, body: _ } = input;
         let mut fields = fields?;
         if fields.is_sent_for_another_than(caller.user_id) {
             return Err(Error::AccessDenied);
@@ -187,7 +215,8 @@ where
             admission: admission.clone(),
         };
         let operation = head.operation;
-        let call = Call { operation, caller, author, idempotency_key, if_match, api_key, path, query, fields };
+        let call =
+            Call { operation, caller, author, idempotency_key, message_id, if_match, api_key, path, query, fields };
         handle(app.clone(), call).await
     };
     // Caught here already: a call that panics is admitted and counted like any other.

@@ -5,6 +5,7 @@ use super::replaced::holds_replacement_character;
 use super::wire_format::Format;
 use super::{fhir, hl7, json};
 use crate::error::{Reason, Violation};
+use crate::operation::Operation;
 
 /// Reads a request body.
 #[must_use]
@@ -18,6 +19,12 @@ pub fn read(format: Format, body: &[u8], expected: ReadContext<'_>) -> Incoming 
         Format::Hl7 => hl7::read(body, expected),
         Format::Fhir => fhir::read(body, expected),
     }
+}
+
+/// Reads the operation that a message asks for at the URL of all messages.
+#[must_use]
+pub fn operation_of_message(body: &[u8], charset: Option<&str>) -> Option<Operation> {
+    hl7::read_operation(body, charset)
 }
 
 /// Reads the sender alone, for which the beginning of an oversized body is enough.

@@ -44,6 +44,16 @@ pub struct Sender {
     pub processing_id: ProcessingId,
 }
 
+impl Sender {
+    /// The identity of the message, which an engine that repeats the message repeats with it: MSH-3, MSH-4 and MSH-10. There
+    /// is none without a control id. A CR between them keeps it apart from every `Idempotency-Key`.
+    #[must_use]
+    pub fn message_id(&self) -> Option<String> {
+        let Self { application, facility, control_id, processing_id: _ } = self;
+        (!control_id.is_empty()).then(|| format!("{application}\r{facility}\r{control_id}"))
+    }
+}
+
 named! {
     /// The processing ids of HL7 (table 0103).
     #[derive(Default)]
@@ -65,10 +75,19 @@ pub struct ReadContext<'a> {
     pub operation: Operation,
     /// The key's id in the path, if the route has one.
     pub path_id: Option<KeyId>,
+    /// The field that the message holds because its URL, that of all messages, does not.
+    pub path_field: Option<&'static str>,
     /// The base URL of the FHIR definitions, without a trailing slash.
     pub fhir_base: &'a str,
     /// The `charset` of the header `Content-Type`, if it has one.
     pub charset: Option<&'a str>,
+}
+
+impl ReadContext<'_> {
+    /// Whether a field names what the message is about.
+    pub(super) fn is_path_field(&self, name: &str) -> bool {
+        self.path_field == Some(name)
+    }
 }
 
 /// A body that was read.

@@ -10,32 +10,47 @@ use serde_json::Value;
 
 use super::exchange::{Content, Incoming};
 use super::request_fields::Fields;
+use super::wire_format::Format;
 use crate::error::{Problem, Reason, Violation};
 use crate::fields::SHOWN;
 use crate::ids::KeyId;
 use crate::keys::{ImportOutcome, KeyView};
 
-/// Reads an object of fields.
+/// Reads an object of fields. A body in another format is told how it is announced.
 pub(super) fn read(body: &[u8]) -> Incoming {
+    if is_message(body) {
+        return Incoming { sender: None, fields: Err(vec![announced("an HL7 message", Format::Hl7)]) };
+    }
     let fields = serde_json::from_slice::<Fields>(body).map_err(|error| {
         let message = match error.classify() {
             serde_json::error::Category::Data => "body must be a JSON object".to_owned(),
             serde_json::error::Category::Syntax
             | serde_json::error::Category::Eof
             | serde_json::error::Category::Io => {
-                let (line, column) = (error.line(), error.column());
-                format!("body must be valid JSON; parsing failed at line {line}, column {column}{}", hint(body))
+                format!("body must be valid JSON; parsing failed at line {}, column {}", error.line(), error.column())
             }
         };
         vec![Violation::new("body", Reason::Structure, message)]
     });
+    let fields = fields.and_then(|fields| {
+        let is_resource = fields.get("resourceType").is_some_and(Value::is_string);
+        if is_resource { Err(vec![announced("a FHIR resource", Format::Fhir)]) } else { Ok(fields) }
+    });
     Incoming { sender: None, fields }
 }
 
-/// The header that a message of HL7 v2 lacks, which may begin with the framing of MLLP.
-fn hint(body: &[u8]) -> &'static str {
-    let is_hl7 = body.strip_prefix(b"\x0b").unwrap_or(body).starts_with(b"MSH");
-    if is_hl7 { "; for a message of HL7 v2, send the header x-request-format: hl7" } else { "" }
+/// Whether a body begins as an HL7 message does, after a byte order mark, the framing of MLLP and blanks.
+fn is_message(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let body = body.strip_prefix(b"\x0b").unwrap_or(body);
+    body.trim_ascii_start().starts_with(b"MSH")
+}
+
+fn announced(content: &str, format: Format) -> Violation {
+    let (name, content_type) = (format.as_str(), format.content_type().split(';').next().unwrap_or_default());
+    let message =
+        format!("body is {content}: send it with Content-Type: {content_type}, or with x-request-format: {name}");
+    Violation::new("body", Reason::Structure, message)
 }
 
 impl<'de> Deserialize<'de> for Fields {

@@ -13,7 +13,7 @@ mod request_fields;
 mod samples;
 mod wire_format;
 
-pub use self::codec::{read, sender, write};
+pub use self::codec::{operation_of_message, read, sender, write};
 pub use self::exchange::{Content, Incoming, ProcessingId, ReadContext, Sender, WriteContext};
 pub use self::from_field::FromField;
 pub use self::json::write_import;

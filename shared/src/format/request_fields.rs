@@ -157,7 +157,7 @@ impl Fields {
     }
 
     /// The fields as a JSON object, sorted by name, with times in UTC and types by their own names: the same for the same
-    /// request in any format.
+    /// request in any format. What could not be read makes it another request.
     pub(crate) fn canonical(&self) -> String {
         let value = |name: &str, value: &Value| match name {
             "expiry_at" => Timestamp::from_field(value).map_or_else(|_| value.clone(), |time| time.to_string().into()),
@@ -166,7 +166,8 @@ impl Fields {
         };
         let fields: BTreeMap<&str, Value> =
             self.values.iter().map(|(name, found)| (name.as_str(), value(name, found))).collect();
-        serde_json::to_string(&fields).expect("names are strings")
+        let fields = serde_json::to_string(&fields).expect("names are strings");
+        if self.violations.is_empty() { fields } else { format!("{fields} {:?}", self.violations) }
     }
 
     /// `expiry_at`: absent (`None`), never (`Some(None)`), or after `now`.
@@ -232,6 +233,19 @@ impl Fields {
         Rejected
     }
 
+    /// Takes the field that names what the request is about, before an endpoint reads the others.
+    ///
+    /// # Errors
+    ///
+    /// All violations so far, if it is absent, `null` or invalid.
+    pub(crate) fn take<T: FromField>(mut self, name: &'static str) -> Result<(T, Self), Error> {
+        if let Ok(value) = self.required(name) {
+            return Ok((value, self));
+        }
+        self.violations.truncate(MAX_VIOLATIONS);
+        Err(Error::Invalid(self.violations))
+    }
+
     /// Reads an endpoint's inputs.
     ///
     /// # Errors
@@ -250,11 +264,7 @@ impl Fields {
         let read = input(&mut self);
         let unknown = std::mem::take(&mut self.values).into_iter().map(|(name, _)| {
             let at = self.place_of(&name);
-            let rule = match name.as_str() {
-                "resourceType" => "is not a field of this request; for FHIR, send the header x-request-format: fhir",
-                _ => "is not a field of this request",
-            };
-            Violation { at, ..field_violation(name, Reason::Unknown, rule) }
+            Violation { at, ..field_violation(name, Reason::Unknown, "is not a field of this request") }
         });
         let unknown: Vec<_> = unknown.collect();
         self.violations.extend(unknown);

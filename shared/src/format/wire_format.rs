@@ -3,7 +3,7 @@
 use crate::names::named;
 
 named! {
-    /// The formats of requests and responses, by the headers `x-request-format` and `x-response-format`.
+    /// The formats of requests and responses.
     #[derive(Default)]
     pub enum Format {
         /// JSON (RFC 8259), the default.
@@ -21,6 +21,17 @@ impl Format {
     #[must_use]
     pub fn of_header(value: &str) -> Option<Self> {
         Self::parse(&value.trim().to_ascii_lowercase())
+    }
+
+    /// The format of a media type with its parameters. Any other type is JSON.
+    #[must_use]
+    pub fn of_media_type(value: &str) -> Self {
+        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/fhir+json" | "application/json+fhir" => Self::Fhir,
+            "application/hl7-v2" | "application/hl7-v2+er7" | "x-application/hl7-v2+er7" => Self::Hl7,
+            _ => Self::Json,
+        }
     }
 
     /// The `Content-Type` of a response.

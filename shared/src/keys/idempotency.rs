@@ -1,4 +1,4 @@
-//! Requests that may be repeated (the header `Idempotency-Key`).
+//! Requests that may be repeated: by the header `Idempotency-Key`, or by the identity of their message.
 
 use aws_lc_rs::digest;
 
@@ -28,10 +28,10 @@ impl Issued {
     }
 }
 
-/// A request's `Idempotency-Key`, and a fingerprint of the request.
+/// What a request is repeated under, and a fingerprint of the request.
 #[derive(Clone, Debug)]
 pub struct Idempotency {
-    /// The header's value.
+    /// The value of the header `Idempotency-Key`, or the identity of a message.
     pub key: String,
     /// SHA-256 of the request in its canonical form.
     pub fingerprint: Vec<u8>,
@@ -52,7 +52,13 @@ impl Idempotency {
             let message = "Idempotency-Key must not contain an API key";
             return Err(Error::invalid("Idempotency-Key", Reason::Value, message));
         }
+        Ok(Self::of_message(key, canonical))
+    }
+
+    /// Takes the identity of a message in the place of the header.
+    #[must_use]
+    pub fn of_message(id: &str, canonical: &str) -> Self {
         let fingerprint = digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref().to_vec();
-        Ok(Self { key: key.to_owned(), fingerprint })
+        Self { key: id.to_owned(), fingerprint }
     }
 }

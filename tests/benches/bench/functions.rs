@@ -21,6 +21,7 @@ use tests::calls::SentCall;
 use tests::event_bus::EventBus;
 use tests::fault_proxy::FaultProxy;
 use tests::runtime_api::{Answer, Function};
+use tests::test_app::message;
 use tests::{TestApp, TestCall, form, repository, tokens};
 
 use crate::report::{Comparison, Report, folder, table};
@@ -102,7 +103,8 @@ impl Recording {
                 test = stage.seed.cold(&proxy.url);
             }
             test.calls.clear();
-            let operation = Operation::ALL.into_iter().find(|operation| operation.name() == name);
+            let operations = Operation::ALL.into_iter().chain([Operation::ReceiveMessage]);
+            let operation = operations.into_iter().find(|operation| operation.name() == name);
             let event = match operation {
                 Some(operation) => {
                     let call = call(&test, operation, user);
@@ -171,6 +173,7 @@ fn call<'a>(test: &'a TestApp, operation: Operation, user: &User) -> TestCall<'a
             let key = json!({"user_id": user.id, "key": string, "name": "Old", "type": "live", "status": "active"});
             call.bearer(&tokens::with_role(901, "admin")).json(&json!({"keys": [key]}))
         }
+        Operation::ReceiveMessage => call.body(&message("Z06", &format!("1|{}", user.active))),
         Operation::Transcribe | Operation::Dictate => {
             let form = form::transcription(&audio(), user.id);
             call.without_header("Authorization").header("x-api-key", &user.string).form(&form)

@@ -213,7 +213,7 @@ impl FromField for Any {
 /// The fields of a request, as its operation sees them.
 fn fields(format: Format, body: &str, operation: Operation) -> BTreeMap<&'static str, Value> {
     let path_id = KeyId::new(42).filter(|_| ![CreateKey, SetDefault, RemoveDefault, VerifyKey].contains(&operation));
-    let context = ReadContext { operation, path_id, fhir_base: DEFAULT_FHIR_BASE_URL, charset: None };
+    let context = ReadContext { operation, path_id, path_field: None, fhir_base: DEFAULT_FHIR_BASE_URL, charset: None };
     let fields: Fields = read(format, body.as_bytes(), context).fields.unwrap_or_else(|found| panic!("{found:?}"));
     let inputs = FIELDS.iter().filter(|field| field.is_input_of(operation));
     let read = fields.read(|fields| {

@@ -33,7 +33,7 @@ fn key(basic: &Value) -> Option<KeyView> {
 }
 
 fn expected() -> ReadContext<'static> {
-    ReadContext { operation: Operation::CreateKey, path_id: None, fhir_base: BASE, charset: None }
+    ReadContext { operation: Operation::CreateKey, path_id: None, path_field: None, fhir_base: BASE, charset: None }
 }
 
 proptest! {

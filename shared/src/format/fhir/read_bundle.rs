@@ -241,7 +241,7 @@ mod tests {
     fn expected(operation: Operation) -> ReadContext<'static> {
         let is_in_path = !matches!(operation, Operation::CreateKey | Operation::SetDefault | Operation::RemoveDefault);
         let path_id = is_in_path.then(|| KeyId::new(42)).flatten();
-        ReadContext { operation, path_id, fhir_base: "https://nuxera.cloud/fhir", charset: None }
+        ReadContext { operation, path_id, path_field: None, fhir_base: "https://nuxera.cloud/fhir", charset: None }
     }
 
     /// A bundle as the client writes it, about key 42 of user 123 unless the operation creates one.

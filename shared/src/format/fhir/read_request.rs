@@ -59,7 +59,7 @@ mod tests {
 
     fn expected(operation: Operation) -> ReadContext<'static> {
         let path_id = if operation == Operation::UpdateKey { KeyId::new(42) } else { None };
-        ReadContext { operation, path_id, fhir_base: BASE, charset: None }
+        ReadContext { operation, path_id, path_field: None, fhir_base: BASE, charset: None }
     }
 
     /// The values of the named fields, or the places and reasons of the violations.

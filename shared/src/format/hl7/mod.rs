@@ -12,6 +12,7 @@ mod message;
 mod properties;
 mod read_adt;
 mod read_header;
+mod read_operation;
 mod read_request;
 mod read_value;
 mod time;
@@ -20,5 +21,6 @@ mod write_response;
 mod writer;
 mod zak;
 
+pub(super) use self::read_operation::read_operation;
 pub(super) use self::read_request::{read, sender};
 pub(super) use self::write_response::write;

@@ -80,7 +80,7 @@ proptest! {
             header.join(&separator),
             ["", "1", "", "", &encoded_name].join(&separator)
         );
-        let expected = ReadContext { operation: Operation::UpdateKey, path_id: KeyId::new(42), fhir_base: "", charset: None };
+        let expected = ReadContext { operation: Operation::UpdateKey, path_id: KeyId::new(42), path_field: None, fhir_base: "", charset: None };
         let incoming = read(message.as_bytes(), expected);
         let sender = Sender { application: "LAB".into(), facility: String::new(), control_id: "#|~".into(), ..Sender::default() };
         prop_assert_eq!(incoming.sender.as_ref(), Some(&sender));
@@ -93,7 +93,7 @@ proptest! {
         prefix in prop_oneof![Just(""), Just("MSH|^~\\&|"), Just("MSH|^~\\&|||||||ZAK^Z04^ZAK_Z01|1|P|2.5.1\rZAK|1|")],
     ) {
         body.splice(0..0, prefix.bytes());
-        let expected = ReadContext { operation: Operation::UpdateKey, path_id: KeyId::new(42), fhir_base: "", charset: None };
+        let expected = ReadContext { operation: Operation::UpdateKey, path_id: KeyId::new(42), path_field: None, fhir_base: "", charset: None };
         let incoming = read(&body, expected);
         prop_assert_eq!(incoming.sender.is_some(), !prefix.is_empty());
     }

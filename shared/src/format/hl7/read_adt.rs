@@ -32,13 +32,24 @@ const OPERATION_CODE: &str = "OPERATION";
 const IDENTIFIER: usize = 3;
 const VALUE: usize = 5;
 
+/// Whether a message is of the type that the client sends.
+pub(super) fn is_adt(header: Segment<'_>) -> bool {
+    let message_type = header.field(9);
+    message_type.component(1) == "ADT"
+        && message_type.component(2) == "A08"
+        && matches!(&*message_type.component(3), "" | "ADT_A08")
+}
+
+/// The verb of the operation that a message asks for.
+pub(super) fn operation_code<'a>(message: &Message<'a>) -> Option<Cow<'a, str>> {
+    let mut observations = message.segments().filter(|segment| segment.name() == "OBX");
+    let named = observations.find(|segment| segment.numbered(IDENTIFIER).component(1) == OPERATION_CODE)?;
+    Some(named.numbered(VALUE).component(1))
+}
+
 /// The client's verb for the operation, if a message is of the type that the client sends and the client has the operation.
 pub(super) fn verb(header: Segment<'_>, operation: Operation) -> Option<&'static str> {
-    let message_type = header.field(9);
-    let is_adt = message_type.component(1) == "ADT"
-        && message_type.component(2) == "A08"
-        && matches!(&*message_type.component(3), "" | "ADT_A08");
-    operation.web_client_verb().filter(|_| is_adt)
+    operation.web_client_verb().filter(|_| is_adt(header))
 }
 
 /// Reads the segments. Violations of the message as a whole are returned without those of its fields.
@@ -128,7 +139,7 @@ impl<'m> Reading<'_, 'm> {
             if let (false, Err(message)) = (is_absent, check_path_id(value, self.expected.path_id)) {
                 self.refuse("id", Reason::Value, message, at);
             }
-        } else if field.is_input_of(operation) && !value.is_empty() {
+        } else if (field.is_input_of(operation) || self.expected.is_path_field(field.name)) && !value.is_empty() {
             match read_value(field.kind, value, None) {
                 Ok(value) => {
                     self.fields.set_place(field.name, at);
@@ -175,7 +186,7 @@ mod tests {
     fn expected(operation: Operation) -> ReadContext<'static> {
         let is_in_path = !matches!(operation, Operation::CreateKey | Operation::SetDefault | Operation::RemoveDefault);
         let path_id = is_in_path.then(|| KeyId::new(42)).flatten();
-        ReadContext { operation, path_id, fhir_base: "https://nuxera.cloud/fhir", charset: None }
+        ReadContext { operation, path_id, path_field: None, fhir_base: "https://nuxera.cloud/fhir", charset: None }
     }
 
     /// A message as the client writes it, with these OBX lines in the middle.

@@ -3,6 +3,7 @@
 use super::charset::decode;
 use super::message::{Field, Given, Message, ONE_MESSAGE, Segment};
 use super::read_header::{check_header, check_type, in_body};
+use super::read_operation::no_operation;
 use super::read_value::{check_path_id, is_segment_name, read_value};
 use super::zak::{ZAK, is_set_id, place};
 use super::{read_adt, time};
@@ -10,6 +11,7 @@ use crate::error::{Reason, Violation};
 use crate::fields;
 use crate::format::exchange::{Incoming, ReadContext, Sender};
 use crate::format::request_fields::Fields;
+use crate::operation::Operation;
 
 /// Reads a request.
 pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
@@ -19,7 +21,13 @@ pub(crate) fn read(body: &[u8], expected: ReadContext<'_>) -> Incoming {
         Ok(message) => {
             let header = message.header();
             let adt = read_adt::verb(header, expected.operation);
-            let wrong_type = if adt.is_some() { None } else { check_type(header, expected.operation) };
+            let wrong_type = if expected.operation == Operation::ReceiveMessage {
+                Some(no_operation(header))
+            } else if adt.is_some() {
+                None
+            } else {
+                check_type(header, expected.operation)
+            };
             let violations = undecodable.into_iter().chain(wrong_type).chain(check_header(header)).collect();
             let fields = match adt {
                 Some(verb) => read_adt::read(&message, violations, verb, expected),
@@ -96,13 +104,15 @@ fn read_zak(zak: Option<Segment<'_>>, offset: Option<&str>, expected: ReadContex
             Some(fields::Field { name: "id", .. }) if expected.path_id.is_some() => {
                 check_path_id(field, expected.path_id).err().map(|message| ("id", Reason::Value, message))
             }
-            Some(known) if known.may_be_in(expected.operation) => match read_value(known.kind, field, offset) {
-                Ok(value) => {
-                    fields.insert(known.name, value);
-                    None
+            Some(known) if known.may_be_in(expected.operation) || expected.is_path_field(known.name) => {
+                match read_value(known.kind, field, offset) {
+                    Ok(value) => {
+                        fields.insert(known.name, value);
+                        None
+                    }
+                    Err(message) => Some((known.name, Reason::Type, format!("{} {message}", known.name))),
                 }
-                Err(message) => Some((known.name, Reason::Type, format!("{} {message}", known.name))),
-            },
+            }
             Some(known) => {
                 Some((known.name, Reason::Unknown, format!("{} is not a field of this request", known.name)))
             }
@@ -135,7 +145,6 @@ mod tests {
     use crate::format::samples::values;
     use crate::ids::KeyId;
     use crate::keys::{KeyName, KeyType, Status};
-    use crate::operation::Operation;
 
     fn expected(operation: Operation) -> ReadContext<'static> {
         let path_id = match operation {
@@ -158,9 +167,10 @@ mod tests {
             | Operation::ForwardTranscription
             | Operation::Dictate
             | Operation::LookupKey
-            | Operation::ImportKeys => None,
+            | Operation::ImportKeys
+            | Operation::ReceiveMessage => None,
         };
-        ReadContext { operation, path_id, fhir_base: "https://nuxera.cloud/fhir", charset: None }
+        ReadContext { operation, path_id, path_field: None, fhir_base: "https://nuxera.cloud/fhir", charset: None }
     }
 
     fn message(operation: Operation, rest: &str) -> String {
