@@ -4,6 +4,7 @@
 # make local-reset deletes the data of the local stack
 # make test        runs all checks and tests; each is a target of its own, as docs/testing.md lists them
 # make pages       builds the console and the reference, which functions/get-page serves
+# make pictures    takes the pictures of README from the console
 # make torture     lets everything go wrong at once, and holds what is left against a model
 # make bench       measures what our code costs, by what it cannot do without
 # make endpoint    writes an endpoint to begin with: make endpoint NAME=archive-key
@@ -39,7 +40,7 @@ PAGES := $(WEB)/dist/docs.html
 BUILT := -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o
 SOURCES := template.yaml Cargo.toml Cargo.lock .cargo/config.toml $(PAGES) $(shell find functions shared $(BUILT) -type f -print)
 
-.PHONY: help build local local-reset token pages test torture bench bench-build validators deploy destroy reconcile import check-format check-lints check-dependencies \
+.PHONY: help build local local-reset token pages pictures test torture bench bench-build validators deploy destroy reconcile import check-format check-lints check-dependencies \
 	check-advisories check-template check-contract clients endpoint generated test-in-process test-guides test-torture test-deployed test-deployment test-contract test-pages \
 	test-clients
 
@@ -162,14 +163,22 @@ test-contract: $(BUILD) $(CHECKERS)
 		.local/checks/bin/python tests/contract/run.py --seed $(SEED) && \
 		cargo test --locked --workspace --test logs the_log_holds_no_secret'
 
-# The console and the reference in a real browser, against a local AWS of their own.
-test-pages: export CHROME_PATH ?= $(shell command -v chromium)
-test-pages: export LOCAL_DIR := .local/pages
-test-pages: export PORT := 0
+# The console and the reference in a real browser, against a local AWS of their own: as they are deployed by default, then with a
+# sign-in page, strings that are shown once, and no limits in the way of a thousand keys.
+FREE_PORT = $(shell python3 -c "import socket; probe = socket.socket(); probe.bind(('127.0.0.1', 0)); print(probe.getsockname()[1])")
+test-pages pictures: export CHROME_PATH ?= $(shell command -v chromium)
+test-pages pictures: export LOCAL_DIR := .local/pages
+test-pages pictures: export PORT := 0
 test-pages: $(BUILD) tests/pages/node_modules/.package-lock.json
 	npm run --silent --prefix $(WEB) check
 	@python local/local_aws.py reset
 	python local/local_aws.py run npm test --silent --prefix tests/pages
+	PARAMETERS="SignInUrl=http://127.0.0.1:$(FREE_PORT)/sign-in KeyReveal=once RateLimitPerMinute=1000000 RateLimitPerHour=1000000" \
+		python local/local_aws.py run npm run test-settings --silent --prefix tests/pages
+
+pictures: $(BUILD) tests/pages/node_modules/.package-lock.json
+	@python local/local_aws.py reset
+	python local/local_aws.py run npm run pictures --silent --prefix tests/pages
 
 # Clients that generators write, as docs/clients.md says, against a local AWS whose limit of calls is soon reached.
 test-clients: export LOCAL_DIR := .local/test-clients

@@ -15,7 +15,7 @@ for goal in "$@"; do
     test) rust=1 components=1 compiler=1 python=1 java=1 chromium=1 nginx=1 git=1 linux=1 ;;
     test-deployed) rust=1 compiler=1 python=1 nginx=1 linux=1 ;;
     test-contract | test-deployment) rust=1 compiler=1 python=1 linux=1 ;;
-    test-pages) rust=1 compiler=1 python=1 chromium=1 linux=1 ;;
+    test-pages | pictures) rust=1 compiler=1 python=1 chromium=1 linux=1 ;;
     test-clients) rust=1 compiler=1 python=1 java=1 linux=1 ;;
     test-in-process) rust=1 compiler=1 python=1 java=1 ;;
     generated | torture | test-torture | build | deploy | reconcile) rust=1 compiler=1 python=1 ;;

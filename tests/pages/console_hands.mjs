@@ -10,7 +10,10 @@ export const mouse = {
     await target.click();
     await target.fill(text);
   },
+  date: (target, { year, month, day }) => target.fill(`${year}-${month}-${day}`),
   choose: (target) => target.locator('xpath=ancestor-or-self::label').click(),
+  select: (target, label) => target.selectOption({ label }),
+  tab: (target) => target.click(),
   async pick(page, item) {
     await page.getByRole('menuitem', { name: item }).click();
   },
@@ -37,6 +40,23 @@ export const keyboard = {
     await reach(target);
     await target.page().keyboard.press('ControlOrMeta+a');
     await target.page().keyboard.type(text);
+  },
+  /** Into the parts of a date, as the browser's language, English of the USA, has them. */
+  async date(target, { year, month, day }) {
+    await reach(target);
+    await target.page().keyboard.type(`${month}${day}${year}`);
+  },
+  /** The first letters lead to an option. */
+  async select(target, label) {
+    await reach(target);
+    await target.page().keyboard.type(label);
+  },
+  /** Tab reaches the tab that is chosen, and the arrows the others. */
+  async tab(target) {
+    const page = target.page();
+    await reach(page.getByRole('tab', { selected: true }));
+    for (let steps = 0; steps < 3 && (await target.getAttribute('aria-selected')) !== 'true'; steps += 1) await page.keyboard.press('ArrowRight');
+    assert.ok(await target.evaluate((element) => element === document.activeElement), `the arrows do not reach ${target}`);
   },
   /** Tab reaches the checked option of a group, and the arrows the others. */
   async choose(target) {

@@ -4,6 +4,7 @@
 // its Content-Security-Policy, asks a third party for anything, sets a cookie, or stores a token or a key string.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHmac, randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { after } from 'node:test';
@@ -14,8 +15,8 @@ import { chromium } from 'playwright-core';
 const API_URL = setting('API_URL');
 const JWT_SECRET = setting('JWT_SECRET');
 
-/** The widths in which every view has to work, and both colour schemes. */
-export const VIEWS = [360, 1280].flatMap((width) => ['light', 'dark'].map((colorScheme) => ({ width, colorScheme })));
+/** The widths in which every view has to work. */
+export const WIDTHS = [360, 1280];
 
 function setting(name) {
   const value = process.env[name];
@@ -54,12 +55,36 @@ export async function call(token, method, path, body) {
   return text && JSON.parse(text);
 }
 
+/** Gives the stored record of a key other attributes, for a past that no call can make. Times are in seconds since 1970. */
+export function rewrite({ user_id, id }, attributes) {
+  const script = new URL('rewrite_key.py', import.meta.url).pathname;
+  execFileSync('python', [script, String(user_id), String(id), JSON.stringify(attributes)]);
+}
+
+/** The link to a page, as `make local` prints it. */
+export function printed(page) {
+  const print = 'import os, local_aws; print(local_aws.banner(os.environ))';
+  const banner = execFileSync('python', ['-c', print], { cwd: new URL('../../local', import.meta.url), encoding: 'utf8' });
+  const link = new RegExp(`http\\S+/${page}#token=\\S+`).exec(banner);
+  return link?.[0] ?? assert.fail(banner);
+}
+
 /** How Chromium is started. */
 export const LAUNCH = {
   executablePath: setting('CHROME_PATH'),
   // Chromium's sandbox does not start for root, as whom containers run.
   args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
 };
+
+/** Which rules axe judges by, and which of them depend on the color scheme. */
+const AXE_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+const AXE_RULES_OF_COLORS = ['color-contrast', 'link-in-text-block'];
+
+/** The colors of the next frame but one are the new ones. */
+async function setColors(page, colorScheme) {
+  await page.emulateMedia({ colorScheme });
+  await page.evaluate(() => new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown))));
+}
 
 let browser;
 after(() => browser?.close());
@@ -72,12 +97,12 @@ async function launch() {
 /**
  * A test body that gets a window of a profile of its own.
  *
- * @param {object} options `width`, `height`, `colorScheme` and whatever else Playwright's `newContext` takes; `origin`: that of
- * the pages, if it is not the stack's; `expected`: patterns of console errors that the test provokes, such as the one that
- * Chromium writes for each response of 401.
+ * @param {object} options `width`, `height` and whatever else Playwright's `newContext` takes; `origins`: of the pages, if they
+ * are not the stack's alone; `expected`: patterns of console errors that the test provokes, such as the one that Chromium writes
+ * for each response of 401.
  * @param {(visit: Visit) => Promise<void>} body
  */
-export function inBrowser({ width = 1280, height = 800, expected = [], origin = new URL(API_URL).origin, ...options }, body) {
+export function inBrowser({ width = 1280, height = 800, expected = [], origins = [new URL(API_URL).origin], ...options }, body) {
   return async () => {
     const context = await (await launch()).newContext({
       viewport: { width, height },
@@ -86,7 +111,7 @@ export function inBrowser({ width = 1280, height = 800, expected = [], origin = 
       ...options,
     });
     context.setDefaultTimeout(10_000);
-    const visit = new Visit(context, origin);
+    const visit = new Visit(context, origins);
     try {
       await visit.start();
       await body(visit);
@@ -107,9 +132,9 @@ class Visit {
   /** `METHOD path` of every request, below the stage. */
   requests = [];
 
-  constructor(context, origin) {
+  constructor(context, origins) {
     this.context = context;
-    this.origin = origin;
+    this.origins = origins;
   }
 
   async start() {
@@ -129,7 +154,7 @@ class Visit {
     this.context.on('request', (request) => {
       const asked = new URL(request.url());
       if (['data:', 'blob:'].includes(asked.protocol)) return;
-      if (asked.origin !== this.origin) report(`third party: ${asked}`);
+      if (!this.origins.includes(asked.origin)) report(`third party: ${asked}`);
       this.requests.push(`${request.method()} ${asked.href.replace(API_URL, '').split(/[?#]/)[0]}`);
     });
     this.page = await this.context.newPage();
@@ -141,21 +166,19 @@ class Visit {
     return this.page;
   }
 
-  /** Fails if axe finds a violation of WCAG 2.2 AA or of its best practices in what a window shows. */
+  /** Fails if axe finds a violation of WCAG 2.2 AA or of its best practices in what a window shows, light or dark. */
   async assertAccessible(page = this.page) {
-    await page.evaluate(axe.source);
-    const { violations, passes } = await page.evaluate(() =>
-      window.axe.run(document, {
-        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-        resultTypes: ['violations'],
-      }),
-    );
-    const found = violations.map(({ id, help, nodes }) => ({
-      rule: `${id}: ${help}`,
-      where: nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary}`),
-    }));
+    if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source);
+    const found = [];
+    for (const [colorScheme, runOnly, fewest] of [['dark', AXE_RULES_OF_COLORS, 1], ['light', AXE_TAGS, 6]]) {
+      await setColors(page, colorScheme);
+      const { violations, passes } = await page.evaluate((runOnly) => window.axe.run(document, { runOnly, resultTypes: ['violations'] }), runOnly);
+      assert.ok(passes.length >= fewest, 'axe judged the page');
+      for (const { id, help, nodes } of violations) {
+        found.push({ rule: `${id}, ${colorScheme}: ${help}`, where: nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary}`) });
+      }
+    }
     assert.deepEqual(found, []);
-    assert.ok(passes.length > 5, 'axe judged the page');
   }
 
   /** Fails if the page scrolls sideways. */
@@ -172,10 +195,13 @@ class Visit {
     assert.doesNotMatch(JSON.stringify([origins, sessions]), /eyJ|nux_(live|test)_[0-9A-Za-z]{56}/);
   }
 
-  /** Keeps a picture for people in .local/pages, named after the test. */
-  async screenshot(name, { page = this.page, ...options } = {}) {
+  /** Keeps pictures for people in .local/pages, named after the test, its width and the color scheme. */
+  async screenshot(name, page = this.page) {
     const folder = new URL('../../.local/pages/', import.meta.url).pathname;
     mkdirSync(folder, { recursive: true });
-    await page.screenshot({ path: `${folder}${name}.png`, ...options });
+    for (const colorScheme of ['dark', 'light']) {
+      await setColors(page, colorScheme);
+      await page.screenshot({ path: `${folder}${name}-${page.viewportSize().width}-${colorScheme}.png` });
+    }
   }
 }

@@ -39,7 +39,7 @@ export function App() {
       <main id="main" tabIndex={-1}>
         {!isOnline.value && (
           <Banner tone="warning" title="You are offline" isAlert>
-            What is shown may be out of date. It is loaded again as soon as there is a connection.
+            This page may be out of date. It is loaded again as soon as there is a connection.
           </Banner>
         )}
         {hasEnded.value && isPutOff.value && (
@@ -58,7 +58,7 @@ export function App() {
               </Button>
             }
           >
-            What is shown may be out of date, and nothing can be changed.
+            This page may be out of date, and nothing can be changed.
           </Banner>
         )}
         {session.value ? <View /> : whyNoSession.value !== null && <SignInView note={whyNoSession.value} />}

@@ -100,7 +100,7 @@ function AccountMenu({ present }: { present: Session }) {
           {role}
         </span>
         <small class={left < 300_000 ? 'low' : ''}>
-          {left > 0 ? `Signed in for ${duration(left)}` : 'Session ended'}
+          {left > 0 ? `${duration(left)} left` : 'Session ended'}
         </small>
       </span>
       <Menu

@@ -16,7 +16,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { key: '/', does: 'Search your keys', run: search },
   { key: 'c', does: 'Create a key', run: () => open({ kind: 'create' }) },
   { key: 'g', does: 'Go to your keys', run: () => go(toKeys) },
-  { key: 'r', does: 'Load what is shown again', run: () => refreshShown(() => true) },
+  { key: 'r', does: 'Load this page again', run: () => refreshShown(() => true) },
   { key: '?', does: 'Show these shortcuts', run: () => open({ kind: 'shortcuts' }) },
 ];
 

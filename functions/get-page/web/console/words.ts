@@ -14,8 +14,8 @@ const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: 'auto' });
 export const TYPES: Record<KeyType, { name: string; use: string }> = {
   live: { name: 'Live', use: 'For real recordings' },
   test: { name: 'Test', use: 'For development, with a limit of uses per day' },
-  'ai-medical-note': { name: 'AI medical note', use: 'For AI Medical Note' },
-  t2yd: { name: 'T2YD', use: 'For T2YD' },
+  'ai-medical-note': { name: 'AI medical note', use: 'For calls from AI Medical Note' },
+  t2yd: { name: 'T2YD', use: 'For calls from T2YD' },
 };
 
 export const STATUSES: Record<KeyStatus, string> = { active: 'Active', paused: 'Paused', expired: 'Expired' };
@@ -51,10 +51,16 @@ export function duration(ms: number): string {
   return plural(Math.floor(ms / DAY), 'day');
 }
 
+/** How long to wait, counted down in ms. */
+export const countdown = (ms: number): string => (ms < 2 * MINUTE ? `${Math.ceil(ms / 1000)} s` : duration(ms));
+
 /** The prefix, `…` and the last four characters, as the API masks a string. */
 export const mask = (key: string): string => key.replace(/^(nux_(?:live|test)_(?=.{56}))?.*(.{4})$/, '$1…$2');
 
 export const isWhole = (key: string): boolean => !key.includes('…');
+
+/** Whether a text has the form of a whole string. */
+export const isString = (text: string): boolean => /^nux_(live|test)_[0-9A-Za-z]{56}$/.test(text);
 
 export const ACTIONS: Record<AuditEntry['action'], string> = {
   create: 'Created',
@@ -105,7 +111,7 @@ export function actor({ actor }: AuditEntry, userId: number): string {
 
 export type Attention = 'expiring' | 'eternal' | 'unused';
 
-/** What the owner of a key ought to know: it expires within 30 days, never, or was not used for 90. */
+/** The warnings about a key: it expires within 30 days, never, or was not used for 90. */
 export function attentionOf(key: ApiKey, now: number): Attention[] {
   if (key.status === 'expired') return [];
   const found: Attention[] = [];

@@ -30,13 +30,21 @@ interface Answer<T> {
   headers: Headers;
 }
 
-/** Sends with the token of the session, and once more after a 401, which changed nothing, with the token that replaces it. */
+/** Sends with the token of the session. A 401 changed nothing, so the same is sent with the token that replaces the refused one. */
 async function send(request: Request): Promise<Response> {
-  const copy = request.clone();
-  const response = await sendOnce(request, await bearer());
-  if (response.status !== 401) return response;
-  expire();
-  return sendOnce(copy, await bearer());
+  for (;;) {
+    const token = await bearer();
+    const response = await sendOnce(request.clone(), token);
+    if (response.status !== 401) return response;
+    expire(token, refusalOf(response.headers));
+  }
+}
+
+/** The reason for which a token is refused (RFC 6750), unless it has expired. API Gateway renames the header. */
+function refusalOf(headers: Headers): string | null {
+  const header = headers.get('x-amzn-remapped-www-authenticate') ?? headers.get('www-authenticate') ?? '';
+  const reason = /error_description="([^"]+)"/.exec(header)?.[1] ?? null;
+  return reason === 'The token has expired' ? null : reason;
 }
 
 async function sendOnce(request: Request, token: string): Promise<Response> {

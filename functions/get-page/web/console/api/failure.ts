@@ -47,12 +47,20 @@ export class Failure extends Error {
   }
 }
 
+/** The names of fields at the start of what is wrong with them. */
+const NAMES: Record<string, string> = { name: 'The name', expiry_at: 'The expiry', type: 'The type', status: 'The status' };
+
+const sentence = ({ field, message }: Detail): Detail => ({
+  field,
+  message: `${message.startsWith(`${field} `) ? message.replace(field, NAMES[field] ?? field) : message}.`,
+});
+
 /** The failure that a response other than 2xx tells of. */
 export function failureOf(response: Response, body: unknown): Failure {
   const { error = '', details = [] } = (body ?? {}) as { error?: string; details?: Detail[] };
   const seconds = Number(response.headers.get('retry-after')) || null;
   return new Failure(kindOf(response.status), error, {
-    details,
+    details: details.map(sentence),
     retryAt: seconds && serverTime() + seconds * 1000,
     requestId: response.headers.get('x-request-id'),
   });
@@ -96,17 +104,17 @@ export function advice({ kind, message, requestId }: Failure): { title: string; 
     case 'forbidden':
       return { title: 'Not allowed', text: 'Only administrators may see this. Sign in as one, or ask one.' };
     case 'missing':
-      return { title: 'This key is gone', text: 'It was deleted, perhaps in another window, or it belongs to somebody else.' };
+      return { title: 'This key is gone', text: 'It was deleted, perhaps in another window, or it belongs to someone else.' };
     case 'conflict':
       return conflict(message);
     case 'limited':
-      return { title: 'Too many calls', text: 'The limit on calls is reached. It starts anew in a moment.' };
+      return { title: 'Too many calls', text: 'Your programs and this console share a limit. It starts anew every minute and every hour.' };
     case 'unavailable':
       return { title: 'The service is busy', text: 'It is usually back within seconds. Try again.' };
     case 'failed':
       return {
         title: 'Something went wrong on our side',
-        text: `Try again. If it happens again, give support this number: ${requestId ?? 'none was sent'}.`,
+        text: `Try again. If it happens again, ask support${requestId ? `, and name request ${requestId}` : ''}.`,
       };
   }
 }
@@ -116,8 +124,8 @@ function conflict(message: string): { title: string; text: string } {
     case 'API Key is expired':
       return { title: 'This key has expired', text: 'Expired keys can be renamed and deleted only. Create a new one instead.' };
     case 'API Key limit reached':
-      return { title: 'You have as many keys as you may have', text: 'Delete one that is no longer used, then try again.' };
+      return { title: 'You have reached the limit of keys', text: 'Delete one that is no longer used, then try again.' };
     default:
-      return { title: 'Something else changed at the same time', text: 'Look at the present state, then try again.' };
+      return { title: 'The key has changed in the meantime', text: 'Load it again, look at its state, then try again.' };
   }
 }

@@ -83,7 +83,7 @@ export function CreateDialog() {
               Start paused <small>Calls with the key are refused until you resume it.</small>
             </span>
           </label>
-          {failure && <FailureNote failure={failure} />}
+          {failure && <FailureNote failure={failure} marked={['name', 'expiry_at']} />}
           {failure?.isUncertain && (
             <p class="hint">The key may have been created. Trying again does not make a second one.</p>
           )}

@@ -11,6 +11,7 @@ import { toKeys, go, route } from '../route.ts';
 import { deleteKey } from '../state/actions.ts';
 import { close } from '../state/dialogs.ts';
 import { fromNow } from '../words.ts';
+import { Meantime } from './meantime.tsx';
 
 export function DeleteDialog({ deleted }: { deleted: ApiKey }) {
   const [typed, setTyped] = useState('');
@@ -28,12 +29,13 @@ export function DeleteDialog({ deleted }: { deleted: ApiKey }) {
     <Dialog title="Delete key" onClose={close} closesOnOutsideClick={typed === ''}>
       <form ref={form} onSubmit={onSubmit}>
         <div class="dialog-body">
+          {!isBusy && <Meantime opened={deleted} />}
           <p>
-            Calls with <strong>{deleted.name}</strong> will be refused at once, and it cannot be undone. Its history stays.
+            Calls with <strong>{deleted.name}</strong> are refused from then on. This cannot be undone. The history stays.
           </p>
           {deleted.last_used_at && (
             <Banner tone="warning">
-              It was last used {fromNow(deleted.last_used_at, now.value)}. Pause it first if you are not sure: that can be undone.
+              It was last used {fromNow(deleted.last_used_at, now.value)}. Pause it first if you are not sure: you can undo that.
             </Banner>
           )}
           {deleted.is_default && (

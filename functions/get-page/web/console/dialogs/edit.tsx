@@ -11,6 +11,7 @@ import { updateKey } from '../state/actions.ts';
 import { close, draftOf, dropDraft, keepDraft } from '../state/dialogs.ts';
 import { toast } from '../state/toasts.ts';
 import { TYPE_OPTIONS } from './create.tsx';
+import { Meantime } from './meantime.tsx';
 
 interface Draft {
   name: string;
@@ -38,7 +39,7 @@ export function EditDialog({ edited }: { edited: ApiKey }) {
 
   const { isBusy, failure, form, onSubmit } = useSubmit(async () => {
     const expiry = expiryAt(draft.expiry);
-    // Fields that stay as they are might have been changed in another window.
+    // The others might have been changed in another window.
     const changes: KeyChanges = {
       ...(draft.name !== edited.name && { name: draft.name }),
       ...(draft.type !== edited.type && { type: draft.type }),
@@ -55,6 +56,7 @@ export function EditDialog({ edited }: { edited: ApiKey }) {
     <Dialog title="Edit key" onClose={close} closesOnOutsideClick={false}>
       <form ref={form} onSubmit={onSubmit}>
         <div class="dialog-body">
+          {!isBusy && <Meantime opened={edited}>You replace only what you change here.</Meantime>}
           <TextField
             label="Name"
             value={draft.name}
@@ -64,7 +66,7 @@ export function EditDialog({ edited }: { edited: ApiKey }) {
             autofocus
           />
           {isExpired && (
-            <Banner tone="info">An expired key can be renamed only. To go on, create a new one.</Banner>
+            <Banner tone="info">An expired key can only be renamed. Create a new one to go on.</Banner>
           )}
           <Choice
             legend="Type"
@@ -83,7 +85,7 @@ export function EditDialog({ edited }: { edited: ApiKey }) {
             present={edited.expiry_at}
             isDisabled={isExpired}
           />
-          {failure && <FailureNote failure={failure} />}
+          {failure && <FailureNote failure={failure} marked={['name', 'expiry_at']} />}
         </div>
         <DialogFooter>
           <Button onClick={cancel}>Cancel</Button>

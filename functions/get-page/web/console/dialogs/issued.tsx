@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 
 import { API_URL, type ApiKey } from '../api/client.ts';
 import { Banner } from '../parts/banner.tsx';
@@ -6,6 +6,7 @@ import { Button } from '../parts/button.tsx';
 import { CopyButton } from '../parts/copy.tsx';
 import { Dialog, DialogFooter } from '../parts/dialog.tsx';
 import { close } from '../state/dialogs.ts';
+import { Meantime } from './meantime.tsx';
 
 /** The call that shows that a key works. */
 const trial = ({ key, user_id }: ApiKey) => `curl -sS "${API_URL}/api/transcribe" \\
@@ -19,6 +20,14 @@ export function IssuedDialog({ issued, isNew }: { issued: ApiKey; isNew: boolean
   const [isCopied, setCopied] = useState(false);
   const [wasAsked, setAsked] = useState(false);
 
+  // The browser asks before it drops the one copy.
+  useEffect(() => {
+    if (isCopied) return;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    addEventListener('beforeunload', ask);
+    return () => removeEventListener('beforeunload', ask);
+  }, [isCopied]);
+
   function leave() {
     if (isCopied || wasAsked) close();
     else setAsked(true);
@@ -27,9 +36,10 @@ export function IssuedDialog({ issued, isNew }: { issued: ApiKey; isNew: boolean
   return (
     <Dialog title={isNew ? 'Your new key' : 'Your new string'} onClose={leave} closesOnOutsideClick={false}>
       <div class="dialog-body">
+        <Meantime opened={issued} />
         <p>
-          Copy the string of <strong>{issued.name}</strong> to where your program reads its secrets. Whoever has it can
-          transcribe at your expense, so keep it out of e-mails, tickets and source code.
+          Copy the string of <strong>{issued.name}</strong> to where your program reads its secrets. Anyone who has it can
+          transcribe at your expense: keep it out of e-mails, tickets and source code.
         </p>
         <div class="secret">
           <output aria-label="Key string">{issued.key}</output>
@@ -43,11 +53,14 @@ export function IssuedDialog({ issued, isNew }: { issued: ApiKey; isNew: boolean
           <pre class="code" tabIndex={0} role="region" aria-label="Command that uses the key">
             <code>{trial(issued)}</code>
           </pre>
-          {issued.status === 'paused' && <p class="hint">The key is paused. Resume it before you try.</p>}
+          <p class="hint">
+            Run it in a terminal, with a recording of your own in place of <code>recording.wav</code>. It answers with the text.
+            {issued.status === 'paused' && ' The key is paused: resume it first.'}
+          </p>
         </div>
         {wasAsked && !isCopied && (
           <Banner tone="warning" title="Not copied yet" isAlert>
-            This window does not come back. Copy the string, or close the window once more if you have it.
+            This dialog does not come back. Copy the string, or close the dialog once more if you have it.
           </Banner>
         )}
       </div>

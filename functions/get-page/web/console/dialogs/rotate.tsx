@@ -11,6 +11,7 @@ import { rotateKey } from '../state/actions.ts';
 import { close, draftOf, dropDraft, keepDraft, open } from '../state/dialogs.ts';
 import { dateAndTime } from '../words.ts';
 import { type Attempt, useAttempt } from './attempt.ts';
+import { Meantime } from './meantime.tsx';
 
 /** In ms. The API allows 30 days. */
 const GRACES = { none: 0, hour: HOUR, day: DAY, week: 7 * DAY, month: 30 * DAY };
@@ -53,6 +54,7 @@ export function RotateDialog({ rotated }: { rotated: ApiKey }) {
     <Dialog title="Rotate key" onClose={close}>
       <form ref={form} onSubmit={onSubmit}>
         <div class="dialog-body">
+          {!isBusy && <Meantime opened={rotated} />}
           <p>
             <strong>{rotated.name}</strong> gets a new string. Its name, type, expiry and history stay.
           </p>

@@ -80,7 +80,7 @@ export function ExpiryField({ value, onChange, error, present, isDisabled = fals
 }
 
 function explain(end: string | null | undefined): string {
-  if (end === null) return 'It works until somebody pauses or deletes it. A key with an end does less harm if it leaks.';
+  if (end === null) return 'It works until you pause or delete it. A key with an end does less harm if it leaks.';
   if (!end) return 'Choose the last day on which it works.';
   return `It works until ${date(end)}. You can change this as long as it works.`;
 }

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 
 import { advice, type Failure } from '../api/failure.ts';
 import { serverTime } from '../clock.ts';
+import { countdown } from '../words.ts';
 import { Banner } from './banner.tsx';
 import { Button } from './button.tsx';
 
@@ -18,17 +19,25 @@ function useCountdown({ retryAt }: Failure): number {
   return seconds;
 }
 
+interface Properties {
+  failure: Failure;
+  /** The fields of the form, which say themselves what is wrong with them. */
+  marked?: readonly string[];
+  /** Buttons. */
+  children?: preact.ComponentChildren;
+}
+
 /** Says what failed and what to do. */
-export function FailureNote({ failure, children }: { failure: Failure; children?: preact.ComponentChildren }) {
+export function FailureNote({ failure, marked = [], children }: Properties) {
   const seconds = useCountdown(failure);
   const { title, text } = advice(failure);
   return (
     <Banner tone="danger" title={title} isAlert actions={children}>
       {text}
-      {failure.retryAt !== null && (seconds > 0 ? ` Try again in ${seconds} s.` : ' You can try again now.')}
-      {failure.details.map(({ field, message }) => (
+      {failure.retryAt !== null && (seconds > 0 ? ` Try again in ${countdown(seconds * 1000)}.` : ' You can try again now.')}
+      {failure.details.filter(({ field }) => !marked.includes(field)).map(({ field, message }) => (
         <span class="detail" key={field}>
-          {message}.
+          {message}
         </span>
       ))}
     </Banner>

@@ -78,7 +78,7 @@ function OpenMenu({ label, anchor, items, opensAt, close, dismiss }: OpenPropert
     const listeners = new AbortController();
     const options = { capture: true, signal: listeners.signal };
     addEventListener('pointerdown', elsewhere, options);
-    addEventListener('scroll', elsewhere, options);
+    addEventListener('scroll', () => (isInView(anchor) ? place(element, anchor) : dismiss()), options);
     addEventListener('resize', dismiss, options);
     return () => listeners.abort();
   }, []);
@@ -142,6 +142,11 @@ function OpenMenu({ label, anchor, items, opensAt, close, dismiss }: OpenPropert
       ))}
     </div>
   );
+}
+
+function isInView(anchor: HTMLElement): boolean {
+  const { top, bottom } = anchor.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
 }
 
 /** Puts the menu below its button, or above where there is no room, with the ends of their lines in one place. */

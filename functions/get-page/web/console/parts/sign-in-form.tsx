@@ -43,7 +43,7 @@ export function SignInForm({ leave }: Properties) {
       >
         <TextField
           label={url ? 'Or paste a token' : 'Token'}
-          hint="The access token (JWT) that you call the API with. It is forgotten when you close or reload this window."
+          hint="The access token (JWT) for the API. This window forgets it when you close or reload it."
           isConcealed
           value={token}
           onInput={setToken}

@@ -6,19 +6,20 @@ import * as api from '../api/client.ts';
 import type { ApiKey, KeyChanges, NewKey } from '../api/client.ts';
 import { advice, Failure } from '../api/failure.ts';
 import { serverTime } from '../clock.ts';
-import { detailsOf, drop, keys, take } from './keys.ts';
+import { countdown } from '../words.ts';
+import { drop, invalidate, keys, take, takeIssued } from './keys.ts';
 import { toast } from './toasts.ts';
 import { tellChanged } from './windows.ts';
 
 /** The keys with a change under way that has no dialog of its own. */
 export const pending = signal<ReadonlySet<number>>(new Set());
 
-export const createKey = (body: NewKey, attempt: string): Promise<ApiKey> => commit(null, api.createKey(body, attempt));
+export const createKey = (body: NewKey, attempt: string): Promise<ApiKey> => commit(null, api.createKey(body, attempt), takeIssued);
 
 export const updateKey = ({ id }: ApiKey, changes: KeyChanges): Promise<ApiKey> => commit(id, api.updateKey(id, changes));
 
 export const rotateKey = ({ id }: ApiKey, grace: number, attempt: string): Promise<ApiKey> =>
-  commit(id, api.rotateKey(id, grace, attempt));
+  commit(id, api.rotateKey(id, grace, attempt), takeIssued);
 
 /** A key that is gone already is deleted, too. */
 export async function deleteKey({ id, name }: ApiKey): Promise<void> {
@@ -64,7 +65,7 @@ async function act({ id, name }: ApiKey, change: (id: number) => Promise<ApiKey>
   } catch (error) {
     const failure = error as Failure;
     const { title, text } = advice(failure);
-    const wait = failure.retryAt ? ` Try again in ${Math.ceil((failure.retryAt - serverTime()) / 1000)} s.` : '';
+    const wait = failure.retryAt ? ` Try again in ${countdown(failure.retryAt - serverTime())}.` : '';
     toast(`“${name}”: ${title}. ${text}${wait}`, { tone: 'danger' });
   } finally {
     pending.value = new Set([...pending.value].filter((other) => other !== id));
@@ -72,19 +73,16 @@ async function act({ id, name }: ApiKey, change: (id: number) => Promise<ApiKey>
 }
 
 /** Takes in the key that a change leads to, or what its failure says of the key. */
-async function commit(id: number | null, change: Promise<ApiKey>): Promise<ApiKey> {
+async function commit(id: number | null, change: Promise<ApiKey>, takeIn = take): Promise<ApiKey> {
   try {
     const key = await change;
-    take(key);
+    takeIn(key);
     tellChanged(key.id);
     return key;
   } catch (error) {
     const { kind, message } = error as Failure;
     if (id && kind === 'missing') drop(id);
-    if (id && kind === 'conflict' && message === 'API Key is expired') {
-      keys.invalidate();
-      void detailsOf(id).key.load();
-    }
+    if (id && kind === 'conflict' && message === 'API Key is expired') invalidate(id);
     throw error;
   }
 }

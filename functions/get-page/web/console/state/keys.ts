@@ -1,7 +1,12 @@
 // The user's keys and what is known of each.
 
+import { effect } from '@preact/signals';
+
 import * as api from '../api/client.ts';
 import type { ApiKey, AuditEntry, Usage } from '../api/client.ts';
+import { now } from '../clock.ts';
+import { route } from '../route.ts';
+import { isWhole, mask } from '../words.ts';
 import { Resource, refreshShown } from './resource.ts';
 
 /** All keys, oldest first. */
@@ -32,9 +37,19 @@ export function detailsOf(id: number): Details {
     trail: new Resource(() => api.listAudit(id, null)),
   };
   const listed = keys.data.value?.find((key) => key.id === id);
-  if (listed && keys.isFresh) made.key.set(listed);
+  if (listed && keys.isFresh && isWhole(listed.key)) made.key.set(listed);
   details.set(id, made);
   return made;
+}
+
+/** A key as the view beneath a dialog shows it, which follows other windows; null if it is gone. */
+export function shown(opened: ApiKey): ApiKey | null {
+  if (route.value.view === 'key') {
+    const { data, failure } = detailsOf(opened.id).key;
+    return failure.value?.kind === 'missing' ? null : (data.value ?? opened);
+  }
+  const listed = keys.data.value;
+  return listed ? (listed.find(({ id }) => id === opened.id) ?? null) : opened;
 }
 
 /** Another user's keys, for administrators. */
@@ -81,16 +96,36 @@ export function take(changed: ApiKey): void {
   refreshShown((resource) => resource.isOutdated);
 }
 
+/** Takes in a key with a string that was just issued. Whether it is shown whole ever again is for the API to say. */
+export function takeIssued(changed: ApiKey): void {
+  take({ ...changed, key: mask(changed.key) });
+  details.get(changed.id)?.key.invalidate();
+  refreshShown((resource) => resource.isOutdated);
+}
+
 /** Takes in that a key is no more. */
 export function drop(id: number): void {
   keys.change((keys) => keys.filter((key) => key.id !== id));
   details.delete(id);
 }
 
-/** Takes in that another window changed a key. */
+/** Takes in that a key has changed in a way that is not known here, as in another window. */
 export function invalidate(id: number): void {
   keys.invalidate();
   const { key, usage, trail } = details.get(id) ?? {};
   for (const resource of [key, usage, trail]) resource?.invalidate();
   refreshShown((resource) => resource.isOutdated);
 }
+
+// Keys expire while they are shown, without a call.
+effect(() => {
+  const time = now.value;
+  const isOver = ({ status, expiry_at }: ApiKey) => status !== 'expired' && expiry_at !== null && Date.parse(expiry_at) <= time;
+  const expired = (key: ApiKey): ApiKey => (isOver(key) ? { ...key, status: 'expired' } : key);
+  for (const list of [keys, ...otherUsers.values()]) {
+    if (list.data.value?.some(isOver)) list.change((keys) => keys.map(expired));
+  }
+  for (const { key } of details.values()) {
+    if (key.data.value && isOver(key.data.value)) key.change(expired);
+  }
+});

@@ -17,6 +17,8 @@ export class Resource<T> {
   private loadedAt = 0;
   /** Rises with each change, so that an answer from before a change is not taken for the state after it. */
   private changes = 0;
+  /** Of the load under way: one that is abandoned changes nothing any more. */
+  private loads = 0;
   private readonly fetch: () => Promise<T>;
 
   constructor(fetch: () => Promise<T>) {
@@ -27,18 +29,21 @@ export class Resource<T> {
   async load(): Promise<void> {
     if (this.isLoading.value) return;
     this.isLoading.value = true;
+    this.loads += 1;
+    const load = this.loads;
     try {
       for (let before = NaN; before !== this.changes; ) {
         before = this.changes;
         const data = await this.fetch();
+        if (load !== this.loads) return;
         if (before === this.changes) this.data.value = data;
       }
       this.failure.value = null;
       this.loadedAt = Date.now();
     } catch (error) {
-      this.failure.value = error instanceof Failure ? error : new Failure('failed', String(error));
+      if (load === this.loads) this.failure.value = error instanceof Failure ? error : new Failure('failed', String(error));
     } finally {
-      this.isLoading.value = false;
+      if (load === this.loads) this.isLoading.value = false;
     }
   }
 
@@ -76,8 +81,11 @@ export class Resource<T> {
     if (this.data.value !== null) this.data.value = change(this.data.value);
   }
 
+  /** Forgets it, and abandons the load under way. */
   clear(): void {
     this.invalidate();
+    this.loads += 1;
+    this.isLoading.value = false;
     this.data.value = null;
     this.failure.value = null;
   }
@@ -100,7 +108,7 @@ export function useResource<T>(resource: Resource<T>): Resource<T> {
 export function refreshShown(isDue: (resource: Resource<unknown>) => boolean): void {
   if (hasEnded.value || document.hidden) return;
   for (const resource of shown) {
-    // Of what is there already, a reader can ask for more by hand.
-    if (isDue(resource) && (resource.data.value === null || canSpare())) void resource.load();
+    // Calls that only might find something new are saved when few are left: a reader can ask for them by hand.
+    if (isDue(resource) && (resource.data.value === null || resource.isOutdated || canSpare())) void resource.load();
   }
 }

@@ -22,6 +22,9 @@ export const session = signal<Session | null>(null);
 /** Whether a new token is needed before the next call. */
 export const hasEnded = signal(false);
 
+/** Why the API refuses the token; null for one that has expired. */
+export const refusal = signal<string | null>(null);
+
 /** Whether the question for a new token was put off. */
 export const isPutOff = signal(false);
 
@@ -38,9 +41,13 @@ export function bearer(): Promise<string> {
   return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
 }
 
-/** Ends the session: the API refuses its token, or soon will. */
-export function expire(): void {
-  hasEnded.value = true;
+/** Ends the session of a token that has expired or that the API refuses: one that has replaced it goes on. */
+export function expire(token: string, why: string | null = null): void {
+  if (session.value?.token !== token || hasEnded.value) return;
+  batch(() => {
+    hasEnded.value = true;
+    refusal.value = why;
+  });
 }
 
 /** Goes on without a token: what waits for one fails, and can be repeated later. */
@@ -57,6 +64,7 @@ export function signIn(token: string): string | null {
   batch(() => {
     session.value = next;
     hasEnded.value = false;
+    refusal.value = null;
     isPutOff.value = false;
   });
   for (const { resolve, reject } of waiting.splice(0)) {
@@ -71,6 +79,7 @@ export function signOut(): void {
   putOff();
   session.value = null;
   hasEnded.value = false;
+  refusal.value = null;
   isPutOff.value = false;
 }
 
@@ -99,5 +108,5 @@ function decode(payload: string): Record<string, unknown> | null {
 
 // The clock ends a session without a call that is refused.
 effect(() => {
-  if (session.value && now.value >= session.value.expiresAt) expire();
+  if (session.value && now.value >= session.value.expiresAt) expire(session.value.token);
 });

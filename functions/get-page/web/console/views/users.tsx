@@ -32,7 +32,6 @@ export function UserView({ id, query }: { id: number; query: URLSearchParams }) 
   return (
     <>
       <Heading title={`Keys of user ${id}`} subtitle="You can look at them, but not change them." />
-      <NotAdmin />
       <UserSearchForm key={id} present={id} />
       <KeyList
         resource={resource}
@@ -41,7 +40,7 @@ export function UserView({ id, query }: { id: number; query: URLSearchParams }) 
         isReadOnly
         empty={
           <Empty icon={UserRound} title="This user has no keys">
-            <p>Perhaps the id is another. A user without keys cannot be told from one who does not exist.</p>
+            <p>Check the id: a user without keys cannot be told from one who does not exist.</p>
           </Empty>
         }
       />
@@ -51,7 +50,7 @@ export function UserView({ id, query }: { id: number; query: URLSearchParams }) 
 
 function NotAdmin() {
   if (session.value?.isAdmin) return null;
-  return <Banner tone="info">Your token has no role of an administrator: you can look at your own keys only.</Banner>;
+  return <Banner tone="info">Your token has no administrator's role: you can look at your own keys only.</Banner>;
 }
 
 function UserSearchForm({ present }: { present?: number }) {

@@ -50,7 +50,7 @@ function Gone() {
     <>
       <Heading title="This key is gone" />
       <Empty icon={KeyRound} title="There is nothing to change here">
-        <p>It was deleted, perhaps in another window, or it belongs to somebody else.</p>
+        <p>It was deleted, perhaps in another window, or it belongs to someone else.</p>
         <a class="button primary" href={toKeys}>
           Show your keys
         </a>

@@ -41,7 +41,7 @@ export function KeyNotes({ shown: key, trail }: { shown: ApiKey; trail: Trail | 
       )}
       {attention.includes('unused') && (
         <Banner tone="info" title="Unused for 90 days" actions={<Button onClick={() => open({ kind: 'delete', key })}>Delete</Button>}>
-          A key that nobody needs can only do harm.
+          Nobody seems to need it, and a forgotten key can only do harm.
         </Banner>
       )}
       {oldStringUntil && (

@@ -1,7 +1,7 @@
 // Which keys a list shows, and in which order. It is in the address, so that a reload and a link keep it.
 
 import type { ApiKey, KeyStatus, KeyType } from '../../api/client.ts';
-import { type Attention, attentionOf, STATUSES, TYPES } from '../../words.ts';
+import { type Attention, attentionOf, isString, mask, STATUSES, TYPES } from '../../words.ts';
 
 export const COLUMNS = {
   created: 'Newest',
@@ -65,10 +65,10 @@ export function isFiltered({ text, status, type, attention }: Selection): boolea
 /** `now` in ms since 1970: some of what is selected passes with time. */
 export function select(keys: readonly ApiKey[], selection: Selection, now: number): ApiKey[] {
   const { status, type, attention, column, isDescending } = selection;
-  const words = selection.text.toLowerCase().split(/\s+/).filter(Boolean);
+  // A string that is pasted whole is found by its mask, which is all that is known of some.
+  const words = selection.text.split(/\s+/).filter(Boolean).map((word) => (isString(word) ? mask(word) : word).toLowerCase());
   const matches = (key: ApiKey) => {
-    // A string is found by what is shown of it, so that it may be pasted whole.
-    const text = `${key.name} ${key.id} ${key.key}`.toLowerCase();
+    const text = `${key.name} ${key.id} ${key.key} ${mask(key.key)}`.toLowerCase();
     return (
       (!status || key.status === status) &&
       (!type || key.type === type) &&

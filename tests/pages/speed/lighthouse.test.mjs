@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import lighthouse, { desktopConfig } from 'lighthouse';
 import { chromium } from 'playwright-core';
 
-import { LAUNCH, url } from './rig.mjs';
+import { LAUNCH, url } from '../rig.mjs';
 
 const PAGES = ['console', 'docs'];
 const DEVICES = { mobile: undefined, desktop: desktopConfig };
