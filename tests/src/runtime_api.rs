@@ -40,6 +40,18 @@ pub struct Answer {
 impl Function {
     /// Starts a function with exactly this environment and waits until it asks for an event.
     pub async fn start(program: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::run(Command::new(program), environment).await
+    }
+
+    /// The same as an argument of another command, which observes it.
+    pub async fn start_under(observer: &[String], program: &Path, environment: &[(&str, &str)]) -> Self {
+        let (name, arguments) = observer.split_first().expect("a command");
+        let mut command = Command::new(name);
+        command.args(arguments).arg(program);
+        Self::run(command, environment).await
+    }
+
+    async fn run(mut command: Command, environment: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
         let (events, received) = mpsc::unbounded_channel();
@@ -58,7 +70,6 @@ impl Function {
                 }
             }
         });
-        let mut command = Command::new(program);
         command.env_clear().envs(environment.iter().copied()).envs([
             ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
             ("AWS_LAMBDA_FUNCTION_NAME", "function"),
@@ -69,11 +80,11 @@ impl Function {
         ]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         let start = now();
-        let process = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let polled = tokio::time::timeout(Duration::from_secs(10), api.first_poll.notified()).await;
+        let process = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let polled = tokio::time::timeout(Duration::from_secs(30), api.first_poll.notified()).await;
         let init = start.elapsed();
         let function = Self { process, events, init };
-        polled.unwrap_or_else(|_| panic!("{} does not ask for an event", program.display()));
+        polled.unwrap_or_else(|_| panic!("{command:?} does not ask for an event"));
         function
     }
 
@@ -82,6 +93,13 @@ impl Function {
         let (answer, answered) = oneshot::channel();
         self.events.send(Invocation { event: event.into(), answer }).expect("the runtime API runs");
         answered.await.expect("the function answers")
+    }
+
+    /// Asks the process to end, and waits until it has.
+    pub fn terminate(mut self) {
+        let asked = Command::new("kill").arg(self.process.id().to_string()).status().expect("kill(1)");
+        assert!(asked.success(), "{asked}");
+        self.process.wait().expect("it ends");
     }
 
     /// CPU time so far, of all threads.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -93,9 +93,9 @@ where
 {
     crate::telemetry::log::init();
     let gate = Arc::new(Gate::new(&Config::from_env()?, Clock::system())?);
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Request>| {
+    let service = service_fn(|event: LambdaEvent<Request>| {
         let pass = handle(gate.clone(), event.payload);
         async { Ok::<_, Infallible>(pass.await) }
-    }))
-    .await
+    });
+    Runtime::new(service).run().await
 }

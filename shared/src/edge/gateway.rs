@@ -3,12 +3,14 @@
 use std::convert::Infallible;
 use std::future::ready;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 
 use lambda_http::http::header::{self, HeaderName};
 use lambda_http::http::uri::Authority;
 use lambda_http::http::{HeaderMap, Response, Uri};
+use lambda_http::lambda_runtime::Runtime;
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Body, IntoResponse, LambdaEvent, Request, Service, lambda_runtime, service_fn};
+use lambda_http::{Adapter, Body, IntoResponse, LambdaEvent, Request, Service, service_fn};
 use url::Url;
 
 /// Answers what API Gateway hands over.
@@ -24,7 +26,8 @@ where
 {
     let mut adapter = Adapter::from(service);
     let answer = |LambdaEvent { payload, context }| adapter.call(LambdaEvent { payload: sanitize(payload), context });
-    lambda_runtime::run(service_fn(answer)).await
+    // `lambda_runtime::run` would open a span around each call, which no line shows.
+    Runtime::new(service_fn(answer)).run().await
 }
 
 /// Drops a scheme or host that cannot be part of a URL: `lambda_http` would panic, and the call would have no answer. On
@@ -41,10 +44,20 @@ pub fn sanitize(mut request: LambdaRequest) -> LambdaRequest {
     request
 }
 
-/// Both URL libraries must agree: `lambda_http` reads with the one and writes with the other.
+/// Both URL libraries must agree: `lambda_http` reads with the one and writes with the other. Nearly all calls come by the
+/// same host, and it stands in each event twice, so the last good one is remembered.
 fn is_host(host: &str) -> bool {
+    static LAST: Mutex<Option<String>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.as_deref() == Some(host) {
+        return true;
+    }
     let is_uri = |url: Url| url.as_str().parse::<Uri>().is_ok();
-    host.parse::<Authority>().is_ok() && Url::parse(&format!("https://{host}/")).is_ok_and(is_uri)
+    let is_good = host.parse::<Authority>().is_ok() && Url::parse(&format!("https://{host}/")).is_ok_and(is_uri);
+    if is_good {
+        *last = Some(host.to_owned());
+    }
+    is_good
 }
 
 fn keep_if(headers: &mut HeaderMap, name: &HeaderName, good: impl Fn(&str) -> bool) {

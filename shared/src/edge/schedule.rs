@@ -1,7 +1,7 @@
 //! Scheduled functions, invoked by EventBridge.
 
 use chrono::{DateTime, Utc};
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
@@ -36,11 +36,11 @@ where
         app.config.stack_arn.clone(),
     );
     // The content of the schedule's event does not matter.
-    lambda_runtime::run(service_fn(|event: LambdaEvent<IgnoredAny>| {
+    let service = service_fn(|event: LambdaEvent<IgnoredAny>| {
         let deadline = i64::try_from(event.context.deadline).ok().and_then(DateTime::from_timestamp_millis);
         let run = Run { id: event.context.request_id, deadline: deadline.unwrap_or(DateTime::UNIX_EPOCH) };
         let handled = handle(app.clone(), publisher.clone(), run);
         async { handled.await.map_err(|error| error.to_string()) }
-    }))
-    .await
+    });
+    Runtime::new(service).run().await
 }

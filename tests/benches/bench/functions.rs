@@ -29,9 +29,9 @@ use crate::stage::{LISTS, Stage, USERS, User, list_owner};
 use crate::stopwatch::{median, milliseconds, percentile};
 
 /// Process starts, each with a first call.
-const STARTS: usize = 21;
+pub const STARTS: usize = 21;
 /// Calls before the measurement of warm ones.
-const WARM_UP: usize = 50;
+pub const WARM_UP: usize = 50;
 
 /// The figures with their units and bounds relative to the floor.
 const FIGURES: [(&str, &str, Option<f64>); 8] = [
@@ -87,13 +87,13 @@ pub async fn measure(names: &[String], stage: &Stage, report: &mut Report) {
 
 /// The events of a function, each with the floor's event: the calls to make.
 pub struct Recording {
-    events: Vec<String>,
-    calls: Vec<String>,
+    pub events: Vec<String>,
+    pub calls: Vec<String>,
 }
 
 impl Recording {
     /// Handles an event of each user in this process, and records the calls.
-    async fn of_function(stage: &Stage, name: &str) -> Self {
+    pub async fn of_function(stage: &Stage, name: &str) -> Self {
         let proxy = FaultProxy::start(&stage.copy().await).await;
         let mut test = stage.seed.cold(&proxy.url);
         let mut recording = Self { events: Vec::with_capacity(USERS), calls: Vec::with_capacity(USERS) };
@@ -302,7 +302,7 @@ impl Times {
 }
 
 /// The binary of a function, built by cargo-lambda.
-fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     folder().join("lambda").join(name).join("bootstrap")
 }
 

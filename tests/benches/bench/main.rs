@@ -6,6 +6,7 @@
 mod check;
 mod formats;
 mod functions;
+mod instructions;
 mod lists;
 mod plot;
 mod report;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
 }
 
 /// The parts beside single functions.
-const PARTS: [&str; 5] = ["functions", "lists", "check", "formats", "sweep"];
+const PARTS: [&str; 6] = ["functions", "instructions", "lists", "check", "formats", "sweep"];
 
 async fn measure(parts: &[&str]) -> ExitCode {
     let functions: Vec<String> = repository::functions().into_iter().collect();
@@ -45,10 +46,13 @@ async fn measure(parts: &[&str]) -> ExitCode {
     let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
     let mut report = Report::default();
     let functions: Vec<String> = functions.into_iter().filter(|name| wanted("functions") || wanted(name)).collect();
-    if !functions.is_empty() || wanted("lists") {
+    if !functions.is_empty() || wanted("instructions") || wanted("lists") {
         let stage = Stage::set().await;
         if !functions.is_empty() {
             functions::measure(&functions, &stage, &mut report).await;
+        }
+        if wanted("instructions") {
+            instructions::measure(&stage, &mut report).await;
         }
         if wanted("lists") {
             lists::measure(&stage, &mut report).await;
