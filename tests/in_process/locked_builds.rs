@@ -63,9 +63,13 @@ fn packages_are_installed_by_their_checksums() {
         assert!(command.contains("npm ci ") && command.contains("--ignore-scripts"), "{command}");
     }
     let hash = Regex::new(r"--hash=sha256:[0-9a-f]{64}( |$)").expect("a pattern");
-    for file in
-        ["local/requirements.txt", "local/uv.txt", "tests/requirements.txt", "tests/validators/requirements.txt"]
-    {
+    for file in [
+        "local/requirements.txt",
+        "local/uv.txt",
+        "tests/requirements.txt",
+        "tests/clients/requirements.txt",
+        "tests/validators/requirements.txt",
+    ] {
         let text = repository::read(file).replace("\\\n", " ");
         let packages: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
         assert!(!packages.is_empty(), "{file}");
@@ -73,9 +77,11 @@ fn packages_are_installed_by_their_checksums() {
             assert!(package.contains("==") && hash.is_match(package), "{file}: {package}");
         }
     }
-    let lock: Value = serde_json::from_str(&repository::read("tests/validators/package-lock.json")).expect("JSON");
-    let packages = lock["packages"].as_object().expect("packages");
-    for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
-        assert!(package["integrity"].as_str().is_some_and(|sum| sum.starts_with("sha512-")), "{name}");
+    for file in ["tests/clients/package-lock.json", "tests/validators/package-lock.json"] {
+        let lock: Value = serde_json::from_str(&repository::read(file)).expect("JSON");
+        let packages = lock["packages"].as_object().expect("packages");
+        for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
+            assert!(package["integrity"].as_str().is_some_and(|sum| sum.starts_with("sha512-")), "{file}: {name}");
+        }
     }
 }
