@@ -53,6 +53,7 @@ for (const width of WIDTHS) {
       // Closing it before the string is copied takes a second time.
       await hands.press(page.getByRole('button', { name: 'Close' }).last());
       await page.getByText('Not copied yet.').waitFor();
+      await visit.assertInView(page.getByText('Not copied yet.'));
       await visit.assertAccessible();
       await hands.press(page.getByRole('button', { name: 'Copy', exact: true }));
       assert.equal(await page.evaluate(() => navigator.clipboard.readText()), shown);

@@ -1,12 +1,13 @@
-// Takes the pictures of README, with keys of a made-up past: `make pictures`.
+// Takes the pictures of README, with keys of a made-up past: `make pictures`. They look best where Inter is installed (on Debian,
+// fonts-inter).
 
 import { chromium } from 'playwright-core';
 
-import { call, LAUNCH, newUser, rewrite, sign, url } from './rig.mjs';
+import { call, LAUNCH, rewrite, sign, url } from './rig.mjs';
 
 const IMAGES = new URL('../../docs/images/', import.meta.url).pathname;
 const DAY = 86_400_000;
-const user = newUser();
+const user = 4711;
 const token = sign(user);
 const seconds = (ms) => Math.floor(ms / 1000);
 const ago = (ms) => seconds(Date.now() - ms);

@@ -196,6 +196,14 @@ class Visit {
     assert.ok(content <= window, `${content} px of content in a window of ${window} px`);
   }
 
+  /** Fails if a part of an element is out of sight, in the window or in an area that scrolls. */
+  async assertInView(target) {
+    const ratio = await target.evaluate(
+      (element) => new Promise((seen) => new IntersectionObserver(([{ intersectionRatio }]) => seen(intersectionRatio)).observe(element)),
+    );
+    assert.equal(ratio, 1, `${ratio} of ${target} is in view`);
+  }
+
   /** Fails if a cookie, or a token or key string anywhere, would outlive the window. */
   async assertNothingSecretIsKept() {
     const { cookies, origins } = await this.context.storageState({ indexedDB: true });

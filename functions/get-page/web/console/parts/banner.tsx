@@ -1,5 +1,6 @@
 import { CircleAlert, Info, TriangleAlert } from 'lucide';
 import type { ComponentChildren } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 import { Icon } from './icon.tsx';
 
@@ -16,8 +17,13 @@ interface Properties {
 }
 
 export function Banner({ tone, title, children, actions, isAlert = false }: Properties) {
+  const banner = useRef<HTMLDivElement>(null);
+  // A dialog may be longer than the window.
+  useLayoutEffect(() => {
+    if (isAlert && banner.current?.closest('dialog')) banner.current.scrollIntoView({ block: 'nearest' });
+  }, [isAlert]);
   return (
-    <div class={`banner ${tone}`} role={isAlert ? 'alert' : undefined}>
+    <div ref={banner} class={`banner ${tone}`} role={isAlert ? 'alert' : undefined}>
       <Icon of={ICONS[tone]} />
       <div class="banner-text">
         {title && <strong>{title}. </strong>}
