@@ -115,7 +115,7 @@ Examples:
     Audit(Audit),
     /// Check whether a key works; a valid check counts one use
     ///
-    /// The key is read from standard input, asked for at a terminal, or taken from NUXERA_KEYS_KEY. It is no argument,
+    /// The key is read from standard input, asked for at a terminal, or taken from `NUXERA_KEYS_KEY`. It is no argument,
     /// because a shell keeps those in its history.
     #[command(after_help = "\
 Examples:

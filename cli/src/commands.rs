@@ -25,7 +25,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::List(list) => output.keys(pages(&service, list_path(&list), list.limit).await?)?,
         Command::Show(OneKey { id }) => change(&service, &output, Method::GET, &format!("/{id}"), None).await?,
         Command::Pause(OneKey { id }) => {
-            change(&service, &output, Method::PATCH, &format!("/{id}/pause"), None).await?
+            change(&service, &output, Method::PATCH, &format!("/{id}/pause"), None).await?;
         }
         Command::Resume(OneKey { id }) => {
             change(&service, &output, Method::PATCH, &format!("/{id}/resume"), None).await?;

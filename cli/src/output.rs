@@ -39,9 +39,9 @@ impl Output {
 
     /// A key.
     pub fn key(&self, key: Value) -> Result<(), Failure> {
-        let key = self.shown(key, self.reveal || self.is_terminal);
+        let key = shown(key, self.reveal || self.is_terminal);
         if self.format == Format::Json {
-            return self.json(&key);
+            return json(&key);
         }
         let fields = [
             "id",
@@ -63,10 +63,10 @@ impl Output {
     pub fn keys(&self, keys: Vec<Value>) -> Result<(), Failure> {
         if self.format == Format::Json {
             let whole = self.reveal || self.is_terminal;
-            return self.json(&keys.into_iter().map(|key| self.shown(key, whole)).collect());
+            return json(&keys.into_iter().map(|key| shown(key, whole)).collect());
         }
         let mut table = Table::new(&["ID", "NAME", "TYPE", "STATUS", "DEFAULT", "EXPIRES", "LAST USED", "USES", "KEY"]);
-        for key in keys.into_iter().map(|key| self.shown(key, self.reveal)) {
+        for key in keys.into_iter().map(|key| shown(key, self.reveal)) {
             let fields =
                 ["id", "name", "type", "status", "is_default", "expiry_at", "last_used_at", "usage_count", "key"];
             table.add(fields.map(|field| text(&key[field])));
@@ -77,7 +77,7 @@ impl Output {
     /// The entries of a trail.
     pub fn trail(&self, entries: Vec<Value>) -> Result<(), Failure> {
         if self.format == Format::Json {
-            return self.json(&entries.into());
+            return json(&entries.into());
         }
         let mut table = Table::new(&["AT", "ACTION", "BY", "FROM", "CHANGES"]);
         for entry in entries {
@@ -93,19 +93,20 @@ impl Output {
 
     /// An answer of the API that programs get as it is, and people as a text.
     pub fn either(&self, answer: &Value, text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
-        if self.format == Format::Json { self.json(answer) } else { write(&text(answer)) }
+        if self.format == Format::Json { json(answer) } else { write(&text(answer)) }
     }
+}
 
-    fn json(&self, value: &Value) -> Result<(), Failure> {
-        write(&format!("{value:#}\n"))
-    }
+fn json(value: &Value) -> Result<(), Failure> {
+    write(&format!("{value:#}\n"))
+}
 
-    fn shown(&self, mut key: Value, whole: bool) -> Value {
-        if let Some(string) = key["key"].as_str().filter(|_| !whole) {
-            key["key"] = masked(string).into();
-        }
-        key
+/// A key with its whole string, or without its secret.
+fn shown(mut key: Value, whole: bool) -> Value {
+    if let Some(string) = key["key"].as_str().filter(|_| !whole) {
+        key["key"] = masked(string).into();
     }
+    key
 }
 
 /// A key string without its secret.

@@ -1,5 +1,7 @@
 //! The uses of a key as bars, a line for each day.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 /// The width of the longest bar.
@@ -22,7 +24,7 @@ pub fn draw(usage: &Value) -> String {
         // Any use shows.
         let length = (count(day) * WIDTH).div_ceil(most.max(1));
         let bar = "█".repeat(usize::try_from(length).unwrap_or_default());
-        chart.push_str(&format!("{date}  {:>digits$}  {bar}\n", count(day)));
+        writeln!(chart, "{date}  {:>digits$}  {bar}", count(day)).expect("a text takes any text");
     }
     chart
 }

@@ -104,12 +104,12 @@ async fn a_key_that_does_not_work_stops_it() {
     ] {
         let context = json!({"error": error, "reason": reason});
         for kind in KINDS {
-            let expected = match kind {
-                Kind::Http2 => Ok(json!({"isAuthorized": false, "context": context})),
-                _ if is_unknown => Err("Unauthorized"),
-                Kind::RestToken | Kind::RestRequest | Kind::Http1 => {
-                    Ok(policy("Deny", "unauthenticated", context.clone()))
-                }
+            let expected = if kind == Kind::Http2 {
+                Ok(json!({"isAuthorized": false, "context": context}))
+            } else if is_unknown {
+                Err("Unauthorized")
+            } else {
+                Ok(policy("Deny", "unauthenticated", context.clone()))
             };
             assert_eq!(ask(&test, event(kind, key)).await, expected, "{kind:?} {error}");
         }

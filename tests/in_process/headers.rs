@@ -10,12 +10,8 @@ const ALWAYS: [&str; 5] =
 fn successes(test: &TestApp) -> Vec<(Operation, TestCall<'_>)> {
     let operations = Operation::ALL.into_iter().filter(|operation| !operation.waits_for_upstream());
     let mut calls: Vec<_> = operations.map(|operation| (operation, test.valid_call(operation))).collect();
-    calls.sort_by_key(|(operation, _)| match operation {
-        // Before the key is paused.
-        Operation::AuthorizeRequest => 0,
-        Operation::DeleteKey => 2,
-        _ => 1,
-    });
+    // A use comes before the key is paused, and its end last.
+    calls.sort_by_key(|(operation, _)| (*operation != Operation::AuthorizeRequest, *operation == Operation::DeleteKey));
     calls
 }
 
