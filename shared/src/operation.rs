@@ -96,7 +96,7 @@ struct Row {
     needs_zak: bool,
     /// FHIR: whether a request may be a `Basic` resource.
     takes_basic: bool,
-    /// The query parameters of its requests, or `None` where the query is another service's.
+    /// The query parameters of its requests. `None` where somebody else reads them: another service, or a message's operation.
     query_parameters: Option<&'static [&'static str]>,
     /// FHIR: the routes below its base, and their query parameters.
     fhir_routes: &'static [&'static str],
@@ -450,7 +450,7 @@ impl Operation {
         self.row().takes_basic
     }
 
-    /// The query parameters of its requests, or `None` where the query is another service's.
+    /// The query parameters of its requests. `None` where somebody else reads them: another service, or a message's operation.
     #[must_use]
     pub const fn query_parameters(self) -> Option<&'static [&'static str]> {
         self.row().query_parameters
