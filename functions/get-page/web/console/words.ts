@@ -55,12 +55,14 @@ export function duration(ms: number): string {
 export const countdown = (ms: number): string => (ms < 2 * MINUTE ? `${Math.ceil(ms / 1000)} s` : duration(ms));
 
 /** The prefix, `…` and the last four characters, as the API masks a string. */
-export const mask = (key: string): string => key.replace(/^(nux_(?:live|test)_(?=.{56}))?.*(.{4})$/, '$1…$2');
+export const mask = (key: string): string =>
+  isWhole(key) ? key.replace(/^(nux_(?:live|test)_(?=.{56}))?.*(.{4})$/, '$1…$2') : key;
 
 export const isWhole = (key: string): boolean => !key.includes('…');
 
-/** Whether a text has the form of a whole string. */
-export const isString = (text: string): boolean => /^nux_(live|test)_[0-9A-Za-z]{56}$/.test(text);
+/** Whether a text has the form of a whole string, also of one from before this service. */
+export const isString = (text: string): boolean =>
+  /^(nux_(live|test)_([0-9A-Za-z]{56}|[0-9a-f]{16})|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i.test(text);
 
 export const ACTIONS: Record<AuditEntry['action'], string> = {
   create: 'Created',
