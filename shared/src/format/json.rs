@@ -108,6 +108,10 @@ impl Serialize for Created<'_> {
 }
 
 /// Writes the outcomes of an import.
+///
+/// # Panics
+///
+/// Never: the view has string keys and no failing serializers.
 #[must_use]
 pub fn write_import(outcomes: &[ImportOutcome]) -> Vec<u8> {
     let results = outcomes.iter().map(|outcome| match outcome {

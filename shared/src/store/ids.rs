@@ -32,11 +32,11 @@ impl Keys {
             _ => Vec::new(),
         };
         let count = wanted.iter().filter(|id| id.is_none()).count() as u64;
-        let mut new = if count == 0 { 1..=0 } else { self.next_ids(count).await? };
+        let mut new = if count == 0 { None } else { Some(self.next_ids(count).await?) };
         let of_imports = |id: KeyId| ranges.iter().any(|range| range.contains(&id.get()));
         let ids = wanted.iter().map(|id| match id {
             Some(id) => of_imports(*id).then_some(*id),
-            None => new.next().and_then(KeyId::new),
+            None => new.as_mut().and_then(Iterator::next).and_then(KeyId::new),
         });
         Ok(ids.collect())
     }
