@@ -105,7 +105,7 @@ mod tests {
         let [first, second] = checksums.keyed_hashes(&[7; 32])[..] else { panic!("one for each secret") };
         assert_ne!(first, second);
         // { printf 'existing key string\0'; printf '\7%.0s' $(seq 32); } | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef
-        let hex: String = first.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = first.map(|byte| format!("{byte:02x}")).concat();
         assert_eq!(hex, "440c377a447ba48dc0b426278217f0aa6726131912832294c3d4f0ae0adcb846");
         assert_ne!(checksums.keyed_hashes(&[8; 32])[0], first);
     }

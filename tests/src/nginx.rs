@@ -18,7 +18,7 @@ impl Nginx {
         // Debian keeps it where only root looks for programs.
         let program = std::env::var_os("NGINX_PATH").unwrap_or_else(|| "/usr/sbin/nginx".into());
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let paths: String = paths.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
+        let paths = paths.map(|name| format!("{name}_temp_path {name};\n")).concat();
         let configuration =
             format!("daemon off;\npid nginx.pid;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}{blocks}\n}}\n");
         let file = folder.join("nginx.conf");

@@ -87,7 +87,7 @@ mod tests {
             EXISTING.to_owned(),
             format!("old {EXISTING}_"),
             EXISTING.to_uppercase(),
-            EXISTING.replace("8", " 8\u{200b}"),
+            EXISTING.replace('8', " 8\u{200b}"),
         ] {
             assert!(holds_key_string(&text), "{text}");
         }

@@ -207,10 +207,11 @@ impl Keys {
                     } else if let Some(last) = later_default(meta, at).filter(|_| becomes_default) {
                         last_entry = Some(last);
                     } else {
-                        return match Meta::refused_creation(place.user_id, meta) {
-                            Error::LimitReached => Ok(invalid("user_id", "has as many keys as a user may have")),
-                            error => Err(error),
-                        };
+                        let refused = Meta::refused_creation(place.user_id, meta);
+                        if !matches!(refused, Error::LimitReached) {
+                            return Err(refused);
+                        }
+                        return Ok(invalid("user_id", "has as many keys as a user may have"));
                     }
                     continue;
                 }
