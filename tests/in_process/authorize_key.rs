@@ -54,7 +54,7 @@ async fn ask(test: &TestApp, event: Value) -> Result<Value, &'static str> {
     Ok(serde_json::to_value(answer).expect("JSON"))
 }
 
-fn policy(effect: &str, principal: &str, context: Value) -> Value {
+fn policy(effect: &str, principal: &str, context: &Value) -> Value {
     let statement = json!({"Effect": effect, "Action": "execute-api:Invoke", "Resource": "*"});
     let document = json!({"Version": "2012-10-17", "Statement": [statement]});
     json!({"principalId": principal, "policyDocument": document, "context": context})
@@ -76,7 +76,7 @@ async fn a_key_that_works_lets_a_request_pass_and_counts_a_use() {
         let context = json!({"user_id": "7", "key_id": "1", "type": "t2yd"});
         let expected = match kind {
             Kind::Http2 => json!({"isAuthorized": true, "context": context}),
-            Kind::RestToken | Kind::RestRequest | Kind::Http1 => policy("Allow", "7", context),
+            Kind::RestToken | Kind::RestRequest | Kind::Http1 => policy("Allow", "7", &context),
         };
         assert_eq!(answer, expected, "{kind:?}");
         assert_eq!(test.calls.rounds(), [["UpdateItem"]], "{kind:?}");
@@ -109,7 +109,7 @@ async fn a_key_that_does_not_work_stops_it() {
             } else if is_unknown {
                 Err("Unauthorized")
             } else {
-                Ok(policy("Deny", "unauthenticated", context.clone()))
+                Ok(policy("Deny", "unauthenticated", &context))
             };
             assert_eq!(ask(&test, event(kind, key)).await, expected, "{kind:?} {error}");
         }

@@ -42,7 +42,7 @@ async fn nothing_else_of_the_request_matters() {
     let call = call.query("limit", "many").query("limit", "0").header("Idempotency-Key", "").header("If-Match", "?");
     let answer = call.send().await;
     assert_eq!((answer.status, answer.text.as_str()), (200, "{}"));
-    let answer = request(&test, "?").format("xml").base64_body(&[0xff; 20_000]).send().await;
+    let answer = request(&test, "?").format("xml").base64_body(&vec![0xff; 20_000]).send().await;
     answer.assert_refused(401, "Invalid API key");
 }
 

@@ -75,9 +75,13 @@ async fn the_last_of_a_thousand_calls_an_hour_is_answered_and_then_none_until_th
 
 /// A valid call of every operation that counts against the limits.
 fn calls(test: &TestApp) -> Vec<TestCall<'_>> {
-    let of_services = [Operation::VerifyKey, Operation::AuthorizeRequest];
-    let counted = |operation: &Operation| !of_services.contains(operation) && !operation.waits_for_upstream();
-    Operation::ALL.into_iter().filter(counted).map(|operation| test.valid_call(operation)).collect()
+    let uncounted = [Operation::VerifyKey, Operation::AuthorizeRequest, Operation::ImportKeys];
+    let counted = |operation: &Operation| !uncounted.contains(operation) && !operation.waits_for_upstream();
+    let call = |operation| {
+        let call = test.valid_call(operation);
+        if operation == Operation::LookupKey { call.bearer(&tokens::with_role(7, "admin")) } else { call }
+    };
+    Operation::ALL.into_iter().filter(counted).map(call).collect()
 }
 
 async fn two_keys() -> TestApp {

@@ -225,19 +225,17 @@ async fn a_presented_key_is_checked_and_counted_in_one_call() {
 
 #[tokio::test]
 async fn an_imported_string_costs_one_read_more_and_a_lookup_no_more_than_a_read() {
+    const TURN: &str = "UpdateItem";
     let test = start(&[]).await;
     let admin = |operation| test.call(operation).bearer(&tokens::with_role(901, "admin"));
     let key = |string: &str, id: Option<u64>| json!({"user_id": 7, "key": string, "id": id, "name": "k", "type": "live", "status": "active"});
     let import = |keys: &[Value]| {
         let mut keys = keys.to_vec();
-        keys.iter_mut().for_each(|key| {
-            if key["id"].is_null() {
-                drop(key.as_object_mut().map(|key| key.remove("id")))
-            }
-        });
+        for key in keys.iter_mut().filter(|key| key["id"].is_null()) {
+            key.as_object_mut().expect("an object").remove("id");
+        }
         admin(Operation::ImportKeys).json(&json!({"keys": keys}))
     };
-    const TURN: &str = "UpdateItem";
     let first: &[&[&str]] = &[&[TURN, "BatchGetItem"], &[NEXT_ID], &["TransactWriteItems"], &[TURN]];
     expect(&test, import(&[key(EXISTING, None)]), 200, first).await;
     // Its record tells whether the string still is the key's.

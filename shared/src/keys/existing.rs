@@ -11,12 +11,10 @@ use crate::keys::expiry::next_due;
 use crate::keys::key::Key;
 use crate::keys::key_type::KeyType;
 use crate::keys::name::KeyName;
-use crate::keys::secret::{Mask, PlainKey, Prefix, Secret};
+use crate::keys::secret::{EXISTING_DIGITS, Mask, PlainKey, Prefix, Secret};
 use crate::keys::status::Status;
 use crate::keys::usage::Usage;
 
-/// The hexadecimal digits behind the prefix, in the form that has one.
-pub(super) const EXISTING_DIGITS: usize = 16;
 /// The lengths of the groups of a UUID.
 const UUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 

@@ -6,8 +6,7 @@
 use icu_properties::props::{BidiControl, DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-use crate::keys::existing::EXISTING_DIGITS;
-use crate::keys::secret::{ENDING_LEN, Prefix};
+use crate::keys::secret::{ENDING_LEN, EXISTING_DIGITS, Prefix};
 
 /// The rule that a text breaks, for an error message, or nothing.
 #[must_use]

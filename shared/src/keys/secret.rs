@@ -28,6 +28,8 @@ const PREFIX_LEN: usize = Prefix::Live.as_str().len();
 /// The characters behind the prefix.
 pub(super) const ENDING_LEN: usize = 2 * ID_DIGITS + SECRET_DIGITS + CHECKSUM_DIGITS;
 const KEY_LEN: usize = PREFIX_LEN + ENDING_LEN;
+/// The hexadecimal digits behind the prefix of a string from before this service, in the form that has one.
+pub(super) const EXISTING_DIGITS: usize = 16;
 /// The characters behind the `…` of a mask.
 const MASK_DIGITS: usize = 4;
 

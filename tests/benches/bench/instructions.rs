@@ -15,7 +15,7 @@ use crate::stage::Stage;
 /// when the bounds were set.
 const BOUNDS: [(&str, f64); 2] = [("get-key", 1.5), ("verify-key", 1.5)];
 /// The calls that are counted.
-const CALLS: usize = 100;
+const CALLS: u16 = 100;
 
 /// Counts the instructions, where valgrind is installed.
 pub async fn measure(stage: &Stage, report: &mut Report) {
@@ -43,8 +43,8 @@ pub async fn measure(stage: &Stage, report: &mut Report) {
 async fn per_call(stage: &Stage, name: &str, events: &[String]) -> f64 {
     let warm = STARTS + WARM_UP;
     let few = count(stage, name, &events[STARTS..warm]).await;
-    let many = count(stage, name, &events[STARTS..warm + CALLS]).await;
-    (many - few) / CALLS as f64
+    let many = count(stage, name, &events[STARTS..warm + usize::from(CALLS)]).await;
+    (many - few) / f64::from(CALLS)
 }
 
 /// The instructions of a process that answers these events.

@@ -191,10 +191,19 @@ fn every_example_is_generated_or_read() {
     let of_responses =
         RESPONSES.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("{name}Hl7"), format!("{name}Fhir")]);
     let of_requests = REQUESTS.iter().flat_map(|(name, json, _)| [*name, *json]);
-    // JSON alone: what the services behind this one take and send, what proxies get, and requests that say what others say in three formats.
-    // FHIR alone: what is published in FHIR.
-    let alone =
-        ["transcript", "dictatedText", "authorized", "medicalNote", "updateAll", "setDefault", "noSuchDefinitionFhir"];
+    // JSON alone: what the services behind this one take and send, what proxies get, imports, and requests that say what
+    // others say in three formats. FHIR alone: what is published in FHIR.
+    let alone = [
+        "transcript",
+        "dictatedText",
+        "authorized",
+        "medicalNote",
+        "import",
+        "imported",
+        "updateAll",
+        "setDefault",
+        "noSuchDefinitionFhir",
+    ];
     let definitions = DEFINITIONS.iter().map(|(name, _)| *name);
     let known: BTreeSet<_> =
         of_responses.chain(of_requests.chain(alone).chain(definitions).map(str::to_owned)).collect();
