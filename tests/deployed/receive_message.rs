@@ -1,5 +1,8 @@
 //! `POST /hl7`: an engine that knows one URL and one method.
 
+use std::io::Read as _;
+
+use flate2::read::GzDecoder;
 use reqwest::{Method, RequestBuilder};
 use tests::deployed::Deployed;
 use tests::engine::unique_name;
@@ -29,7 +32,12 @@ fn sender(deployed: &Deployed, token: &str, body: &str) -> RequestBuilder {
 async fn answer(call: RequestBuilder) -> (u16, String, String) {
     let response = call.send().await.expect("an answer");
     let content_type = response.headers()["content-type"].to_str().expect("ASCII").to_owned();
-    let (status, text) = (response.status().as_u16(), response.text().await.expect("text"));
+    let (status, is_zipped) = (response.status().as_u16(), response.headers().contains_key("content-encoding"));
+    let body = response.bytes().await.expect("a body");
+    let mut text = String::new();
+    let read =
+        if is_zipped { GzDecoder::new(&*body).read_to_string(&mut text) } else { (&*body).read_to_string(&mut text) };
+    read.expect("text");
     validators::hl7(&text).unwrap_or_else(|complaints| panic!("{complaints}"));
     (status, content_type, text)
 }
