@@ -6,6 +6,8 @@ import { before, test } from 'node:test';
 import { call, inBrowser, newUser, sign } from '../rig.mjs';
 
 const KEYS = 1000;
+/** So long that no key's mask and no id holds it. */
+const numbered = (number) => `Key ${String(number).padStart(6, '0')}`;
 const user = newUser();
 const token = sign(user);
 
@@ -16,7 +18,7 @@ before(async () => {
     while (next <= KEYS) {
       const number = next;
       next += 1;
-      await call(token, 'POST', 'api/apiKeys', { name: `Key ${number}`, type: types[number % types.length], status: 'active' });
+      await call(token, 'POST', 'api/apiKeys', { name: numbered(number), type: types[number % types.length], status: 'active' });
     }
   };
   const start = Date.now();
@@ -45,29 +47,40 @@ for (const width of [360, 1280]) {
         return { frames: times.length, median: times[Math.floor(times.length / 2)], late: times[Math.floor(times.length * 0.95)] };
       });
     // The machine has other work, too: the best of three is that of the page.
-    const tries = [await scroll(), await scroll(), await scroll()];
-    const { frames, median, late } = tries.sort((a, b) => a.late - b.late)[0];
-    console.log(`1,000 keys at ${width} px: ${frames} frames, median ${median.toFixed(1)} ms, 95 % within ${late.toFixed(1)} ms`);
+    const best = async () => [await scroll(), await scroll(), await scroll()].sort((a, b) => a.late - b.late)[0];
+    const { frames, median, late } = await best();
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    await page.goto('about:blank');
+    await page.evaluate((height) => (document.body.style.height = `${height}px`), height);
+    const empty = (await best()).median;
+    console.log(`1,000 keys at ${width} px: ${frames} frames, median ${median.toFixed(1)} ms, 95 % within ${late.toFixed(1)} ms; an empty page ${empty.toFixed(1)} ms`);
     assert.ok(frames > 50, `${frames} frames`);
-    assert.ok(median < 34 && late < 100, `${median} ms, ${late} ms`);
+    assert.ok(median < 3 * empty && late < 6 * empty, `${median} ms, ${late} ms, and ${empty} ms of an empty page`);
   }));
 }
 
 test('a search among a thousand keys follows each letter', inBrowser({}, async (visit) => {
   const page = await visit.open('console', { user });
   await page.getByText('1,000 keys, 1,000 active').waitFor();
-  const ms = await page.getByRole('searchbox').evaluate(async (field) => {
-    const start = performance.now();
-    for (const text of ['k', 'ke', 'key', 'key 9', 'key 99', 'key 999']) {
+  const steps = ['k', 'ke', 'key', 'key 000', 'key 00099', 'key 000999'];
+  const [idle, ms] = await page.getByRole('searchbox').evaluate(async (field, steps) => {
+    const perStep = async (step) => {
+      const start = performance.now();
+      for (const text of steps) {
+        step(text);
+        await new Promise(requestAnimationFrame);
+      }
+      return (performance.now() - start) / steps.length;
+    };
+    const type = (text) => {
       field.value = text;
       field.dispatchEvent(new Event('input', { bubbles: true }));
-      await new Promise(requestAnimationFrame);
-    }
-    return (performance.now() - start) / 6;
-  });
-  console.log(`1,000 keys: ${ms.toFixed()} ms per letter of a search`);
-  assert.deepEqual(await page.getByRole('rowheader').getByRole('link').allTextContents(), ['Key 999']);
-  assert.ok(ms < 150, `${ms} ms`);
+    };
+    return [await perStep(() => {}), await perStep(type)];
+  }, steps);
+  console.log(`1,000 keys: ${ms.toFixed()} ms per step of a search; without one, a frame takes ${idle.toFixed()} ms`);
+  assert.deepEqual(await page.getByRole('rowheader').getByRole('link').allTextContents(), [numbered(999)]);
+  assert.ok(ms < 10 * idle, `${ms} ms, and ${idle} ms without a search`);
 }));
 
 test('one key too many is refused, and the form says why', inBrowser({ expected: [/^console: Failed to load resource.* 409/] }, async (visit) => {
