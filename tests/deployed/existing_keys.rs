@@ -1,5 +1,9 @@
 //! Keys from before this service: imported, and used wherever a key is.
 
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -79,4 +83,50 @@ async fn an_imported_string_opens_what_a_key_opens() {
     let record = contents.key(USER_ID, id).expect("the record");
     assert_eq!(record["hash"].as_b().expect("bytes").as_ref().len(), 32);
     assert_eq!(deployed.manage(USER_ID, Method::GET, &format!("/api/apiKeys/{id}"), None).await["key"], UUID);
+}
+
+/// `make import` of a file, as Make starts it.
+fn import_of(file: &Path) -> Command {
+    let mut command = Command::new("python");
+    command.arg("deployment/import_keys.py").arg(file).current_dir(repository::root());
+    command
+}
+
+#[test]
+fn an_import_that_was_stopped_goes_on_where_it_was() {
+    const KEYS: usize = 250;
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(engine::unique_name("keys"));
+    let string = |number: usize| format!("nux_test_{:016x}", 0x5709_0000_0000_0000_u64 + number as u64);
+    let line = |number| {
+        let name = if number == 120 { "" } else { "Ward" };
+        json!({"user_id": 4_702, "key": string(number), "name": name, "type": "test", "status": "active"}).to_string()
+    };
+    std::fs::write(&file, (1..=KEYS).map(line).collect::<Vec<_>>().join("\n")).expect("the file is written");
+
+    let mut stopped = import_of(&file).stdout(Stdio::piped()).spawn().expect("Python");
+    let mut output = BufReader::new(stopped.stdout.take().expect("it is piped"));
+    let mut first = String::new();
+    output.read_line(&mut first).expect("text");
+    assert!(first.starts_with("100 of 250 keys"), "{first}");
+    let asked = Command::new("kill").args(["-INT", &stopped.id().to_string()]).status().expect("kill(1)");
+    assert!(asked.success() && !stopped.wait().expect("it ends").success());
+
+    let resumed = import_of(&file).output().expect("Python");
+    let text = [resumed.stdout, resumed.stderr].map(|output| String::from_utf8(output).expect("UTF-8")).concat();
+    assert_eq!(resumed.status.code(), Some(1), "a line was refused: {text}");
+    let going_on = text.lines().next().and_then(|line| line.strip_prefix("Going on after line ")).expect("the place");
+    assert!(going_on.starts_with("100 ") || going_on.starts_with("200 "), "{text}");
+    // What was under way when it was stopped may be done: then it exists.
+    let counts = text.lines().find_map(|line| line.strip_prefix("250 keys: ")).expect("the counts");
+    let counts: Vec<usize> = counts.split(", ").filter_map(|count| count.split(' ').next()?.parse().ok()).collect();
+    assert_eq!((counts[0] + counts[1], counts[2]), (KEYS - 1, 1), "{text}");
+    let refused = std::fs::read_to_string(format!("{}.refused", file.display())).expect("the refused lines");
+    assert!(refused.starts_with("line 120: invalid: name ") && refused.lines().count() == 1, "{refused}");
+    for number in 1..=KEYS {
+        assert!(!text.contains(&string(number)) && !refused.contains(&string(number)), "a string is printed");
+    }
+
+    let again = import_of(&file).output().expect("Python");
+    let text = String::from_utf8(again.stdout).expect("UTF-8");
+    assert!(text.ends_with("250 keys: 0 imported, 249 exists, 1 invalid\n"), "{text}");
 }
