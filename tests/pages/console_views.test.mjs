@@ -73,6 +73,25 @@ for (const width of WIDTHS) {
     await visit.assertFits();
   }));
 
+  test(`an administrator finds the key of a string, ${how}`, inBrowser({ width, expected: [/^console: Failed to load resource.* 404/] }, async (visit) => {
+    const { user, key } = await prepare();
+    const page = await visit.open('console', { user: newUser(), role: 'admin' });
+    await page.getByRole('link', { name: 'Users' }).click();
+    const string = page.getByRole('textbox', { name: 'Key string' });
+    await string.fill('nux_live_of-nobody');
+    await page.getByRole('button', { name: 'Find key' }).click();
+    await page.getByText('No key has this string.').waitFor();
+    await visit.assertAccessible();
+    await visit.assertFits();
+    await string.fill(` ${key.key} `);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: `Keys of user ${user}` }).waitFor();
+    await page.getByRole('row').getByText('Ward 4 dictation').waitFor();
+    assert.equal((await page.getByRole('rowheader').count()), 1);
+    assert.ok(!(await page.content()).includes(key.key) && !page.url().includes(key.key));
+    await visit.assertAccessible();
+  }));
+
   test(`a reload anywhere comes back there after signing in, ${how}`, inBrowser({ width }, async (visit) => {
     const { user, token, key } = await prepare();
     const page = await visit.open('console', { user });

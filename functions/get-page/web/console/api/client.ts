@@ -109,6 +109,9 @@ export const listUserKeys = (userId: number) =>
 
 export const getKey = (id: number) => settle(client.GET('/api/apiKeys/{id}', path(id))).then(data);
 
+/** The key of a string, whoever's it is; for administrators. */
+export const lookUpKey = (key: string) => settle(client.POST('/api/apiKeys/lookup', { body: { key } })).then(data);
+
 export const getUsage = (id: number) => settle(client.GET('/api/apiKeys/{id}/usage', path(id))).then(data);
 
 /** A page of the trail, newest first. */

@@ -1,10 +1,12 @@
 import { UserRound, UserSearch } from 'lucide';
 import { useState } from 'preact/hooks';
 
+import { lookUpKey } from '../api/client.ts';
 import { Button } from '../parts/button.tsx';
 import { Banner } from '../parts/banner.tsx';
 import { Empty } from '../parts/empty.tsx';
-import { TextField } from '../parts/form.tsx';
+import { FailureNote } from '../parts/failure.tsx';
+import { TextField, useSubmit } from '../parts/form.tsx';
 import { go, toUser } from '../route.ts';
 import { keysOf } from '../state/keys.ts';
 import { useResource } from '../state/resource.ts';
@@ -12,15 +14,16 @@ import { session } from '../state/session.ts';
 import { KeyList } from './keys/keys.tsx';
 import { Heading } from './heading.tsx';
 
-/** Where an administrator names a user. */
+/** Where an administrator names a user, or a string that somebody has found. */
 export function UsersView() {
   return (
     <>
       <Heading title="Users" subtitle="Look at the keys of any user, with their strings masked." />
       <NotAdmin />
       <UserSearchForm />
+      <StringSearchForm />
       <Empty icon={UserSearch} title="Whose keys?">
-        <p>Enter the id of a user, as it is in their token, in a trail or in a log.</p>
+        <p>Enter the id of a user, as it is in their token, in a trail or in a log, or a key string that was found somewhere.</p>
       </Empty>
     </>
   );
@@ -70,6 +73,32 @@ function UserSearchForm({ present }: { present?: number }) {
       <Button variant="primary" type="submit">
         Show keys
       </Button>
+    </form>
+  );
+}
+
+/** Finds whose key a string is. Looking it up is no use of the key, and the string goes into no address. */
+function StringSearchForm() {
+  const [string, setString] = useState('');
+  const { isBusy, failure, form, onSubmit } = useSubmit(async () => {
+    const { id, user_id } = await lookUpKey(string.trim());
+    go(`${toUser(user_id)}?q=${id}`);
+  });
+  const isUnknown = failure?.kind === 'missing';
+  return (
+    <form class="user-search" ref={form} onSubmit={onSubmit}>
+      <TextField
+        label="Key string"
+        isConcealed
+        value={string}
+        onInput={setString}
+        error={isUnknown ? 'No key has this string.' : undefined}
+        required
+      />
+      <Button variant="primary" type="submit" isBusy={isBusy}>
+        Find key
+      </Button>
+      {failure && !isUnknown && <FailureNote failure={failure} />}
     </form>
   );
 }
