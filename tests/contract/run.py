@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 
@@ -22,7 +23,7 @@ FIRST, SECOND = 7_001, 7_002
 
 
 def main():
-    first, second = (tokens.sign(os.environ["JWT_SECRET"], user, "service") for user in (FIRST, SECOND))
+    first, second = token(FIRST, ["service", "admin"]), token(SECOND, ["service"])
     # Small numbers are drawn often, also for what is to be deleted: the first keys are there for that.
     keys = [create(first) for _ in range(6)][3:]
     others = create(second)
@@ -51,6 +52,11 @@ def main():
         # Started there, it leaves what it remembers beside the deployment.
         there = Path(os.environ["LOG_FILE"]).parent
         sys.exit(subprocess.run(command, env=os.environ | variables, cwd=there).returncode)
+
+
+def token(user_id, roles):
+    claims = {"user_id": user_id, "exp": int(time.time()) + tokens.LIFETIME_SECONDS, "roles": roles}
+    return tokens.sign_claims(os.environ["JWT_SECRET"], claims)
 
 
 def call(token, method, path, body=None):
