@@ -112,7 +112,7 @@ class Preconditions(unittest.TestCase):
             "All preconditions hold.",
             f"Region   {REGION}",
             f"Stack    {STACK} (new)",
-            "create  10 AWS::ApiGateway::ApiKey",
+            "create  11 AWS::ApiGateway::ApiKey",
             "Nothing was changed.",
         ]:
             self.assertIn(line, result.stdout)
