@@ -32,7 +32,7 @@ for (const width of [360, 1280]) {
     await page.getByText('1,000 keys, 1,000 active').waitFor();
     assert.equal(await page.getByRole('row').count(), KEYS + (width > 1000));
     assert.deepEqual(visit.requests.filter((request) => request.includes('/api/')), ['GET /api/apiKeys']);
-    const scroll = () =>
+    const scroll = (page) =>
       page.evaluate(async () => {
         const times = [];
         const next = () => new Promise(requestAnimationFrame);
@@ -47,12 +47,13 @@ for (const width of [360, 1280]) {
         return { frames: times.length, median: times[Math.floor(times.length / 2)], late: times[Math.floor(times.length * 0.95)] };
       });
     // The machine has other work, too: the best of three is that of the page.
-    const best = async () => [await scroll(), await scroll(), await scroll()].sort((a, b) => a.late - b.late)[0];
-    const { frames, median, late } = await best();
+    const best = async (page) => [await scroll(page), await scroll(page), await scroll(page)].sort((a, b) => a.late - b.late)[0];
+    const { frames, median, late } = await best(page);
     const height = await page.evaluate(() => document.documentElement.scrollHeight);
-    await page.goto('about:blank');
-    await page.evaluate((height) => (document.body.style.height = `${height}px`), height);
-    const empty = (await best()).median;
+    const blank = await page.context().newPage();
+    await blank.evaluate((height) => (document.body.style.height = `${height}px`), height);
+    const empty = (await best(blank)).median;
+    await blank.close();
     console.log(`1,000 keys at ${width} px: ${frames} frames, median ${median.toFixed(1)} ms, 95 % within ${late.toFixed(1)} ms; an empty page ${empty.toFixed(1)} ms`);
     assert.ok(frames > 50, `${frames} frames`);
     assert.ok(median < 3 * empty && late < 6 * empty, `${median} ms, ${late} ms, and ${empty} ms of an empty page`);
