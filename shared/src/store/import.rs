@@ -17,7 +17,7 @@ use super::ids::damaged_counter;
 use super::item::{Item, count_of};
 use super::key_record::{bytes, milliseconds, to_item};
 use super::keys::Keys;
-use super::meta::Meta;
+use super::meta::{Meta, WITHIN_LIMIT};
 use super::presented::{existing_item, place_of};
 use super::primary_key::PrimaryKey;
 use super::table::{Cancelled, Conflict, built, failure};
@@ -238,23 +238,17 @@ impl Keys {
         becomes_default: bool,
         at: DateTime<Utc>,
     ) -> Result<TransactWriteItem, Error> {
-        let update = self
-            .table
-            .update(PrimaryKey::meta(key.user_id))
-            .expression_attribute_values(":1", count_of(1))
-            .expression_attribute_values(":max", count_of(self.max_keys_per_user.into()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let within_limit = "(attribute_not_exists(key_count) OR key_count < :max)";
+        let update = self.counting(key.user_id);
         let update = if becomes_default {
             let no_default =
                 "attribute_not_exists(default_id) AND (attribute_not_exists(default_at) OR default_at < :at)";
             update
                 .update_expression("SET default_id = :id, default_at = :at ADD key_count :1")
-                .condition_expression(format!("{within_limit} AND {no_default}"))
+                .condition_expression(format!("{WITHIN_LIMIT} AND {no_default}"))
                 .expression_attribute_values(":id", count_of(key.key_id.get()))
                 .expression_attribute_values(":at", AttributeValue::N(at.timestamp_millis().to_string()))
         } else {
-            update.update_expression("ADD key_count :1").condition_expression(within_limit)
+            update.update_expression("ADD key_count :1").condition_expression(WITHIN_LIMIT)
         };
         Ok(TransactWriteItem::builder().update(built(update.build())?).build())
     }

@@ -1,5 +1,6 @@
 //! Issuance of key strings: new keys and rotations.
 
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use chrono::SubsecRound;
 use futures_util::future::{join, join3, join4};
@@ -8,7 +9,7 @@ use super::ids::damaged_counter;
 use super::item::count_of;
 use super::key_record::to_item;
 use super::keys::Keys;
-use super::meta::Meta;
+use super::meta::{Meta, WITHIN_LIMIT};
 use super::primary_key::PrimaryKey;
 use super::table::{Cancelled, Conflict, built};
 use crate::clock::Timestamp;
@@ -219,22 +220,24 @@ impl Keys {
     /// Counts a new key of a user, within the limit, on the condition that no key of the user was deleted since: an abandoned
     /// request that arrives late must not make a key that was refused, or that is gone.
     fn count(&self, owner: UserId, last_deleted: Option<AttributeValue>) -> Result<TransactWriteItem, Error> {
-        let mut update = self
-            .table
-            .update(PrimaryKey::meta(owner))
-            .update_expression("ADD key_count :1")
-            .expression_attribute_values(":1", count_of(1))
-            .expression_attribute_values(":max", count_of(self.max_keys_per_user.into()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut update = self.counting(owner).update_expression("ADD key_count :1");
         let unchanged = if let Some(id) = last_deleted {
             update = update.expression_attribute_values(":last_deleted", id);
             "deleted_id = :last_deleted"
         } else {
             "attribute_not_exists(deleted_id)"
         };
-        let within_limit = "attribute_not_exists(key_count) OR key_count < :max";
-        let update = update.condition_expression(format!("({within_limit}) AND {unchanged}"));
+        let update = update.condition_expression(format!("{WITHIN_LIMIT} AND {unchanged}"));
         Ok(TransactWriteItem::builder().update(built(update.build())?).build())
+    }
+
+    /// The beginning of an update that counts one key more (`:1`) of a user, on conditions of which one is [`WITHIN_LIMIT`].
+    pub(super) fn counting(&self, owner: UserId) -> UpdateBuilder {
+        self.table
+            .update(PrimaryKey::meta(owner))
+            .expression_attribute_values(":1", count_of(1))
+            .expression_attribute_values(":max", count_of(self.max_keys_per_user.into()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
     /// The last key of a user that was deleted, as it is stored.

@@ -9,6 +9,9 @@ use crate::damage::{Damaged, note};
 use crate::error::Error;
 use crate::ids::{KeyId, UserId};
 
+/// The condition that a user may have one key more; `:max` is the limit.
+pub(super) const WITHIN_LIMIT: &str = "(attribute_not_exists(key_count) OR key_count < :max)";
+
 /// The meta item of a user. Damaged attributes are noted and read as absent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Meta {
