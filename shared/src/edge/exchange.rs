@@ -15,6 +15,7 @@ use super::entity_tag;
 use super::fhir_query::{self, FhirQuery};
 use super::key_call::RawBody;
 use super::negotiation::{Formats, VARY};
+use super::presented_key::API_KEY;
 use super::query::Query;
 use super::reply::{Payload, Reply};
 use super::request_body::{bytes_of, charset_of, message_type, operation_of, read_body};
@@ -29,8 +30,6 @@ use crate::operation::{Operation, RequestBody};
 use crate::telemetry::log::{CallFacts, Cause, LeftOut, Route};
 use crate::telemetry::metrics::{LATENCY, UPSTREAM_LATENCY};
 use crate::telemetry::round_trips::RoundTrips;
-
-const API_KEY: &str = "x-api-key";
 
 /// The head of a request: known before anybody is authenticated, and needed for every response.
 pub(super) struct Head {

@@ -8,13 +8,13 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::app::App;
 use super::authorizer::Request;
-use super::presented_key::PresentedKey;
+use super::presented_key::{API_KEY, PresentedKey};
 use crate::clock::Timestamp;
 use crate::damage::noted;
 use crate::error::Error;
@@ -105,11 +105,11 @@ where
     let app = App::from_env()?;
     // Without them the function does not start.
     app.checksums()?;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| {
+    let service = service_fn(|event: LambdaEvent<Event>| {
         let app = app.clone();
         async move { answer(&app, event.payload, &event.context.request_id, handle).await }
-    }))
-    .await
+    });
+    Runtime::new(service).run().await
 }
 
 /// Answers one event.
@@ -128,7 +128,7 @@ where
 {
     let now = app.clock.now();
     let Event { version, authorization_token, request } = event;
-    let key = authorization_token.or_else(|| request.header("x-api-key").map(str::to_owned));
+    let key = authorization_token.or_else(|| request.header(API_KEY).map(str::to_owned));
     let checked = async {
         let checked = tokio::time::timeout(DEADLINE, handle(app.clone(), Check { now, key: key.clone() })).await;
         checked.unwrap_or(Err(Error::Unavailable(Cow::Borrowed("out of time"))))

@@ -5,6 +5,9 @@ use crate::error::{Error, Refusal};
 use crate::keys::{Checked, Key};
 use crate::store::{Claim, Keys};
 
+/// The header of a client's key.
+pub(super) const API_KEY: &str = "x-api-key";
+
 /// A string that can be a key's, and the place that it claims. Until the key is checked, nothing it says is a fact.
 pub struct PresentedKey(pub(super) Claim);
 

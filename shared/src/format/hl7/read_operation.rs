@@ -31,28 +31,19 @@ pub(crate) fn read_operation(body: &[u8], charset: Option<&str>) -> Option<Opera
 pub(super) fn no_operation(header: Segment<'_>) -> Violation {
     if read_adt::is_adt(header) {
         let verbs = Operation::in_messages().filter_map(Operation::web_client_verb).map(str::to_ascii_uppercase);
-        let message = format!("body must have an OBX with the code OPERATION and one of the values {}", listed(verbs));
+        let verbs = verbs.collect::<Vec<_>>().join(", ");
+        let message = format!("body must have an OBX with the code OPERATION and one of the values {verbs}");
         return in_body("OBX", Reason::Value, message);
     }
     let mut events: Vec<&str> = Operation::in_messages().map(Operation::trigger_event).collect();
     events.sort_unstable();
-    let events = listed(events.into_iter());
+    let events = events.join(", ");
     let (reason, part): (_, Cow<'_, str>) = if header.field(9).component(1) == ZAK {
         (Reason::EventCode, "trigger event".into())
     } else {
         (Reason::MessageType, "message type".into())
     };
     in_body("MSH-9", reason, format!("MSH-9 ({part}) must be ZAK^Znn^ZAK_Z01 with one of the events {events}"))
-}
-
-fn listed(names: impl Iterator<Item = impl AsRef<str>>) -> String {
-    names.fold(String::new(), |mut list, name| {
-        if !list.is_empty() {
-            list.push_str(", ");
-        }
-        list.push_str(name.as_ref());
-        list
-    })
 }
 
 #[cfg(test)]
